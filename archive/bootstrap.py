@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place that wires: settings in, an Archive out. Nothing opens at import."""
+
+import os
+from dataclasses import dataclass
+from functools import partial
+
+from archive import __version__
+from archive.catalog.database import Database
+from archive.catalog.hot import HotReader
+from archive.clock import Clock, SystemClock
+from archive.errors import SettingsError
+from archive.fetching.http import FetchSettings, HttpFetcher
+from archive.ids import Kind, RecordId
+from archive.net.guard import AddressGuard
+from archive.services.context import Archive, Identity
+from archive.services.initialise import Initialised, KeyFiles, initialise
+from archive.services.recover import recover
+from archive.settings import Settings
+from archive.signing.base import Signer
+from archive.signing.file import open_key, read_passphrase
+from archive.storage.open import open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What tests put in place of the machine's clock."""
+
+    clock: Clock
+
+
+def open_archive(settings: Settings, stand: Stand | None = None) -> Archive:
+    """An archive that is ready: its schema is checked and what a crash left open is settled.
+
+    Raises SettingsError, CatalogMissing, CatalogOutdated, StorageError.
+    """
+    archive = wire(settings, stand)
+    archive.database.check_schema()
+    recover(archive)
+    return archive
+
+
+def init_archive(settings: Settings, stand: Stand | None = None) -> tuple[Archive, Initialised]:
+    """An archive, made new where there is none. Raises as `open_archive`, and KeyLocked."""
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files = key_files(settings)
+    made = initialise(wire(settings, stand), files)
+    return open_archive(settings, stand), made
+
+
+def wire(settings: Settings, stand: Stand | None = None) -> Archive:
+    """The archive of these settings, with nothing checked yet."""
+    RecordId(settings.archive.prefix, Kind.CAPTURE, 1)
+    clock = stand.clock if stand else SystemClock()
+    database = Database(settings.database_url)
+    return Archive(
+        identity=Identity(
+            prefix=settings.archive.prefix,
+            name=settings.archive.name,
+            agent="muniment",
+            agent_version=__version__,
+            vantage=settings.capture.vantage,
+            language=settings.capture.language,
+        ),
+        clock=clock,
+        random_bytes=os.urandom,
+        store=open_store(settings.store_url, endpoint=settings.store.endpoint or None),
+        database=database,
+        hot=HotReader(database.path),
+        fetcher=_fetcher(settings, clock),
+        open_signer=partial(_signer, settings),
+        pinned_roots=_pinned_roots(settings),
+        base_url=settings.server.base_url.rstrip("/"),
+        upload_bytes_limit=settings.server.upload_bytes_limit,
+        reopen=partial(wire, settings, stand),
+    )
+
+
+def key_files(settings: Settings) -> KeyFiles:
+    """Where the private keys of these settings lie."""
+    return KeyFiles(settings.keys_folder, settings.passphrase_file)
+
+
+def _signer(settings: Settings) -> Signer:
+    files = key_files(settings)
+    return open_key(files.manifest, read_passphrase(files.passphrase_file))
+
+
+def _pinned_roots(settings: Settings) -> tuple[str, ...]:
+    if settings.trust.roots:
+        return settings.trust.roots
+    path = key_files(settings).root_keyid
+    try:
+        return (path.read_text(encoding="ascii").strip(),)
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the root fingerprint {path} cannot be read") from error
+
+
+def _fetcher(settings: Settings, clock: Clock) -> HttpFetcher:
+    contact = f"; {settings.archive.contact}" if settings.archive.contact else ""
+    return HttpFetcher(
+        FetchSettings(
+            user_agent=f"Muniment/{__version__} (citation archive{contact})",
+            accept_language=settings.capture.language,
+            total_timeout_seconds=settings.capture.timeout_seconds,
+            wire_bytes_limit=settings.capture.bytes_limit,
+            decoded_bytes_limit=settings.capture.decoded_bytes_limit,
+        ),
+        AddressGuard(settings.allowed_networks()),
+        clock,
+    )

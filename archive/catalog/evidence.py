@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of the evidence tables: written once with their capture, looked up by ID, URL, digest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from archive.catalog.tables import EVIDENCE_TABLES, capture, container, keyset, observation, part
+
+Values = Mapping[str, Any]
+PartRow = Any  # a row of the part table, columns as attributes
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureRows:
+    """Everything that one capture adds to the catalogue."""
+
+    capture: Values
+    parts: Sequence[Values]
+    containers: Sequence[Values]
+
+
+@dataclass(frozen=True, slots=True)
+class PartMatch:
+    """A part that has a wanted digest, and the capture that it belongs to."""
+
+    capture_id: str
+    role: str
+    sha256: str
+    captured_at: str
+
+
+def add_captures(connection: Connection, group: Sequence[CaptureRows]) -> None:
+    """Insert the rows of a group of captures."""
+    _add_containers(connection, [item for rows in group for item in rows.containers])
+    connection.execute(sa.insert(capture), [dict(rows.capture) for rows in group])
+    connection.execute(sa.insert(part), [dict(item) for rows in group for item in rows.parts])
+
+
+def add_observation(connection: Connection, row: Values, containers: Sequence[Values]) -> None:
+    """Insert an observation; one that is there already stays as it is."""
+    _add_containers(connection, containers)
+    known = sa.select(observation.c.url).where(
+        observation.c.statement_sha256 == row["statement_sha256"]
+    )
+    if connection.execute(known).first() is None:
+        connection.execute(sa.insert(observation).values(**row))
+
+
+def add_keyset(connection: Connection, row: Values) -> None:
+    """Insert a keyset version."""
+    connection.execute(sa.insert(keyset).values(**row))
+
+
+def capture_by_id(connection: Connection, capture_id: str) -> Row[Any] | None:
+    """The capture's row by its canonical ID, or None."""
+    return connection.execute(sa.select(capture).where(capture.c.id == capture_id)).first()
+
+
+def latest_capture(connection: Connection, url: str, vantage: str) -> Row[Any] | None:
+    """The newest capture of a URL from a vantage, or None."""
+    return connection.execute(
+        sa.select(capture)
+        .where(capture.c.url == url, capture.c.vantage == vantage)
+        .order_by(capture.c.captured_at.desc(), capture.c.number.desc())
+        .limit(1)
+    ).first()
+
+
+def captures_of_url(connection: Connection, url: str) -> Sequence[Row[Any]]:
+    """Every capture of a URL, oldest first."""
+    return connection.execute(
+        sa.select(capture).where(capture.c.url == url).order_by(capture.c.captured_at)
+    ).all()
+
+
+def part_of(connection: Connection, capture_id: str, role: str) -> PartRow | None:
+    """The row of one part of a capture, or None."""
+    return connection.execute(
+        sa.select(part)
+        .join(capture, capture.c.number == part.c.capture_number)
+        .where(capture.c.id == capture_id, part.c.role == role)
+    ).first()
+
+
+def parts_of(connection: Connection, number: int) -> Sequence[PartRow]:
+    """The rows of all parts of a capture, by role."""
+    wanted = sa.select(part).where(part.c.capture_number == number).order_by(part.c.role)
+    return list(connection.execute(wanted))
+
+
+def first_with_payload(connection: Connection, role: str, sha256: str) -> Row[Any] | None:
+    """The first capture whose response carried this payload in its own container, or None.
+
+    The payload is the `body-raw` part where the body came content-coded, else the `body`.
+    """
+    other = part.alias()
+    is_coded = sa.exists().where(
+        other.c.capture_number == capture.c.number, other.c.role == "body-raw"
+    )
+    wanted = (
+        sa.select(capture)
+        .join(part, part.c.capture_number == capture.c.number)
+        .where(part.c.sha256 == sha256, part.c.role == role)
+        .where(part.c.container_sha256 == capture.c.container_sha256)
+    )
+    if role == "body":
+        wanted = wanted.where(~is_coded)
+    return connection.execute(wanted.order_by(capture.c.number).limit(1)).first()
+
+
+def parts_with_sha256(connection: Connection, prefix: str, limit: int) -> list[PartMatch]:
+    """Parts whose SHA-256 begins with these hex digits, oldest capture first."""
+    rows = connection.execute(
+        sa.select(capture.c.id, part.c.role, part.c.sha256, capture.c.captured_at)
+        .join(capture, capture.c.number == part.c.capture_number)
+        .where(part.c.sha256 >= prefix, part.c.sha256 < prefix + "g")
+        .order_by(part.c.capture_number, part.c.role)
+        .limit(limit)
+    )
+    return [PartMatch(*row) for row in rows]
+
+
+def capture_with_object(connection: Connection, sha256: str) -> str | None:
+    """The ID of a capture whose container, inventory, statement or envelope has this digest."""
+    return connection.execute(
+        sa.select(capture.c.id)
+        .where(
+            sa.or_(
+                capture.c.statement_sha256 == sha256,
+                capture.c.container_sha256 == sha256,
+                capture.c.inventory_sha256 == sha256,
+                capture.c.envelope_sha256 == sha256,
+            )
+        )
+        .order_by(capture.c.number)
+        .limit(1)
+    ).scalar()
+
+
+def container_size(connection: Connection, sha256: str) -> int | None:
+    """The size on record of a container, or None."""
+    return connection.execute(
+        sa.select(container.c.size).where(container.c.sha256 == sha256)
+    ).scalar()
+
+
+def every_container(connection: Connection) -> dict[str, int]:
+    """The size on record of every container, by digest."""
+    rows = connection.execute(sa.select(container.c.sha256, container.c.size))
+    return {row.sha256: row.size for row in rows}
+
+
+def every_keyset_content(connection: Connection) -> list[str]:
+    """The digest of every keyset version's content."""
+    return list(connection.execute(sa.select(keyset.c.content_sha256)).scalars())
+
+
+def observation_by_digest(connection: Connection, statement_sha256: str) -> Row[Any] | None:
+    """The observation by the digest of its statement, or None."""
+    return connection.execute(
+        sa.select(observation).where(observation.c.statement_sha256 == statement_sha256)
+    ).first()
+
+
+def existing_ids(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """Those of the capture IDs that exist."""
+    return list(connection.execute(sa.select(capture.c.id).where(capture.c.id.in_(ids))).scalars())
+
+
+def every_capture(connection: Connection) -> Sequence[Row[Any]]:
+    """ID, inventory digest, envelope key and digest of every capture, by number."""
+    return connection.execute(
+        sa.select(
+            capture.c.id,
+            capture.c.inventory_sha256,
+            capture.c.envelope_key,
+            capture.c.envelope_sha256,
+        ).order_by(capture.c.number)
+    ).all()
+
+
+def every_observation(connection: Connection) -> Sequence[Row[Any]]:
+    """Every observation, in order of time."""
+    return connection.execute(sa.select(observation).order_by(observation.c.observed_at)).all()
+
+
+def clear(connection: Connection) -> None:
+    """Empty every evidence table; the first step of a rebuild, in its transaction."""
+    for table in reversed(EVIDENCE_TABLES):
+        connection.execute(sa.delete(table))
+
+
+def _add_containers(connection: Connection, rows: Sequence[Values]) -> None:
+    wanted = {row["sha256"]: dict(row) for row in rows}
+    known = set(
+        connection.execute(
+            sa.select(container.c.sha256).where(container.c.sha256.in_(list(wanted)))
+        ).scalars()
+    )
+    new = [row for sha256, row in wanted.items() if sha256 not in known]
+    if new:
+        connection.execute(sa.insert(container), new)

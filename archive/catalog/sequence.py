@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Record numbers: handed out once, never again. The reservation row is the intent to use one.
+
+A reservation is closed in the transaction that writes the record's row. One whose owner died is
+adopted (its statement is in the store) or voided (it is not); the gap that a void number leaves
+is explained by its row.
+"""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from archive.catalog.tables import id_sequence, ops_reservation
+from archive.errors import CatalogError
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A number that was handed out and has no row yet. `reserved_at` is RFC 3339."""
+
+    kind: str
+    number: int
+    owner: str
+    reserved_at: str
+
+
+def reserve(
+    connection: Connection, kind: str, count: int, owner: str, reserved_at: str
+) -> list[int]:
+    """The next `count` numbers of a kind, each with an open reservation."""
+    after = connection.execute(
+        sa.update(id_sequence)
+        .where(id_sequence.c.kind == kind)
+        .values(next_number=id_sequence.c.next_number + count)
+        .returning(id_sequence.c.next_number)
+    ).scalar()
+    if after is None:
+        after = 1 + count
+        connection.execute(sa.insert(id_sequence).values(kind=kind, next_number=after))
+    numbers = list(range(after - count, after))
+    connection.execute(
+        sa.insert(ops_reservation),
+        [
+            {
+                "kind": kind,
+                "number": number,
+                "owner": owner,
+                "reserved_at": reserved_at,
+                "is_void": 0,
+            }
+            for number in numbers
+        ],
+    )
+    return numbers
+
+
+def close(connection: Connection, kind: str, number: int) -> None:
+    """End an open reservation, because the record's row is written in this transaction.
+
+    Raises CatalogError when it is not open: somebody voided it meanwhile.
+    """
+    closed = connection.execute(
+        sa.delete(ops_reservation).where(
+            ops_reservation.c.kind == kind,
+            ops_reservation.c.number == number,
+            ops_reservation.c.is_void == 0,
+        )
+    )
+    if closed.rowcount != 1:
+        raise CatalogError(f"number {number} of kind {kind} is not reserved any more")
+
+
+def void(connection: Connection, kind: str, number: int) -> None:
+    """Mark a reserved number as never to be used. The row stays as the reason for the gap."""
+    connection.execute(
+        sa.update(ops_reservation)
+        .where(ops_reservation.c.kind == kind, ops_reservation.c.number == number)
+        .values(is_void=1)
+    )
+
+
+def open_reservations(connection: Connection) -> list[Reservation]:
+    """Every reservation that is neither closed nor void, by number."""
+    rows = connection.execute(
+        sa.select(
+            ops_reservation.c.kind,
+            ops_reservation.c.number,
+            ops_reservation.c.owner,
+            ops_reservation.c.reserved_at,
+        )
+        .where(ops_reservation.c.is_void == 0)
+        .order_by(ops_reservation.c.number)
+    )
+    return [Reservation(*row) for row in rows]
+
+
+def raise_above(connection: Connection, kind: str, number: int) -> None:
+    """Make sure that the sequence hands out nothing at or below this number."""
+    current = connection.execute(
+        sa.select(id_sequence.c.next_number).where(id_sequence.c.kind == kind)
+    ).scalar()
+    if current is None:
+        connection.execute(sa.insert(id_sequence).values(kind=kind, next_number=number + 1))
+    elif current <= number:
+        connection.execute(
+            sa.update(id_sequence).where(id_sequence.c.kind == kind).values(next_number=number + 1)
+        )

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The evidence that checks look at, read once, and the claim that each check answers.
+
+Checks see bytes that were fetched for them and never fetch by themselves, so that the same
+checks serve an archive, an exhibit, and a stranger's machine without a network.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from archive.digests import sha256_hex
+from archive.errors import MunimentError
+from archive.ids import RecordId
+from archive.model.claim import Finding, Status
+from archive.model.inventory import Container, Inventory, Part
+from archive.model.look import Look
+from archive.model.statement import Statement
+from archive.proofs.dsse import Envelope, read_envelope
+from archive.proofs.keyset import Keyset, KeysetChain
+from archive.warc.parts import OpenedPart, open_part
+from archive.warc.read import WarcRecord, read_records
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Why bytes are not at hand. `is_certain` tells missing from could-not-be-read."""
+
+    code: str
+    detail: str
+    is_certain: bool
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything about one capture or observation that verification may look at.
+
+    `record_id` and `statement_sha256` are what the caller asked for. `container` gives the bytes
+    of a WARC file by digest.
+    """
+
+    record_id: RecordId | None
+    statement_sha256: str | None
+    envelope_bytes: bytes | Absent
+    inventory_bytes: bytes | Absent
+    chain: KeysetChain
+    container: Callable[[Container], bytes | Absent]
+    _containers: dict[str, bytes | Absent] = field(default_factory=dict)
+    _records: dict[str, tuple[WarcRecord, ...]] = field(default_factory=dict)
+    _opened: dict[str, OpenedPart] = field(default_factory=dict)
+
+    @cached_property
+    def envelope(self) -> Envelope:
+        """The envelope. Raises MalformedEnvelope."""
+        if isinstance(self.envelope_bytes, Absent):
+            raise MunimentError(self.envelope_bytes.detail)
+        return read_envelope(self.envelope_bytes)
+
+    @cached_property
+    def statement(self) -> Statement:
+        """The signed statement. Raises MalformedJson, MalformedStatement."""
+        return Statement.from_bytes(self.envelope.payload)
+
+    @cached_property
+    def look(self) -> Look:
+        """The predicate as the statement has it. Raises MalformedStatement."""
+        return Look.from_predicate(self.statement.predicate)
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """The inventory. Raises MalformedJson, MalformedInventory."""
+        if isinstance(self.inventory_bytes, Absent):
+            raise MunimentError(self.inventory_bytes.detail)
+        return Inventory.from_bytes(self.inventory_bytes)
+
+    @property
+    def keyset(self) -> Keyset:
+        """The newest keyset that a chain from the pinned roots leads to. Raises MalformedKeyset."""
+        return self.chain.newest
+
+    def container_bytes(self, container: Container) -> bytes | Absent:
+        """The bytes of a container, fetched once, so that what was hashed is what is used."""
+        if container.sha256 not in self._containers:
+            self._containers[container.sha256] = self.container(container)
+        return self._containers[container.sha256]
+
+    def records(self, container: Container) -> tuple[WarcRecord, ...]:
+        """All records of a container. Raises MalformedWarc."""
+        if container.sha256 not in self._records:
+            data = self.container_bytes(container)
+            if isinstance(data, Absent):
+                raise MunimentError(data.detail)
+            self._records[container.sha256] = tuple(read_records(data))
+        return self._records[container.sha256]
+
+    def record_of(self, part: Part) -> WarcRecord | None:
+        """The WARC record that the inventory names for a part, or None when it is not there."""
+        container = Container(part.span.container_sha256, 0)
+        for record in self.records(container):
+            if (record.offset, record.length) == (part.span.offset, part.span.length):
+                return record if record.record_id == part.span.record_id else None
+        return None
+
+    def opened(self, part: Part) -> OpenedPart | None:
+        """The part's bytes out of its record, or None when the record is not there."""
+        if part.role not in self._opened:
+            record = self.record_of(part)
+            if record is None:
+                return None
+            self._opened[part.role] = open_part(record, part.role, part.size)
+        return self._opened[part.role]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A question of verification: its ID, its words, and the claims that it rests on."""
+
+    id: str
+    question: str
+    depends_on: tuple[str, ...] = ()
+
+    def passes(self, target: str, detail: str, *evidence: tuple[str, bytes]) -> Finding:
+        """The claim is proven for this target, by these named bytes."""
+        return self._finding(target, Status.PASS, "", detail, evidence)
+
+    def fails(self, target: str, code: str, detail: str, *evidence: tuple[str, bytes]) -> Finding:
+        """The claim is disproven for this target."""
+        return self._finding(target, Status.FAIL, code, detail, evidence)
+
+    def unknown(self, target: str, code: str, detail: str) -> Finding:
+        """The claim can neither be proven nor disproven with what is at hand."""
+        return self._finding(target, Status.UNKNOWN, code, detail, ())
+
+    def not_applicable(self, target: str, detail: str) -> Finding:
+        """The claim has no meaning for this target."""
+        return self._finding(target, Status.NOT_APPLICABLE, "", detail, ())
+
+    def skipped(self, target: str, code: str, detail: str) -> Finding:
+        """The claim was not looked at, because one that it rests on does not hold."""
+        return self._finding(target, Status.SKIPPED, code, detail, ())
+
+    def absent(self, target: str, absent: Absent) -> Finding:
+        """The bytes are not at hand: missing for certain fails, otherwise it is unknown."""
+        if absent.is_certain:
+            return self.fails(target, absent.code, absent.detail)
+        return self.unknown(target, absent.code, absent.detail)
+
+    def _finding(
+        self,
+        target: str,
+        status: Status,
+        code: str,
+        detail: str,
+        evidence: tuple[tuple[str, bytes], ...],
+    ) -> Finding:
+        named = tuple((name, sha256_hex(data)) for name, data in evidence)
+        return Finding(self.id, target, status, code, detail, named, self.depends_on)

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claim object.digest: every container and every part has the size and digest on record."""
+
+import hashlib
+from collections.abc import Iterator
+
+from archive.checks.evidence import Absent, Claim, Evidence
+from archive.digests import sha256_hex
+from archive.errors import MalformedEvidence
+from archive.model.claim import Finding
+from archive.model.inventory import Container, Part
+
+CLAIM = Claim(
+    "object.digest",
+    "Are the stored bytes the ones on record?",
+    ("inventory.bound",),
+)
+
+
+def run(evidence: Evidence) -> Iterator[Finding]:
+    """One finding for each container; one for each part whose container holds."""
+    sound: set[str] = set()
+    for container in evidence.inventory.containers:
+        finding = _of_container(evidence, container)
+        if finding.code == "":
+            sound.add(container.sha256)
+        yield finding
+    for part in evidence.inventory.parts:
+        if part.span.container_sha256 in sound:
+            yield _of_part(evidence, part)
+        else:
+            yield CLAIM.skipped(part.role, "CONTAINER_UNSOUND", "the container does not hold")
+
+
+def _of_container(evidence: Evidence, container: Container) -> Finding:
+    target = f"container:{container.sha256[:12]}"
+    data = evidence.container_bytes(container)
+    if isinstance(data, Absent):
+        return CLAIM.absent(target, data)
+    if len(data) != container.size:
+        return CLAIM.fails(
+            target,
+            "OBJECT_SIZE_MISMATCH",
+            f"{len(data)} bytes, {container.size} on record",
+            (container.sha256, data),
+        )
+    found = sha256_hex(data)
+    if found != container.sha256:
+        return CLAIM.fails(
+            target, "OBJECT_DIGEST_MISMATCH", f"SHA-256 is {found}, on record {container.sha256}"
+        )
+    return CLAIM.passes(target, f"{container.size} bytes, SHA-256 {found}")
+
+
+def _of_part(evidence: Evidence, part: Part) -> Finding:
+    try:
+        opened = evidence.opened(part)
+    except MalformedEvidence as error:
+        return CLAIM.fails(part.role, error.code, str(error))
+    if opened is None:
+        return CLAIM.fails(part.role, "OBJECT_MISSING", "no WARC record lies where it should")
+    if len(opened.data) != part.size:
+        return CLAIM.fails(
+            part.role, "OBJECT_SIZE_MISMATCH", f"{len(opened.data)} bytes, {part.size} on record"
+        )
+    if part.commitment is not None:
+        found = hashlib.sha256(opened.salt + opened.data).hexdigest()
+        expected = part.commitment
+    else:
+        found, expected = opened.sha256, part.sha256 or ""
+    if found != expected:
+        return CLAIM.fails(
+            part.role, "OBJECT_DIGEST_MISMATCH", f"SHA-256 is {found}, on record {expected}"
+        )
+    if part.commitment is not None:
+        return CLAIM.passes(part.role, f"{part.size} private bytes, salted commitment {found}")
+    return CLAIM.passes(part.role, f"{part.size} bytes, SHA-256 {found}")

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The archive's own plain citation: everything that a reader needs to check it, in one line."""
+
+from archive.citation.base import Cited
+
+NAME = "plain"
+
+
+def cite(cited: Cited) -> str:
+    """Who, “Title,” URL (captured TIME), archived at ARCHIVE, PERMALINK, SHA-256 HEX."""
+    title = " ".join(cited.title.split())
+    return (
+        f"{cited.author}, “{title},” {cited.url} (captured {cited.captured_at:%Y-%m-%d %H:%M:%S} "
+        f"UTC), archived at {cited.archive_name}, {cited.permalink}, SHA-256 {cited.sha256}."
+    )

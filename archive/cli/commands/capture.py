@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`muniment capture URL…`: look at each URL and keep what was seen."""
+
+from collections.abc import Sequence
+
+import click
+
+from archive.cli.session import json_option, opened, print_json
+from archive.errors import MunimentError
+
+
+@click.command("capture")
+@click.argument("urls", nargs=-1, required=True, metavar="URL...")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, urls: Sequence[str], *, as_json: bool) -> None:
+    """Capture each URL; exit 0 only when every outcome is ok."""
+    from archive.services.capture import Refused, capture_many
+    from archive.services.record import record_json
+
+    is_all_ok = True
+    with opened(ctx) as archive:
+        for result in capture_many(archive, urls):
+            if isinstance(result, Refused):
+                is_all_ok = False
+                _show_refused(result.error, as_json=as_json)
+                continue
+            record = record_json(result.signed)
+            is_all_ok = is_all_ok and record["id"] is not None
+            if as_json:
+                print_json(record)
+            elif record["id"]:
+                click.echo(f"{record['id']}  {record['url']}")
+            else:
+                click.echo(
+                    f"not captured ({record['outcome']}): {record['reason']}  {record['url']}  "
+                    f"observation {record['statement_sha256']}"
+                )
+    ctx.exit(0 if is_all_ok else 1)
+
+
+def _show_refused(error: MunimentError, *, as_json: bool) -> None:
+    if as_json:
+        # The URL may hold credentials; the error's own words never do.
+        print_json({"id": None, "outcome": "refused", "code": error.code, "reason": str(error)})
+    else:
+        click.echo(f"refused: {error} [{error.code}]", err=True)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`muniment rebuild`: the catalogue remade from the store alone."""
+
+import click
+
+from archive.cli.session import json_option, print_json, progress, settings_of
+
+
+@click.command("rebuild")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, *, as_json: bool) -> None:
+    """Remake every evidence table; exit 1 when something in the store had to be left out."""
+    from archive.bootstrap import wire
+    from archive.services.rebuild import rebuild
+
+    archive = wire(settings_of(ctx))
+    archive.database.migrate()
+    with progress("rebuild") as step:
+        done = 0
+
+        def count(_key: str) -> None:
+            nonlocal done
+            done += 1
+            step(done, done)
+
+        rebuilt = rebuild(archive, count)
+    archive.close()
+    if as_json:
+        print_json(
+            {
+                "captures": rebuilt.captures,
+                "observations": rebuilt.observations,
+                "keysets": rebuilt.keysets,
+                "left_out": [
+                    {"object": key, "code": code, "detail": detail}
+                    for key, code, detail in rebuilt.left_out
+                ],
+            }
+        )
+    else:
+        for key, code, detail in rebuilt.left_out:
+            click.echo(f"left out: {key}  {code}: {detail}")
+        click.echo(
+            f"{rebuilt.captures} captures, {rebuilt.observations} observations, "
+            f"{rebuilt.keysets} keysets taken in; {len(rebuilt.left_out)} left out"
+        )
+    ctx.exit(0 if rebuilt.is_complete else 1)

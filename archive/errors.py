@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one error tree. Each class has a stable `code`; each message says what to do next.
+
+MunimentError
+├─ InputError                 the caller's input is at fault; nothing was done
+│  ├─ MalformedUrl
+│  ├─ MalformedId
+│  ├─ MalformedDigest
+│  ├─ MalformedTime
+│  ├─ AddressRefused
+│  └─ InputTooLarge
+├─ NotFound                   a well-formed name of something that is not here
+├─ AccessDenied               a key is missing, wrong, or lacks the scope
+├─ SettingsError              a setting is missing or cannot be used
+├─ MalformedEvidence          bytes that should be evidence cannot be read as such
+│  ├─ MalformedJson
+│  ├─ MalformedEnvelope
+│  ├─ MalformedStatement
+│  ├─ MalformedInventory
+│  ├─ MalformedKeyset
+│  ├─ MalformedWarc
+│  └─ UndecodableBody
+├─ SigningError
+│  ├─ KeyLocked               the private key cannot be opened
+│  └─ StatementTooLarge
+├─ StorageError
+│  ├─ ObjectMissing
+│  ├─ ObjectConflict          other bytes lie under a create-once key: an integrity alarm
+│  ├─ StorageRefused          the store says no (credentials, permission, lock)
+│  └─ StorageUnavailable      the store could not be asked; try again
+└─ CatalogError
+   ├─ CatalogMissing
+   ├─ CatalogOutdated
+   └─ CatalogBusy
+"""
+
+
+class MunimentError(Exception):
+    """Anything that Muniment refuses or cannot do, with a stable code."""
+
+    code = "ERROR"
+
+
+class InputError(MunimentError):
+    """The caller's input is at fault; nothing was done and nothing was spent."""
+
+    code = "INPUT_INVALID"
+
+
+class MalformedUrl(InputError):
+    """A URL that cannot be captured: not http(s), not parseable, or with credentials."""
+
+    code = "URL_MALFORMED"
+
+
+class MalformedId(InputError):
+    """Text that is no record ID by the grammar, whatever the archive holds."""
+
+    code = "ID_MALFORMED"
+
+
+class MalformedDigest(InputError):
+    """Text that is no SHA-256 in any known spelling."""
+
+    code = "DIGEST_MALFORMED"
+
+
+class MalformedTime(InputError):
+    """Text that is no time in a form whose meaning is certain."""
+
+    code = "TIME_MALFORMED"
+
+
+class AddressRefused(InputError):
+    """An address that the guard does not let through: private, loopback, metadata, mapped."""
+
+    code = "ADDRESS_REFUSED"
+
+
+class InputTooLarge(InputError):
+    """Input over a stated limit."""
+
+    code = "INPUT_TOO_LARGE"
+
+
+class NotFound(MunimentError):
+    """A well-formed name of something that this archive does not have."""
+
+    code = "NOT_FOUND"
+
+
+class AccessDenied(MunimentError):
+    """An API key is missing, unknown, or lacks the scope."""
+
+    code = "ACCESS_DENIED"
+
+
+class SettingsError(MunimentError):
+    """A setting is missing, unknown or cannot be used; the message names it."""
+
+    code = "SETTINGS_INVALID"
+
+
+class MalformedEvidence(MunimentError):
+    """Bytes that should be evidence cannot be read as such."""
+
+    code = "EVIDENCE_MALFORMED"
+
+
+class MalformedJson(MalformedEvidence):
+    """Bytes that the strict JSON reader refuses."""
+
+    code = "JSON_MALFORMED"
+
+
+class MalformedEnvelope(MalformedEvidence):
+    """Bytes that are no DSSE envelope of the one accepted shape."""
+
+    code = "ENVELOPE_MALFORMED"
+
+
+class MalformedStatement(MalformedEvidence):
+    """A payload that is no Statement of an accepted type."""
+
+    code = "STATEMENT_MALFORMED"
+
+
+class MalformedInventory(MalformedEvidence):
+    """Bytes that are no inventory of the accepted version."""
+
+    code = "INVENTORY_MALFORMED"
+
+
+class MalformedKeyset(MalformedEvidence):
+    """Bytes that are no keyset of the accepted version, or that hold an unusable key."""
+
+    code = "KEYSET_MALFORMED"
+
+
+class MalformedWarc(MalformedEvidence):
+    """Bytes that are no well-formed WARC record; the message names record and offset."""
+
+    code = "WARC_PARSE"
+
+
+class UndecodableBody(MalformedEvidence):
+    """An HTTP body whose transfer or content coding cannot be undone."""
+
+    code = "BODY_UNDECODABLE"
+
+
+class SigningError(MunimentError):
+    """A statement could not be signed; nothing was stored under its name."""
+
+    code = "SIGNING_FAILED"
+
+
+class KeyLocked(SigningError):
+    """The private key is missing or its passphrase does not open it."""
+
+    code = "KEY_LOCKED"
+
+
+class StatementTooLarge(SigningError):
+    """The bytes to sign exceed 4,096, the most that a cloud KMS signs."""
+
+    code = "STATEMENT_TOO_LARGE"
+
+
+class StorageError(MunimentError):
+    """The object store could not do what was asked."""
+
+    code = "STORAGE_FAILED"
+
+
+class ObjectMissing(StorageError):
+    """No object lies under this key."""
+
+    code = "OBJECT_MISSING"
+
+
+class ObjectConflict(StorageError):
+    """Other bytes lie under a create-once key. An integrity alarm, never retried."""
+
+    code = "OBJECT_CONFLICT"
+
+
+class StorageRefused(StorageError):
+    """The store refuses: credentials, permission, lock. Not the same as missing."""
+
+    code = "STORAGE_REFUSED"
+
+
+class StorageUnavailable(StorageError):
+    """The store could not be asked; what it holds is unknown. Try again."""
+
+    code = "STORAGE_UNAVAILABLE"
+
+
+class CatalogError(MunimentError):
+    """The catalogue database could not do what was asked."""
+
+    code = "CATALOG_FAILED"
+
+
+class CatalogMissing(CatalogError):
+    """There is no catalogue where the settings say; `muniment init` makes one."""
+
+    code = "CATALOG_MISSING"
+
+
+class CatalogOutdated(CatalogError):
+    """The catalogue has another schema version; `muniment init` migrates it."""
+
+    code = "CATALOG_OUTDATED"
+
+
+class CatalogBusy(CatalogError):
+    """Another process held the catalogue for too long; try again."""
+
+    code = "CATALOG_BUSY"

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Public keys: read from SPKI, named by their digest, used to verify. No secret comes here.
+
+OpenSSL accepts Ed25519 keys of low order and non-canonical encodings, under which a signature
+can hold for many messages; such a key is refused when it is read.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_der_public_key,
+)
+
+from archive.digests import sha256_hex
+from archive.errors import MalformedKeyset
+
+ED25519 = "ed25519"
+
+_PRIME = 2**255 - 19
+_ORDER_8_Y = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_LOW_ORDER_Y = frozenset({0, 1, _PRIME - 1, _ORDER_8_Y, _PRIME - _ORDER_8_Y})
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """An Ed25519 public key; `keyid` is the SHA-256 of its DER SubjectPublicKeyInfo in hex."""
+
+    keyid: str
+    spki: bytes
+    _key: Ed25519PublicKey
+
+    @property
+    def keyid8(self) -> str:
+        """The first eight hex digits of the key ID, as file names use them."""
+        return self.keyid[:8]
+
+    @property
+    def spki_base64(self) -> str:
+        """The SubjectPublicKeyInfo in base64."""
+        return base64.b64encode(self.spki).decode("ascii")
+
+    def to_pem(self) -> str:
+        """The key as PEM, for `openssl`."""
+        return self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+    def verifies(self, signature: bytes, data: bytes) -> bool:
+        """Whether the signature over the data is by this key (RFC 8032)."""
+        try:
+            self._key.verify(signature, data)
+        except InvalidSignature:
+            return False
+        return True
+
+
+def public_key(key: Ed25519PublicKey) -> PublicKey:
+    """The key under its ID. Raises MalformedKeyset for a key that no honest owner makes."""
+    raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    y = int.from_bytes(raw, "little") & (2**255 - 1)
+    if y >= _PRIME or y in _LOW_ORDER_Y:
+        raise MalformedKeyset("the public key is of low order or not in its one encoding")
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return PublicKey(sha256_hex(spki), spki, key)
+
+
+def read_public_key(spki_base64: str) -> PublicKey:
+    """The key in base64 DER SPKI. Raises MalformedKeyset when it is no usable Ed25519 key."""
+    try:
+        spki = base64.b64decode(spki_base64, validate=True)
+        key = load_der_public_key(spki)
+    except (binascii.Error, ValueError, UnsupportedAlgorithm) as error:
+        raise MalformedKeyset("the public key cannot be read") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise MalformedKeyset("the public key is of an algorithm that is not allowed")
+    found = public_key(key)
+    if found.spki != spki:
+        raise MalformedKeyset("the public key is not in its one DER form")
+    return found

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a signed look back out of the store, for recovery and for rebuilding the catalogue.
+
+Only what the trusted keyset's key signed is adopted, and only when inventory and containers are
+there; whether every byte is sound is `audit`'s question.
+"""
+
+from archive.checks.inventory_bound import expected_subjects
+from archive.digests import sha256_hex
+from archive.errors import MalformedEvidence, MalformedInventory, MalformedStatement, ObjectMissing
+from archive.ids import RecordId
+from archive.model.inventory import Inventory
+from archive.model.look import Look
+from archive.model.statement import CAPTURE_V1, INVENTORY, OBSERVATION_V1, Statement
+from archive.proofs.dsse import Envelope, read_envelope
+from archive.proofs.keyset import Keyset
+from archive.services.record import SignedLook
+from archive.storage.base import Store
+from archive.storage.layout import blob_key, inventory_key, read_key
+
+
+def adopt_capture(store: Store, keyset: Keyset, envelope_key: str) -> SignedLook:
+    """The capture whose envelope lies under this key.
+
+    Raises MalformedEvidence when anything about it does not hold, StorageError when it cannot
+    be read.
+    """
+    capture_id = read_key(envelope_key).capture_id
+    if capture_id is None:
+        raise MalformedStatement(f"{envelope_key} is not the place of a capture's statement")
+    data = store.get(envelope_key)
+    statement, envelope = _opened(data, keyset, CAPTURE_V1, envelope_key)
+    inventory_bytes = _get(store, inventory_key(capture_id))
+    signed = _signed(statement, envelope, inventory_bytes, data, envelope_key)
+    _check_capture(signed, statement, capture_id)
+    return signed
+
+
+def adopt_observation(store: Store, keyset: Keyset, envelope_key: str) -> SignedLook:
+    """The observation whose envelope lies under this key. Raises as `adopt_capture`."""
+    data = store.get(envelope_key)
+    statement, envelope = _opened(data, keyset, OBSERVATION_V1, envelope_key)
+    if read_key(envelope_key).name != sha256_hex(envelope.payload):
+        raise MalformedStatement(f"{envelope_key} holds the statement of another digest")
+    inventory_bytes = _get(store, blob_key(statement.subjects.get(INVENTORY, "0" * 64)))
+    signed = _signed(statement, envelope, inventory_bytes, data, envelope_key)
+    if signed.look.capture_id is not None or signed.inventory.capture_id is not None:
+        raise MalformedStatement("an observation names a capture")
+    return signed
+
+
+def _opened(
+    data: bytes, keyset: Keyset, kind: str, envelope_key: str
+) -> tuple[Statement, Envelope]:
+    envelope = read_envelope(data)
+    listed = keyset.keys.get(envelope.keyid)
+    if listed is None or not listed.key.verifies(envelope.signature, envelope.signed_bytes()):
+        raise MalformedStatement(f"{envelope_key} is not signed by a key of the trusted keyset")
+    statement = Statement.from_bytes(envelope.payload)
+    if statement.predicate_type != kind:
+        raise MalformedStatement(f"{envelope_key} holds another kind of statement")
+    return statement, envelope
+
+
+def _signed(
+    statement: Statement,
+    envelope: Envelope,
+    inventory_bytes: bytes,
+    data: bytes,
+    envelope_key: str,
+) -> SignedLook:
+    if statement.subjects.get(INVENTORY) != sha256_hex(inventory_bytes):
+        raise MalformedInventory(f"{envelope_key} signs another inventory than is stored")
+    inventory = Inventory.from_bytes(inventory_bytes)
+    look = Look.from_predicate(statement.predicate)
+    return SignedLook(
+        look=look.whole(statement.predicate, inventory.overflow),
+        inventory=inventory,
+        inventory_sha256=sha256_hex(inventory_bytes),
+        statement_sha256=sha256_hex(envelope.payload),
+        envelope_sha256=sha256_hex(data),
+        envelope_key=envelope_key,
+    )
+
+
+def _check_capture(signed: SignedLook, statement: Statement, capture_id: RecordId) -> None:
+    if signed.look.capture_id != capture_id or signed.inventory.capture_id != capture_id:
+        raise MalformedStatement(f"a statement of another record lies at {capture_id}")
+    if dict(statement.subjects) != expected_subjects(signed.inventory, signed.inventory_sha256):
+        raise MalformedStatement(f"statement and inventory of {capture_id} disagree")
+
+
+def _get(store: Store, key: str) -> bytes:
+    try:
+        return store.get(key)
+    except ObjectMissing as error:
+        raise MalformedEvidence(f"{key} is missing, though a statement names it") from error

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Re-reads everything that the archive keeps and names each object that is damaged or missing.
+
+The plain audit hashes every stored blob and checks every signature and inventory; the deep one
+answers every claim about every record: it opens each WARC record and runs each text recipe.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from archive.catalog import evidence as rows
+from archive.errors import MalformedEvidence, StorageError
+from archive.ids import parse_id
+from archive.model.claim import Finding, Status
+from archive.proofs.keyset import newest_trusted
+from archive.services.context import Archive
+from archive.services.evidence import ObservationFiles
+from archive.services.reading_all import Kept, hash_blobs, records_findings
+from archive.services.trust import keyset_chain, stored_keysets
+from archive.storage.layout import KEYSETS, blob_key, inventory_key, read_key
+
+Progress = Callable[[int, int], None]
+
+_ENVELOPE_CLAIMS = frozenset(
+    {
+        "envelope.form",
+        "key.chain",
+        "signature",
+        "statement.canonical",
+        "statement.id",
+        "key.valid_at_time",
+    }
+)
+_PLAIN_CLAIMS = _ENVELOPE_CLAIMS | {"inventory.bound"}
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """How far an audit goes: every claim or the plain ones, all records or a random sample."""
+
+    is_deep: bool = False
+    sample: int | None = None
+    workers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One object that is not what it should be, the claim that says so, and how.
+
+    `is_certain` is false when the object could not be read: that is no proof of damage.
+    """
+
+    key: str
+    claim: str
+    code: str
+    detail: str
+    is_certain: bool = True
+
+
+@dataclass
+class Audit:
+    """What an audit read and found. `unreferenced` objects belong to no record; that is no harm."""
+
+    objects: int = 0
+    bytes: int = 0
+    records: int = 0
+    damages: list[Damage] = field(default_factory=list)
+    unreferenced: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all sound, 1 something is damaged, 2 something could not be read."""
+        if any(damage.is_certain for damage in self.damages):
+            return 1
+        return 2 if self.damages else 0
+
+
+def audit(archive: Archive, progress: Progress, options: AuditOptions) -> Audit:
+    """Read everything, or a random sample of records, and say what is not sound.
+
+    `progress(done, total)` counts blobs and records.
+    """
+    report = Audit()
+    kept = _kept(archive)
+    if options.sample is not None:
+        chooser = random.Random(archive.random_bytes(8))  # noqa: S311 - a sample, no secret
+        kept = chooser.sample(kept, min(options.sample, len(kept)))
+    _audit_keysets(archive, report)
+    claims = None if options.is_deep else _PLAIN_CLAIMS
+    if options.sample is None:
+        _audit_objects(archive, report, kept, progress, options)
+    elif not options.is_deep:
+        claims = _PLAIN_CLAIMS | {"object.digest"}
+    chain = keyset_chain(archive)
+    done = report.objects
+    for item, findings in records_findings(archive, chain, kept, claims, options.workers):
+        report.records += 1
+        progress(done + report.records, done + len(kept))
+        _add_findings(report, item, findings)
+    return report
+
+
+def _kept(archive: Archive) -> list[Kept]:
+    with archive.database.reading() as connection:
+        captures = [
+            Kept(row.id, ObservationFiles("", row.inventory_sha256, row.envelope_key))
+            for row in rows.every_capture(connection)
+        ]
+        observations = [
+            Kept(
+                None,
+                ObservationFiles(row.statement_sha256, row.inventory_sha256, row.envelope_key),
+            )
+            for row in rows.every_observation(connection)
+        ]
+    return captures + observations
+
+
+def _audit_keysets(archive: Archive, report: Audit) -> None:
+    try:
+        newest_trusted(stored_keysets(archive.store), archive.pinned_roots)
+    except MalformedEvidence as error:
+        report.damages.append(Damage(KEYSETS, "key.chain", error.code, str(error)))
+    except StorageError as error:
+        report.damages.append(
+            Damage(KEYSETS, "key.chain", error.code, str(error), is_certain=False)
+        )
+
+
+def _audit_objects(
+    archive: Archive,
+    report: Audit,
+    kept: Sequence[Kept],
+    progress: Progress,
+    options: AuditOptions,
+) -> None:
+    with archive.database.reading() as connection:
+        containers = rows.every_container(connection)
+        contents = rows.every_keyset_content(connection)
+    named = {blob_key(sha256) for sha256 in (*containers, *contents)}
+    for item in kept:
+        named.update((item.files.envelope_key, _inventory_place(item)))
+    blobs: list[tuple[str, int]] = []
+    seen: set[str] = set()
+    for stored in archive.store.list():
+        seen.add(stored.key)
+        role = read_key(stored.key).role
+        if role == "blob":
+            blobs.append((stored.key, stored.size))
+        if role != "keyset" and stored.key not in named:
+            report.unreferenced.append(stored.key)
+    for sha256 in sorted(containers):
+        if blob_key(sha256) not in seen:
+            report.damages.append(
+                Damage(blob_key(sha256), "object.digest", "OBJECT_MISSING", "not in the store")
+            )
+    total = len(blobs) + len(kept)
+    for key, size, found in hash_blobs(archive.store, blobs, options.workers):
+        report.objects += 1
+        report.bytes += size
+        progress(report.objects, total)
+        if isinstance(found, StorageError):
+            report.damages.append(
+                Damage(key, "object.digest", found.code, str(found), is_certain=False)
+            )
+        elif found != read_key(key).name:
+            report.damages.append(
+                Damage(key, "object.digest", "OBJECT_DIGEST_MISMATCH", f"SHA-256 is {found}")
+            )
+
+
+def _add_findings(report: Audit, item: Kept, findings: Sequence[Finding]) -> None:
+    known = {damage.key for damage in report.damages}
+    for finding in findings:
+        is_answer = finding.status in {Status.FAIL, Status.UNKNOWN}
+        if not is_answer or finding.claim == "server.authorship":
+            continue
+        if finding.claim == "key.chain" and KEYSETS in known:
+            continue
+        key = _damaged_key(item, finding)
+        if key in known:
+            continue
+        known.add(key)
+        report.damages.append(
+            Damage(
+                key,
+                finding.claim,
+                finding.code,
+                finding.detail,
+                is_certain=finding.status is Status.FAIL,
+            )
+        )
+
+
+def _damaged_key(item: Kept, finding: Finding) -> str:
+    if finding.claim in _ENVELOPE_CLAIMS:
+        return item.files.envelope_key
+    if finding.claim == "inventory.bound":
+        return _inventory_place(item)
+    return f"{item.name} {finding.target}"
+
+
+def _inventory_place(item: Kept) -> str:
+    if item.capture_id is not None:
+        return inventory_key(parse_id(item.capture_id))
+    return blob_key(item.files.inventory_sha256)

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Captures URLs: look, judge, and for each look that is *ok* mint a record.
+
+The order is DESIGN 4.2's: outcome, ID reserved, container and inventory stored, read back and
+compared, statement signed and stored, then the catalogue row. A group is durable as a whole
+(one reservation, one sync, one commit); a single capture is a group of one.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Connection
+
+from archive.catalog import evidence, sequence
+from archive.catalog.evidence import CaptureRows
+from archive.clock import rfc3339
+from archive.digests import sha256_hex
+from archive.errors import InputError, ObjectConflict, StorageError
+from archive.fetching.outcome import classify
+from archive.ids import Kind, RecordId, parse_id
+from archive.model.inventory import Container, Part, RecordSpan
+from archive.model.look import Previous, Signer
+from archive.services.assemble import (
+    SALT_BYTES,
+    Assembled,
+    Circumstances,
+    Looked,
+    Unchanged,
+    assemble,
+)
+from archive.services.context import Archive, SigningKey, signing_key
+from archive.services.ownership import LEASE_SECONDS, this_process
+from archive.services.record import (
+    SignedLook,
+    capture_rows,
+    container_rows,
+    observation_row,
+)
+from archive.services.trust import trusted_keyset
+from archive.storage.layout import blob_key, inventory_key, observation_key, statement_key
+from archive.text import recipes
+from archive.warc.read import WarcRecord, read_record
+from archive.warc.write import ContainerWriter, RevisitTarget
+
+GROUP_SIZE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A URL that was not even looked at, and why; no ID and no observation came of it."""
+
+    url: str
+    error: InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A look that is stored and signed: a capture when its outcome is *ok*."""
+
+    signed: SignedLook
+
+
+CaptureResult = Refused | Recorded
+
+
+def capture(archive: Archive, url: str) -> Recorded:
+    """The record of one look at a URL, stored and signed.
+
+    Raises MalformedUrl and AddressRefused (nothing was done), SigningError, StorageError,
+    CatalogError (the look is lost; no ID points at anything).
+    """
+    result = next(capture_many(archive, [url]))
+    if isinstance(result, Refused):
+        raise result.error
+    return result
+
+
+def capture_many(
+    archive: Archive, urls: Sequence[str], group_size: int = GROUP_SIZE
+) -> Iterator[CaptureResult]:
+    """One result for each URL, in order. Each group is durable before its results appear."""
+    key = signing_key(archive, trusted_keyset(archive))
+    for start in range(0, len(urls), group_size):
+        group = [_look_at(archive, url) for url in urls[start : start + group_size]]
+        looked = [item for item in group if isinstance(item, Looked)]
+        signed = iter(_record_group(archive, key, looked))
+        for item in group:
+            yield item if isinstance(item, Refused) else Recorded(next(signed))
+
+
+def _look_at(archive: Archive, url: str) -> Looked | Refused:
+    try:
+        fetch = archive.fetcher.fetch(url)
+    except InputError as error:
+        return Refused(url, error)
+    last = fetch.last
+    extraction = None
+    if last is not None and fetch.body:
+        extraction = recipes.run(recipes.latest(), fetch.body, last.header("content-type"))
+    return Looked(fetch, classify(fetch, extraction), extraction)
+
+
+def _record_group(archive: Archive, key: SigningKey, group: Sequence[Looked]) -> list[SignedLook]:
+    now = archive.clock.now()
+    minted = sum(looked.outcome.is_ok for looked in group)
+    numbers: list[int] = []
+    if minted:
+        with archive.database.writing() as connection:
+            numbers = sequence.reserve(
+                connection, Kind.CAPTURE.value, minted, this_process(), rfc3339(now)
+            )
+    waiting = iter(numbers)
+    assembled = []
+    with archive.database.reading() as connection:
+        for looked in group:
+            number = next(waiting) if looked.outcome.is_ok else None
+            around = _circumstances(archive, key, connection, looked, number)
+            assembled.append(assemble(looked, around, ContainerWriter(_record_ids(archive))))
+    _store_content(archive, assembled)
+    if (archive.clock.now() - now).total_seconds() > LEASE_SECONDS / 2:
+        raise StorageError("the store took too long for this capture: try again")
+    signed = _sign_and_store(archive, key, assembled)
+    _write_rows(archive, signed)
+    return signed
+
+
+def _record_ids(archive: Archive) -> Callable[[], str]:
+    def new_id() -> str:
+        return f"<urn:uuid:{uuid.UUID(bytes=archive.random_bytes(16), version=4)}>"
+
+    return new_id
+
+
+def _circumstances(
+    archive: Archive,
+    key: SigningKey,
+    connection: Connection,
+    looked: Looked,
+    number: int | None,
+) -> Circumstances:
+    identity = archive.identity
+    previous = None
+    unchanged = None
+    if number is not None:
+        row = evidence.latest_capture(connection, looked.fetch.url, identity.vantage)
+        previous = row and Previous(parse_id(row.id), row.statement_sha256)
+        unchanged = _unchanged(archive, connection, looked)
+    return Circumstances(
+        identity=identity,
+        signer=Signer(key.listed.key.keyid, key.keyset_version),
+        capture_id=None if number is None else RecordId(identity.prefix, Kind.CAPTURE, number),
+        previous=previous,
+        unchanged=unchanged,
+        salt=archive.random_bytes(SALT_BYTES),
+    )
+
+
+def _unchanged(archive: Archive, connection: Connection, looked: Looked) -> Unchanged | None:
+    fetch, last = looked.fetch, looked.fetch.last
+    if last is None:
+        return None
+    is_coded = bool(fetch.codings) and fetch.coding_flaw is None
+    first = evidence.first_with_payload(
+        connection, "body-raw" if is_coded else "body", sha256_hex(last.payload)
+    )
+    if first is None:
+        return None
+    parts = tuple(
+        _part(row)
+        for row in evidence.parts_of(connection, first.number)
+        if row.role in {"body", "body-raw", "text"}
+        and row.container_sha256 == first.container_sha256
+    )
+    body = next((part for part in parts if part.role == "body"), None)
+    size = evidence.container_size(connection, first.container_sha256)
+    record = None if body is None else _read_again(archive, body.span)
+    if body is None or size is None or record is None or record.target_uri is None:
+        return None
+    return Unchanged(
+        RevisitTarget(
+            record_id=record.record_id,
+            target_uri=record.target_uri,
+            date=record.date,
+            payload_sha256=sha256_hex(last.payload),
+        ),
+        Container(first.container_sha256, size),
+        parts,
+    )
+
+
+def _read_again(archive: Archive, span: RecordSpan) -> WarcRecord | None:
+    # A revisit may only lean on bytes that can be read now; otherwise the body is stored again.
+    try:
+        data = archive.store.get_range(blob_key(span.container_sha256), span.offset, span.length)
+    except StorageError:
+        return None
+    return read_record(data) if sha256_hex(data) == span.record_sha256 else None
+
+
+def _part(row: evidence.PartRow) -> Part:
+    return Part(
+        role=row.role,
+        media_type=row.media_type,
+        size=row.size,
+        span=RecordSpan(
+            row.container_sha256, row.offset, row.length, row.record_id, row.record_sha256
+        ),
+        sha256=row.sha256,
+        sha1=row.sha1,
+        commitment=row.commitment,
+    )
+
+
+def _store_content(archive: Archive, assembled: Sequence[Assembled]) -> None:
+    objects: dict[str, bytes] = {}
+    for item in assembled:
+        if item.container is not None and item.inventory.own_container:
+            objects[blob_key(item.inventory.own_container)] = item.container
+        objects[_inventory_place(item)] = item.inventory_bytes
+    archive.store.put_many(list(objects.items()))
+    for key, data in objects.items():
+        if archive.store.get(key) != data:
+            raise ObjectConflict(f"{key} reads back as other bytes than were stored")
+
+
+def _inventory_place(item: Assembled) -> str:
+    capture_id = item.look.capture_id
+    return inventory_key(capture_id) if capture_id else blob_key(item.inventory_sha256)
+
+
+def _sign_and_store(
+    archive: Archive, key: SigningKey, assembled: Sequence[Assembled]
+) -> list[SignedLook]:
+    signed, envelopes = [], []
+    for item in assembled:
+        envelope = key.seal(item.statement).to_bytes()
+        capture_id, keyid8 = item.look.capture_id, key.listed.key.keyid8
+        place = (
+            statement_key(capture_id, keyid8)
+            if capture_id
+            else observation_key(item.statement_sha256, keyid8)
+        )
+        envelopes.append((place, envelope))
+        signed.append(
+            SignedLook(
+                look=item.look,
+                inventory=item.inventory,
+                inventory_sha256=item.inventory_sha256,
+                statement_sha256=item.statement_sha256,
+                envelope_sha256=sha256_hex(envelope),
+                envelope_key=place,
+            )
+        )
+    archive.store.put_many(envelopes)
+    return signed
+
+
+def _write_rows(archive: Archive, signed: Sequence[SignedLook]) -> None:
+    captures: list[CaptureRows] = []
+    with archive.database.writing() as connection:
+        for item in signed:
+            capture_id = item.look.capture_id
+            if capture_id is None:
+                evidence.add_observation(
+                    connection, observation_row(item), container_rows(item.inventory.containers)
+                )
+            else:
+                sequence.close(connection, Kind.CAPTURE.value, capture_id.number)
+                captures.append(capture_rows(item, capture_id.number))
+        if captures:
+            evidence.add_captures(connection, captures)

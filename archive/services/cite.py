@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cites a capture in a style, by the fixed version, its time and its full digest."""
+
+import json
+from urllib.parse import urlsplit
+
+from archive.canonical import JsonValue
+from archive.citation.base import Cited, style
+from archive.clock import parse_rfc3339
+from archive.errors import NotFound
+from archive.ids import RecordId
+from archive.services.context import Archive
+
+
+def read_record(archive: Archive, capture_id: RecordId) -> JsonValue:
+    """The record's JSON as the catalogue keeps it. Raises NotFound."""
+    found = archive.hot.record(str(capture_id))
+    if found is None:
+        raise NotFound(f"there is no record {capture_id}")
+    return json.loads(found[0])
+
+
+def cite(archive: Archive, record: JsonValue, base_url: str, style_name: str = "plain") -> str:
+    """The citation of a record; `base_url` is the archive's public address.
+
+    Raises InputError for an unknown style.
+    """
+    body = next(part for part in record["parts"] if part["role"] == "body")
+    host = urlsplit(record["final_url"]).hostname or record["final_url"]
+    return style(style_name)(
+        Cited(
+            author=f"{host} (host name)",
+            title=record["title"] or record["final_url"],
+            url=record["url"],
+            captured_at=parse_rfc3339(record["captured_at"]),
+            archive_name=archive.identity.name,
+            permalink=f"{base_url}/{record['id']}/v1" if base_url else f"{record['id']}/v1",
+            sha256=body["sha256"],
+        )
+    )

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The archive as services see it: every outside thing behind the interface that they need."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from archive.catalog.database import Database
+from archive.catalog.hot import HotReader
+from archive.clock import Clock
+from archive.errors import SigningError
+from archive.model.fetch import Fetch
+from archive.proofs.dsse import Envelope
+from archive.proofs.keyset import Keyset, KeysetKey
+from archive.signing.base import Signer, seal
+from archive.storage.base import Store
+
+
+class Fetcher(Protocol):
+    """Looks at a URL."""
+
+    def fetch(self, url: str) -> Fetch:
+        """All exchanges of one look. Raises MalformedUrl, AddressRefused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the archive is and how it looks: what every statement says of it."""
+
+    prefix: str
+    name: str
+    agent: str
+    agent_version: str
+    vantage: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Everything a service may use, wired once by `archive.bootstrap`.
+
+    `open_signer` opens the private key when something is to be signed, so that an archive
+    without its keys still reads and verifies. `reopen` can be pickled: worker processes open
+    an archive of their own with it.
+    """
+
+    identity: Identity
+    clock: Clock
+    random_bytes: Callable[[int], bytes]
+    store: Store
+    database: Database
+    hot: HotReader
+    fetcher: Fetcher
+    open_signer: Callable[[], Signer]
+    pinned_roots: Sequence[str]
+    base_url: str
+    upload_bytes_limit: int
+    reopen: Callable[[], "Archive"]
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self.hot.close()
+        self.database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A signer, and what the trusted keyset says of its key."""
+
+    signer: Signer
+    listed: KeysetKey
+    keyset_version: int
+
+    def seal(self, payload: bytes) -> Envelope:
+        """A checked envelope over the payload. Raises SigningError."""
+        return seal(self.signer, payload, self.listed.key)
+
+
+def signing_key(archive: Archive, keyset: Keyset) -> SigningKey:
+    """The key to sign captures with now.
+
+    Raises KeyLocked, and SigningError when the keyset does not list the key as active and valid.
+    """
+    signer = archive.open_signer()
+    listed = keyset.keys.get(signer.public_key.keyid)
+    if listed is None or listed.state != "active" or listed.role != "manifest":
+        raise SigningError("the signing key is not an active manifest key of the keyset")
+    if not listed.valid_from <= archive.clock.now() < listed.valid_until:
+        raise SigningError(
+            f"the signing key is valid from {listed.valid_from:%Y-%m-%d} "
+            f"to {listed.valid_until:%Y-%m-%d}: rotate it"
+        )
+    return SigningKey(signer, listed, keyset.version)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Policies: which claims must be proven, and the bottom line that follows from the findings.
+
+`standard` asks for every claim whose evidence this archive is configured to make; `court` asks
+for time, log and witness too, which makes a report incomplete until the archive has them.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from archive.errors import InputError
+from archive.model.claim import Finding, Result, Status
+
+_BYTES = ("inventory.bound", "object.digest", "warc.records", "body.from_warc")
+# In the order in which a person reads a report: who signed what, then the bytes, then the text.
+_STANDARD = (
+    "envelope.form",
+    "key.chain",
+    "signature",
+    "statement.canonical",
+    "statement.id",
+    "key.valid_at_time",
+    *_BYTES,
+    "text.derives",
+)
+POLICIES: Mapping[str, tuple[str, ...]] = {
+    "bytes-only": _BYTES,
+    "standard": _STANDARD,
+    "court": (
+        *_STANDARD,
+        "ts.rfc3161",
+        "log.entry",
+        "log.inclusion",
+        "log.checkpoint",
+        "log.witness",
+        "time.interval",
+    ),
+}
+
+
+def required_claims(policy: str) -> tuple[str, ...]:
+    """The claims that the policy asks for. Raises InputError for an unknown policy."""
+    if policy not in POLICIES:
+        raise InputError(f"unknown policy {policy!r}: use one of {', '.join(POLICIES)}")
+    return POLICIES[policy]
+
+
+def not_proven(findings: Sequence[Finding], policy: str) -> tuple[str, ...]:
+    """The required claims that are not proven for every target, in the policy's order."""
+    held: dict[str, bool] = {}
+    for finding in findings:
+        is_proven = finding.status in {Status.PASS, Status.NOT_APPLICABLE}
+        held[finding.claim] = held.get(finding.claim, True) and is_proven
+    return tuple(claim for claim in required_claims(policy) if not held.get(claim, False))
+
+
+def judge(findings: Sequence[Finding], policy: str) -> Result:
+    """The bottom line: any failure fails, a required claim that is not proven is incomplete.
+
+    No findings at all is a failure, never a pass.
+    """
+    if not findings or any(finding.status is Status.FAIL for finding in findings):
+        form = {f.claim for f in findings if f.status is Status.FAIL}
+        return Result.MALFORMED if form == {"envelope.form"} else Result.FAILED
+    if not_proven(findings, policy):
+        return Result.INCOMPLETE
+    return Result.VERIFIED

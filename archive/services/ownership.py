@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells whether the process that reserved a number still lives.
+
+On the same machine and boot the process table answers at once; for a process elsewhere the
+lease does, which is far longer than the steps between reservation and row can take.
+"""
+
+import datetime as dt
+import os
+import socket
+from functools import cache
+from pathlib import Path
+
+from archive.catalog.sequence import Reservation
+from archive.clock import parse_rfc3339
+
+LEASE_SECONDS = 600
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_START_FIELD = 19  # of /proc/<pid>/stat, counted after the command's closing bracket (proc(5))
+
+
+def this_process() -> str:
+    """A name for this process that no later one on any machine has."""
+    pid = os.getpid()
+    return f"{_machine()} {pid} {_started(pid) or 0}"
+
+
+def is_gone(reservation: Reservation, now: dt.datetime) -> bool:
+    """Whether the owner of a reservation can no longer finish it."""
+    machine, pid, started = _split(reservation.owner)
+    if machine == _machine() and _BOOT_ID.exists():
+        return _started(pid) != started
+    age = now - parse_rfc3339(reservation.reserved_at)
+    return age.total_seconds() > LEASE_SECONDS
+
+
+@cache
+def _machine() -> str:
+    boot = _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else "no-boot-id"
+    return f"{socket.gethostname()}/{boot}"
+
+
+def _started(pid: int) -> int | None:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(stat.rpartition(")")[2].split()[_START_FIELD])
+
+
+def _split(owner: str) -> tuple[str, int, int]:
+    machine, _, rest = owner.partition(" ")
+    pid, _, started = rest.partition(" ")
+    return machine, int(pid), int(started)

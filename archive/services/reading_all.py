@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads many objects and answers many records on several cores, for the audit.
+
+Hashing lets go of the interpreter's lock, so threads serve; checks do not, so processes serve,
+each with an archive of its own.
+"""
+
+import hashlib
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
+from dataclasses import dataclass
+
+from archive.checks.runner import run_checks
+from archive.errors import StorageError
+from archive.ids import parse_id
+from archive.model.claim import Finding
+from archive.proofs.keyset import KeysetChain
+from archive.services.context import Archive
+from archive.services.evidence import (
+    ObservationFiles,
+    capture_evidence,
+    observation_evidence,
+)
+from archive.services.trust import keyset_chain
+from archive.storage.base import Store
+
+_BATCH = 32
+_WHOLE_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One record that the catalogue knows (`capture_id` is None for an observation)."""
+
+    capture_id: str | None
+    files: ObservationFiles
+
+    @property
+    def name(self) -> str:
+        """The ID, or the statement's digest of an observation."""
+        return self.capture_id or self.files.statement_sha256
+
+
+def hash_blobs(
+    store: Store, blobs: Sequence[tuple[str, int]], workers: int
+) -> Iterator[tuple[str, int, str | StorageError]]:
+    """Key, size and SHA-256 (or why it could not be read) of each object, in order."""
+
+    def hashed(batch: Sequence[tuple[str, int]]) -> list[tuple[str, int, str | StorageError]]:
+        return [(key, size, _sha256(store, key, size)) for key, size in batch]
+
+    batches = [blobs[start : start + _BATCH] for start in range(0, len(blobs), _BATCH)]
+    if workers == 1:
+        for batch in batches:
+            yield from hashed(batch)
+        return
+    with futures.ThreadPoolExecutor(workers) as pool:
+        for answers in pool.map(hashed, batches):
+            yield from answers
+
+
+def records_findings(
+    archive: Archive,
+    chain: KeysetChain,
+    kept: Sequence[Kept],
+    claims: frozenset[str] | None,
+    workers: int,
+) -> Iterator[tuple[Kept, tuple[Finding, ...]]]:
+    """The findings about each record, in order, on as many processes as workers."""
+    if workers == 1 or len(kept) <= _BATCH:
+        for item in kept:
+            yield item, _findings(archive, chain, item, claims)
+        return
+    batches = [kept[start : start + _BATCH] for start in range(0, len(kept), _BATCH)]
+    # Spawned, not forked: connections and threads of the parent must not be shared.
+    with futures.ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_open_worker,
+        initargs=(archive.reopen, claims),
+    ) as pool:
+        for batch, answers in zip(batches, pool.map(_batch_findings, batches), strict=True):
+            yield from zip(batch, answers, strict=True)
+
+
+def _sha256(store: Store, key: str, size: int) -> str | StorageError:
+    try:
+        if size <= _WHOLE_BYTES:
+            return hashlib.sha256(store.get(key)).hexdigest()
+        digest = hashlib.sha256()
+        for chunk in store.stream(key):
+            digest.update(chunk)
+        return digest.hexdigest()
+    except StorageError as error:
+        return error
+
+
+def _findings(
+    archive: Archive, chain: KeysetChain, item: Kept, claims: frozenset[str] | None
+) -> tuple[Finding, ...]:
+    if item.capture_id is not None:
+        capture_id = parse_id(item.capture_id)
+        gathered = capture_evidence(archive, capture_id, item.files.envelope_key, chain)
+    else:
+        gathered = observation_evidence(archive, item.files, chain)
+    return run_checks(gathered, claims)
+
+
+class _Worker:
+    """What a worker process keeps between batches."""
+
+    archive: Archive
+    chain: KeysetChain
+    claims: frozenset[str] | None
+
+
+def _open_worker(reopen: Callable[[], Archive], claims: frozenset[str] | None) -> None:
+    _Worker.archive = reopen()
+    _Worker.chain = keyset_chain(_Worker.archive)
+    _Worker.claims = claims
+
+
+def _batch_findings(batch: Sequence[Kept]) -> list[tuple[Finding, ...]]:
+    return [_findings(_Worker.archive, _Worker.chain, item, _Worker.claims) for item in batch]

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Remakes every evidence table of the catalogue from the object store alone.
+
+One transaction: readers see the old rows until the new ones are complete. No capture may run
+meanwhile. What does not hold is left out and named; nothing in the store is touched.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy.engine import Connection
+
+from archive.catalog import evidence, sequence
+from archive.catalog.evidence import CaptureRows
+from archive.errors import MalformedEvidence
+from archive.ids import Kind
+from archive.proofs.keyset import Keyset, newest_trusted
+from archive.services.adopt import adopt_capture, adopt_observation
+from archive.services.context import Archive
+from archive.services.record import (
+    capture_rows,
+    container_rows,
+    keyset_row,
+    observation_row,
+)
+from archive.services.trust import stored_keysets
+from archive.storage.layout import CAPTURES, OBSERVATIONS, read_key
+
+_BATCH = 500
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Rebuilt:
+    """What a rebuild took in, and what it had to leave out: `(key, code, detail)`."""
+
+    captures: int = 0
+    observations: int = 0
+    keysets: int = 0
+    left_out: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing was left out."""
+        return not self.left_out
+
+
+def rebuild(archive: Archive, progress: Progress) -> Rebuilt:
+    """Remake the evidence tables; `progress` is told each key that was read.
+
+    Raises MalformedEvidence when no trusted keyset can be read: nothing is changed then.
+    """
+    chain = stored_keysets(archive.store)
+    keyset = newest_trusted(chain, archive.pinned_roots)
+    rebuilt = Rebuilt(keysets=len(chain))
+    with archive.database.writing() as connection:
+        evidence.clear(connection)
+        for signed in chain:
+            evidence.add_keyset(connection, keyset_row(signed))
+        _take_captures(archive, keyset, connection, rebuilt, progress)
+        _take_observations(archive, keyset, connection, rebuilt, progress)
+    return rebuilt
+
+
+def _take_captures(
+    archive: Archive,
+    keyset: Keyset,
+    connection: Connection,
+    rebuilt: Rebuilt,
+    progress: Progress,
+) -> None:
+    highest = 0
+    batch: list[CaptureRows] = []
+    for key in _keys(archive, CAPTURES):
+        capture_id = read_key(key).capture_id
+        if capture_id is not None and capture_id.prefix == archive.identity.prefix:
+            highest = max(highest, capture_id.number)
+        if read_key(key).role != "statement":
+            continue
+        progress(key)
+        try:
+            signed = adopt_capture(archive.store, keyset, key)
+        except MalformedEvidence as error:
+            rebuilt.left_out.append((key, error.code, str(error)))
+            continue
+        number = signed.look.capture_id.number if signed.look.capture_id else 0
+        batch.append(capture_rows(signed, number))
+        rebuilt.captures += 1
+        if len(batch) == _BATCH:
+            evidence.add_captures(connection, batch)
+            batch = []
+    if batch:
+        evidence.add_captures(connection, batch)
+    if highest:
+        sequence.raise_above(connection, Kind.CAPTURE.value, highest)
+
+
+def _take_observations(
+    archive: Archive,
+    keyset: Keyset,
+    connection: Connection,
+    rebuilt: Rebuilt,
+    progress: Progress,
+) -> None:
+    for key in _keys(archive, OBSERVATIONS):
+        if read_key(key).role != "observation":
+            continue
+        progress(key)
+        try:
+            signed = adopt_observation(archive.store, keyset, key)
+        except MalformedEvidence as error:
+            rebuilt.left_out.append((key, error.code, str(error)))
+            continue
+        evidence.add_observation(
+            connection, observation_row(signed), container_rows(signed.inventory.containers)
+        )
+        rebuilt.observations += 1
+
+
+def _keys(archive: Archive, prefix: str) -> Iterator[str]:
+    return (item.key for item in archive.store.list(prefix))

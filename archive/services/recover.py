@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""After a crash: every number that was reserved becomes a record or a void, never a riddle.
+
+A signed statement in the store means that the capture was whole, so it is adopted; without one,
+nothing citable exists and the number is void for good.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archive.catalog import evidence, sequence
+from archive.catalog.sequence import Reservation
+from archive.errors import MalformedEvidence
+from archive.ids import Kind, RecordId
+from archive.services.adopt import adopt_capture
+from archive.services.context import Archive
+from archive.services.ownership import is_gone
+from archive.services.record import capture_rows
+from archive.services.trust import trusted_keyset
+from archive.storage.layout import CAPTURES, read_key
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What was made of reservations whose owner died."""
+
+    adopted: tuple[str, ...]
+    voided: tuple[str, ...]
+
+
+def recover(archive: Archive) -> Recovery:
+    """Settle every open reservation whose owner is gone. Cheap when there is none."""
+    with archive.database.reading() as connection:
+        waiting = sequence.open_reservations(connection)
+    now = archive.clock.now()
+    orphaned = [item for item in waiting if is_gone(item, now)]
+    return _settle(archive, orphaned) if orphaned else Recovery((), ())
+
+
+def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
+    keyset = trusted_keyset(archive)
+    adopted, voided = [], []
+    for item in orphaned:
+        capture_id = RecordId(archive.identity.prefix, Kind(item.kind), item.number)
+        envelope_key = _statement_in_store(archive, capture_id)
+        try:
+            signed = envelope_key and adopt_capture(archive.store, keyset, envelope_key)
+        except MalformedEvidence:
+            # Bytes that are no statement of this capture cannot be cited; audit names them.
+            signed = None
+        with archive.database.writing() as connection:
+            if evidence.capture_by_id(connection, str(capture_id)) is not None:
+                # A rebuild took the capture in before this.
+                sequence.close(connection, item.kind, item.number)
+            elif signed:
+                sequence.close(connection, item.kind, item.number)
+                evidence.add_captures(connection, [capture_rows(signed, item.number)])
+                adopted.append(str(capture_id))
+            else:
+                sequence.void(connection, item.kind, item.number)
+                voided.append(str(capture_id))
+    return Recovery(tuple(adopted), tuple(voided))
+
+
+def _statement_in_store(archive: Archive, capture_id: RecordId) -> str | None:
+    for item in archive.store.list(f"{CAPTURES}{capture_id}/"):
+        if read_key(item.key).role == "statement":
+            return item.key
+    return None

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A verification report as a text that a person can read aloud."""
+
+from archive.model.claim import Report, Result, Status
+
+_WORDS = {
+    Status.PASS: "holds",
+    Status.FAIL: "FAILS",
+    Status.UNKNOWN: "not proven",
+    Status.NOT_APPLICABLE: "n/a",
+    Status.SKIPPED: "skipped",
+}
+_BOTTOM = {
+    Result.VERIFIED: "VERIFIED: every claim that policy {policy!r} asks for holds.",
+    Result.FAILED: "FAILED: what is stored is not what was signed, or not all of it.",
+    Result.INCOMPLETE: "INCOMPLETE: nothing is disproven, but not all is proven: {missing}.",
+    Result.MALFORMED: "MALFORMED: the statement file cannot be read.",
+}
+
+
+def report_text(report: Report, note: str) -> str:
+    """The report, one line a claim, the bottom line last; `note` goes first when there is one."""
+    lines = [note] if note else []
+    subject = report.subject
+    lines.append(f"Record {subject.get('record_id') or subject.get('observation')}")
+    for finding in report.findings:
+        target = f" [{finding.target}]" if finding.target else ""
+        code = f" {finding.code}:" if finding.code else ""
+        lines.append(
+            f"  {_WORDS[finding.status]:10} {finding.claim}{target}{code} {finding.detail}".rstrip()
+        )
+    lines.append(
+        _BOTTOM[report.result].format(
+            policy=report.policy, missing=", ".join(report.required_failed)
+        )
+    )
+    return "\n".join(lines)

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verifies a record, or tells which part of which record some bytes or a digest are.
+
+A digest in full names bytes, so the record that has them is verified. A truncated one is a
+search: it lists candidates and verifies nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from archive import __version__
+from archive.canonical import JsonValue
+from archive.catalog import evidence as rows
+from archive.catalog.evidence import PartMatch
+from archive.checks.evidence import Evidence
+from archive.checks.runner import run_checks
+from archive.clock import rfc3339
+from archive.digests import DigestReading
+from archive.errors import MalformedEvidence, NotFound
+from archive.ids import RecordId, parse_id
+from archive.model.claim import Finding, Report, Result, TrustInputs
+from archive.services.context import Archive
+from archive.services.evidence import (
+    ObservationFiles,
+    capture_evidence,
+    observation_evidence,
+)
+from archive.services.fingerprint import Fingerprints
+from archive.services.judge import judge, not_proven, required_claims
+from archive.services.trust import keyset_chain
+
+CANDIDATES_LIMIT = 20
+EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+@dataclass(frozen=True, slots=True)
+class BytesAnswer:
+    """What the archive says of bytes or a digest.
+
+    `verified` is true only when the full digest is that of a part and its record verifies.
+    `near` lists parts whose bytes differ from those given in a known, harmless-looking way.
+    """
+
+    sha256: str
+    is_prefix: bool
+    matches: tuple[PartMatch, ...]
+    report: Report | None
+    note: str
+    near: tuple[tuple[str, PartMatch], ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The report's, or 2: nothing is proven and nothing disproven."""
+        return self.report.result.exit_code if self.report else Result.INCOMPLETE.exit_code
+
+    def to_json(self) -> JsonValue:
+        """The report's members where there is one, and what was matched."""
+        body: dict[str, JsonValue] = dict(self.report.to_json()) if self.report else {}
+        body.setdefault("result", Result.INCOMPLETE.value)
+        body.setdefault("exit_code", self.exit_code)
+        body.update(
+            verified=self.report is not None and self.report.result is Result.VERIFIED,
+            sha256=None if self.is_prefix else self.sha256,
+            prefix=self.sha256 if self.is_prefix else None,
+            note=self.note,
+            matches=[_match_json(match) for match in self.matches],
+            near=[{"difference": how, **_match_json(match)} for how, match in self.near],
+        )
+        return body
+
+
+def verify_record(archive: Archive, capture_id: RecordId, policy: str = "standard") -> Report:
+    """The report on a capture. Raises NotFound, and InputError for an unknown policy."""
+    required_claims(policy)
+    with archive.database.reading() as connection:
+        row = rows.capture_by_id(connection, str(capture_id))
+    if row is None:
+        raise NotFound(f"there is no record {capture_id}")
+    gathered = capture_evidence(archive, capture_id, row.envelope_key, keyset_chain(archive))
+    subject = {"record_id": str(capture_id), "capture_id": str(capture_id), "part": None}
+    return report_on(archive, gathered, policy, subject)
+
+
+def verify_observation(archive: Archive, statement_sha256: str, policy: str = "standard") -> Report:
+    """The report on an observation, by the digest of its statement. Raises NotFound."""
+    with archive.database.reading() as connection:
+        row = rows.observation_by_digest(connection, statement_sha256)
+    if row is None:
+        raise NotFound(f"there is no observation {statement_sha256}")
+    files = ObservationFiles(statement_sha256, row.inventory_sha256, row.envelope_key)
+    gathered = observation_evidence(archive, files, keyset_chain(archive))
+    subject = {"record_id": None, "observation": statement_sha256, "part": None}
+    return report_on(archive, gathered, policy, subject)
+
+
+def verify_digest(
+    archive: Archive, reading: DigestReading, policy: str = "standard"
+) -> BytesAnswer:
+    """What the archive says of a SHA-256, full or truncated."""
+    required_claims(policy)
+    if reading.is_prefix:
+        return _search(archive, reading.hex)
+    if reading.hex == EMPTY_SHA256:
+        note = "this is the digest of no bytes at all; it names no record"
+        return BytesAnswer(reading.hex, is_prefix=False, matches=(), report=None, note=note)
+    matches = _matches(archive, reading.hex)
+    if matches:
+        return _verified_match(archive, reading.hex, matches, policy)
+    with archive.database.reading() as connection:
+        owner = rows.capture_with_object(connection, reading.hex)
+        observed = rows.observation_by_digest(connection, reading.hex)
+    if owner is not None:
+        report = verify_record(archive, parse_id(owner), policy)
+        note = f"a file of the evidence of {owner} (container, inventory or statement)"
+        return BytesAnswer(reading.hex, is_prefix=False, matches=(), report=report, note=note)
+    if observed is not None:
+        report = verify_observation(archive, reading.hex, policy)
+        note = "the statement of an observation that was not minted as a capture"
+        return BytesAnswer(reading.hex, is_prefix=False, matches=(), report=report, note=note)
+    note = "no record of this archive has bytes with this digest"
+    return BytesAnswer(reading.hex, is_prefix=False, matches=(), report=None, note=note)
+
+
+def verify_bytes(
+    archive: Archive, chunks: Iterable[bytes], policy: str = "standard"
+) -> BytesAnswer:
+    """What the archive says of a file given in chunks, whatever its size; memory stays flat."""
+    fingerprints = Fingerprints()
+    for chunk in chunks:
+        fingerprints.update(chunk)
+    sha256 = fingerprints.sha256()
+    answer = verify_digest(archive, DigestReading(sha256, is_prefix=False, spelling="file"), policy)
+    if answer.report is not None or sha256 == EMPTY_SHA256:
+        return answer
+    near = tuple(
+        (how, match)
+        for how, other in fingerprints.variants()
+        for match in _matches(archive, other)[:1]
+    )
+    if not near:
+        return answer
+    note = f"not the bytes of any record, but {near[0][0]} they would be"
+    return BytesAnswer(sha256, is_prefix=False, matches=(), report=None, note=note, near=near)
+
+
+def report_on(archive: Archive, gathered: Evidence, policy: str, subject: JsonValue) -> Report:
+    """The report that the checks give on gathered evidence."""
+    findings = tuple(sorted(run_checks(gathered), key=_reading_order))
+    return Report(
+        policy=policy,
+        subject=subject,
+        trust=_trust(archive, gathered),
+        findings=findings,
+        required_failed=not_proven(findings, policy),
+        result=judge(findings, policy),
+        verified_at=rfc3339(archive.clock.now()),
+        claimed_time=_claimed_time(gathered, findings),
+        verifier=("muniment", __version__),
+    )
+
+
+def _reading_order(finding: Finding) -> int:
+    order = required_claims("court")
+    return order.index(finding.claim) if finding.claim in order else len(order)
+
+
+def _verified_match(
+    archive: Archive, sha256: str, matches: Sequence[PartMatch], policy: str
+) -> BytesAnswer:
+    first = matches[0]
+    report = verify_record(archive, parse_id(first.capture_id), policy)
+    note = f"the {first.role} of {first.capture_id}, captured {first.captured_at}"
+    if len(matches) > 1:
+        note += f", and of {len(matches) - 1} more"
+    return BytesAnswer(sha256, is_prefix=False, matches=tuple(matches), report=report, note=note)
+
+
+def _search(archive: Archive, prefix: str) -> BytesAnswer:
+    found = _matches(archive, prefix)
+    note = f"prefix only: a search with {len(found)} candidates, not a verification"
+    return BytesAnswer(prefix, is_prefix=True, matches=found, report=None, note=note)
+
+
+def _matches(archive: Archive, prefix: str) -> tuple[PartMatch, ...]:
+    with archive.database.reading() as connection:
+        return tuple(rows.parts_with_sha256(connection, prefix, CANDIDATES_LIMIT))
+
+
+def _match_json(match: PartMatch) -> dict[str, JsonValue]:
+    return {
+        "id": match.capture_id,
+        "part": match.role,
+        "sha256": match.sha256,
+        "captured_at": match.captured_at,
+    }
+
+
+def _trust(archive: Archive, gathered: Evidence) -> TrustInputs:
+    try:
+        version: int | None = gathered.keyset.version
+    except MalformedEvidence:
+        version = None
+    return TrustInputs(tuple(archive.pinned_roots), "configured", version)
+
+
+def _claimed_time(gathered: Evidence, findings: Sequence[Finding]) -> str | None:
+    is_read = any(f.claim == "statement.canonical" and f.code == "" for f in findings)
+    return (gathered.look.received_at or gathered.look.requested_at) if is_read else None

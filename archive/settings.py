@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings: one TOML file, and the environment over it (`MUNIMENT_<SECTION>_<NAME>`).
+
+Every setting stands here once, with its default and a sentence; an unknown one is an error, so
+that a typing mistake never goes unnoticed. `config/muniment.sample.toml` shows them all.
+"""
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from archive.errors import SettingsError
+
+_DATA = "muniment-data"
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSettings:
+    """[archive]: who this archive is."""
+
+    prefix: str = "CA"  # first part of every record ID; never change it once IDs are out
+    name: str = "Muniment archive"  # as citations print it
+    contact: str = ""  # the operator's address or URL, sent in the User-Agent of captures
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """[store]: where the bytes lie."""
+
+    url: str = ""  # file:PATH, s3://bucket/prefix; default file:<data>/store
+    endpoint: str = ""  # URL of an S3-compatible server; empty for AWS
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSettings:
+    """[database]: the catalogue."""
+
+    url: str = ""  # sqlite:///PATH; default sqlite:///<data>/catalog.sqlite
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """[network]: what captures may connect to."""
+
+    allow: tuple[str, ...] = ()  # CIDR blocks that the address guard lets through
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureSettings:
+    """[capture]: how pages are fetched; vantage and language are part of every capture."""
+
+    vantage: str = "default"  # a name for the network and region that requests come from
+    language: str = "en"  # the Accept-Language that is sent
+    timeout_seconds: int = 60  # for one URL with all its redirects
+    bytes_limit: int = 64 * 1024 * 1024  # received bytes of one look, redirects included
+    decoded_bytes_limit: int = 128 * 1024 * 1024  # bytes of one body after decoding
+
+
+@dataclass(frozen=True, slots=True)
+class KeysSettings:
+    """[keys]: where the private keys lie, and what opens them."""
+
+    folder: str = ""  # default <data>/keys
+    passphrase_file: str = ""  # default <keys folder>/passphrase
+
+
+@dataclass(frozen=True, slots=True)
+class TrustSettings:
+    """[trust]: the root keys that this archive verifies its own records against."""
+
+    roots: tuple[str, ...] = ()  # key IDs (64 hex digits); default <keys folder>/root.keyid
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """[server]: the HTTP door."""
+
+    base_url: str = ""  # public address, as citations print it; default the request's own
+    upload_bytes_limit: int = 256 * 1024 * 1024  # of one file that is given for verification
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, read and checked."""
+
+    data: Path
+    archive: ArchiveSettings = field(default_factory=ArchiveSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    capture: CaptureSettings = field(default_factory=CaptureSettings)
+    keys: KeysSettings = field(default_factory=KeysSettings)
+    trust: TrustSettings = field(default_factory=TrustSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
+
+    @property
+    def store_url(self) -> str:
+        """The store's URL, its default filled in."""
+        return self.store.url or f"file:{self.data / 'store'}"
+
+    @property
+    def database_url(self) -> str:
+        """The catalogue's URL, its default filled in."""
+        return self.database.url or f"sqlite:///{self.data / 'catalog.sqlite'}"
+
+    @property
+    def keys_folder(self) -> Path:
+        """The folder of the private keys."""
+        return Path(self.keys.folder) if self.keys.folder else self.data / "keys"
+
+    @property
+    def passphrase_file(self) -> Path:
+        """The file whose first line opens the private keys."""
+        if self.keys.passphrase_file:
+            return Path(self.keys.passphrase_file)
+        return self.keys_folder / "passphrase"
+
+    def allowed_networks(
+        self,
+    ) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """The CIDR blocks that the address guard lets through. Raises SettingsError."""
+        try:
+            return tuple(ipaddress.ip_network(text) for text in self.network.allow)
+        except ValueError as error:
+            raise SettingsError(f"network.allow: {error}") from error
+
+
+_SECTIONS: Mapping[str, type[Any]] = {
+    "archive": ArchiveSettings,
+    "store": StoreSettings,
+    "database": DatabaseSettings,
+    "network": NetworkSettings,
+    "capture": CaptureSettings,
+    "keys": KeysSettings,
+    "trust": TrustSettings,
+    "server": ServerSettings,
+}
+_READERS: Mapping[type[Any], Callable[[str], Any]] = {str: str, int: int, tuple: _words}
+# Names in the environment that are no settings of the archive: the file's place, and clients'.
+_OTHER_NAMES = {
+    "MUNIMENT_CONFIG",
+    "MUNIMENT_DATA",
+    "MUNIMENT_API_KEY",
+    "MUNIMENT_TEST_DATA",
+    "MUNIMENT_TEST_ENV",
+}
+
+
+def load_settings(
+    config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    data: Path | None = None,
+) -> Settings:
+    """The settings of a TOML file (if any) with the environment over it. Raises SettingsError.
+
+    `data` and `config` come before `MUNIMENT_DATA` and `MUNIMENT_CONFIG`.
+    """
+    env = os.environ if environment is None else environment
+    chosen = config or (Path(env["MUNIMENT_CONFIG"]) if env.get("MUNIMENT_CONFIG") else None)
+    tree = _read_toml(chosen) if chosen else {}
+    file_data = tree.pop("data", None)
+    folder = data or Path(env.get("MUNIMENT_DATA") or file_data or _DATA)
+    values = {name: _section(name, tree.pop(name, {})) for name in _SECTIONS}
+    if tree:
+        raise SettingsError(f"unknown section in the settings file: {', '.join(sorted(tree))}")
+    _overlay(values, env)
+    return Settings(
+        data=folder, **{name: _SECTIONS[name](**members) for name, members in values.items()}
+    )
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"the settings file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings file {path} is not TOML: {error}") from error
+
+
+def _section(name: str, members: Any) -> dict[str, Any]:
+    if not isinstance(members, dict):
+        raise SettingsError(f"the settings file's {name!r} is no section")
+    kinds = {item.name: type(item.default) for item in fields(_SECTIONS[name])}
+    values: dict[str, Any] = {}
+    for key, value in members.items():
+        if key not in kinds:
+            raise SettingsError(f"unknown setting {name}.{key}: known are {', '.join(kinds)}")
+        given = tuple(value) if isinstance(value, list) else value
+        if type(given) is not kinds[key]:
+            raise SettingsError(f"{name}.{key} must be of type {kinds[key].__name__}")
+        values[key] = given
+    return values
+
+
+def _overlay(values: dict[str, dict[str, Any]], env: Mapping[str, str]) -> None:
+    for variable, text in env.items():
+        if not variable.startswith("MUNIMENT_") or variable in _OTHER_NAMES:
+            continue
+        section, _, key = variable.removeprefix("MUNIMENT_").lower().partition("_")
+        kinds = {item.name: type(item.default) for item in fields(_SECTIONS.get(section, Settings))}
+        if section not in _SECTIONS or key not in kinds:
+            raise SettingsError(f"unknown setting in the environment: {variable}")
+        try:
+            values[section][key] = _READERS[kinds[key]](text)
+        except ValueError as error:
+            raise SettingsError(f"{variable} must be of type {kinds[key].__name__}") from error
+
+
+def shipped_text(name: str) -> str:
+    """A data file of `config/`, out of the installed package or a checkout."""
+    installed = Path(__file__).parent / "_config" / name
+    checkout = Path(__file__).parent.parent / "config" / name
+    return (installed if installed.exists() else checkout).read_text(encoding="utf-8")

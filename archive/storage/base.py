@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every store promises, and the one grammar of keys.
+
+Objects are written once. `put` of the same bytes again succeeds; of other bytes raises
+ObjectConflict, an integrity alarm. When `put` or `put_many` returns, the objects survive a
+power cut. Keys are checked on the way in and on the way out: a name outside the grammar that
+somebody else left in the store is logged and never listed.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from archive.errors import InputError, ObjectConflict, StorageError
+
+_KEY = re.compile(r"[a-z0-9][A-Za-z0-9._-]{0,199}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,199})*")
+_KEY_LIMIT = 512
+
+
+def is_key(name: str) -> bool:
+    """Whether a name is a key by the grammar that `checked_key` describes."""
+    return len(name) <= _KEY_LIMIT and _KEY.fullmatch(name) is not None
+
+
+def checked_key(key: str) -> str:
+    """The key itself, when the grammar allows it.
+
+    Segments of ASCII letters, digits, `.`, `_`, `-`, each beginning with a letter or digit (the
+    first one with a lower-case letter or digit) and at most 200 long, joined by `/`; at most 512
+    characters. No key may be the folder of another (`a` beside `a/b`): a file store refuses it.
+    Raises InputError.
+    """
+    if not is_key(key):
+        raise InputError(f"not a storage key: {key[:80]!r}")
+    return key
+
+
+def checked_prefix(prefix: str) -> str:
+    """The prefix itself, when some key could begin with it. Raises InputError."""
+    if prefix:
+        checked_key(prefix.removesuffix("/"))
+    return prefix
+
+
+def checked_range(offset: int, length: int) -> None:
+    """Refuse a range that no object could have. Raises InputError."""
+    if offset < 0 or length < 0:
+        raise InputError(f"not a byte range: {length} bytes from {offset}")
+
+
+def exact_range(key: str, data: bytes, length: int) -> bytes:
+    """The data, when it has the length that was asked for. Raises StorageError."""
+    if len(data) != length:
+        raise StorageError(f"{key} ends early: {length} bytes asked for, {len(data)} there")
+    return data
+
+
+def refuse_other_bytes(key: str, there: bytes, data: bytes) -> None:
+    """Raise ObjectConflict unless the bytes that lie under the key are those to be stored."""
+    if there != data:
+        raise ObjectConflict(f"other bytes already lie under {key}; run `muniment audit`")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """A key and the size of what lies there, in bytes."""
+
+    key: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCapabilities:
+    """What a store was seen to do in a probe, whatever its vendor or settings claim."""
+
+    create_only: bool
+    """It refused to overwrite an object when asked to create one."""
+    checksum_refused: bool
+    """It refused bytes that do not have the SHA-256 sent with them."""
+    versioned: bool
+    """It gave what it stored a version of its own."""
+
+
+class Store(Protocol):
+    """A write-once object store, safe to use from many threads and processes."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store an object durably under a key that is new, or holds the same bytes.
+
+        Raises InputError (key), ObjectConflict (other bytes there), StorageRefused,
+        StorageUnavailable. After the last, the object may be there; putting it again is safe.
+        """
+        ...
+
+    def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        """Store a group; all are durable when this returns (one sync where the store can).
+
+        In no promised order: what must come later goes into a later group. On an error some of
+        the group may be there; putting the group again is safe. All keys are checked first.
+        """
+        ...
+
+    def get(self, key: str) -> bytes:
+        """The whole object. Raises ObjectMissing, StorageRefused, StorageUnavailable."""
+        ...
+
+    def get_range(self, key: str, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes from `offset`.
+
+        Raises ObjectMissing, and StorageError when the object ends before that.
+        """
+        ...
+
+    def stream(self, key: str, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
+        """The object in chunks of at most that size, none empty; memory stays flat.
+
+        Errors as `get`, at the first chunk; StorageUnavailable when the object breaks off.
+        """
+        ...
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Every object whose key begins with the prefix, in key order.
+
+        On S3 the order is the server's, which is key order where it follows Amazon.
+        """
+        ...

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Objects as files under one folder: the default store, which needs no server.
+
+A key is the path of its file, so `sha256sum` and `cp` are enough to check or to copy a store.
+"""
+
+import contextlib
+import errno
+import logging
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from archive.errors import (
+    ObjectMissing,
+    SettingsError,
+    StorageError,
+    StorageRefused,
+    StorageUnavailable,
+)
+from archive.storage._durable import (
+    Folders,
+    Run,
+    make_durable_root,
+    sync_path,
+    write_files,
+)
+from archive.storage.base import (
+    StoredObject,
+    checked_key,
+    checked_prefix,
+    checked_range,
+    is_key,
+    refuse_other_bytes,
+)
+
+_log = logging.getLogger(__name__)
+
+# The leading dot keeps it out of the grammar of keys: no object can lie there.
+_TEMPORARY = ".tmp"
+_TEMPORARY_KEPT_SECONDS = 24 * 3600
+_SYNC_THREADS = 8
+_REFUSALS = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ELOOP,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.EXDEV,
+    errno.ENAMETOOLONG,
+    errno.EOPNOTSUPP,
+}
+
+
+def open_url(url: str, endpoint: str | None) -> "FileStore":
+    """The store of `file:PATH`, relative or absolute, taken as written. Raises SettingsError."""
+    path = url.removeprefix("file:")
+    if path.startswith("///"):
+        path = path.removeprefix("//")
+    if not path or path.startswith("//"):
+        raise SettingsError("a file store is written `file:PATH`, without a host")
+    if endpoint is not None:
+        raise SettingsError("a file store has no endpoint; remove that setting or use s3:")
+    return FileStore(Path(path))
+
+
+class FileStore:
+    """A write-once store in a folder, which is made when it is missing.
+
+    Guaranteed on a local file system that keeps POSIX's word (ext4, XFS, btrfs, ZFS, APFS):
+    - An object appears under its key whole or not at all, whenever the process is killed or the
+      power fails: its bytes are synced in a temporary file before link(2) gives it its name.
+    - Nothing is overwritten: link(2), unlike rename(2), fails when the name exists, also when
+      many processes race for it. The loser compares its bytes with the winner's.
+    - When `put` or `put_many` returns, the bytes, the name and every folder above it are synced,
+      also where another process wrote them (FiloSottile/sunlight, internal/durable/path.go, and
+      SQLite's unixOpenDirectory take the same steps).
+
+    Not guaranteed: anything on a disk that acknowledges a flush it has not done, on a network
+    file system mounted async, or after the kernel reported a failed sync once and forgot it. On
+    macOS fsync(2) leaves the drive's own cache unflushed. Keys that differ in case only need a
+    case-sensitive file system. File systems without hard links are refused at the first put.
+    Symbolic links below the root are refused, not followed.
+
+    Leftovers of killed processes lie in `.tmp/` and are removed at the next opening after 24 h.
+    """
+
+    def __init__(self, root: Path) -> None:
+        with _translating("the store's folder"):
+            make_durable_root(root.absolute())
+            self._root = str(root.resolve())
+        self._folders = Folders(self._root)
+        self._temporary = Path(self._root, _TEMPORARY)
+        self._remove_leftovers()
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store an object durably under a key that is new, or holds the same bytes."""
+        checked_key(key)
+        with _translating(key), self._temporary_names(1) as names:
+            self._write([(key, data)], names, map)
+
+    def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        """Store a group with syncs issued together; all are durable when this returns."""
+        for key, _ in objects:
+            checked_key(key)
+        with (
+            _translating("the group"),
+            self._temporary_names(len(objects)) as names,
+            ThreadPoolExecutor(_SYNC_THREADS) as pool,
+        ):
+            self._write(objects, names, pool.map)
+
+    def get(self, key: str) -> bytes:
+        """The whole object, in one read."""
+        with _translating(key), self._opened(key) as (descriptor, size):
+            return _read(key, descriptor, 0, size)
+
+    def get_range(self, key: str, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes from `offset`."""
+        checked_range(offset, length)
+        with _translating(key), self._opened(key) as (descriptor, size):
+            if offset + length > size:
+                raise StorageError(f"{key} ends early: it has {size} bytes")
+            return _read(key, descriptor, offset, length)
+
+    def stream(self, key: str, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
+        """The object in chunks; memory stays flat."""
+        with _translating(key), self._opened(key) as (descriptor, size):
+            for offset in range(0, size, chunk_bytes):
+                yield _read(key, descriptor, offset, min(chunk_bytes, size - offset))
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        """Every object whose key begins with the prefix, in key order.
+
+        Memory holds the names of one folder at a time, and of those above it.
+        """
+        folder = checked_prefix(prefix).rpartition("/")[0]
+        with _translating(prefix or "the store"):
+            try:
+                self._folders.check(self._path(folder))
+            except (FileNotFoundError, NotADirectoryError):
+                self._require_root()
+                return
+            yield from self._listed(folder, prefix)
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{key}" if key else self._root
+
+    def _require_root(self) -> None:
+        if not Path(self._root).is_dir():
+            raise StorageUnavailable("the store's folder is gone; is its disk mounted?")
+
+    @contextlib.contextmanager
+    def _opened(self, key: str) -> Iterator[tuple[int, int]]:
+        path = self._path(checked_key(key))
+        try:
+            self._folders.check(path.rpartition("/")[0])
+            # Without O_NONBLOCK, opening a stray named pipe would wait for a writer.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            self._require_root()
+            raise ObjectMissing(f"nothing lies under {key}") from None
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise ObjectMissing(f"what lies under {key} is a folder or device, no object")
+            yield descriptor, status.st_size
+        finally:
+            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def _temporary_names(self, count: int) -> Iterator[Sequence[str]]:
+        names = [f"{self._temporary}/{os.getpid()}-{secrets.token_hex(8)}" for _ in range(count)]
+        try:
+            yield names
+        finally:
+            for name in names:
+                Path(name).unlink(missing_ok=True)
+
+    def _write(self, objects: Sequence[tuple[str, bytes]], names: Sequence[str], run: Run) -> None:
+        unsynced: set[str] = set()
+        new: list[tuple[str, str, bytes]] = []
+        repeated: list[str] = []
+        try:
+            for name, (key, data) in zip(names, objects, strict=True):
+                if self._lies_there(key, data):
+                    repeated.append(self._path(key))
+                else:
+                    new.append((name, key, data))
+            self._temporary.mkdir(exist_ok=True)
+            self._folders.check(str(self._temporary))
+            write_files([(name, data) for name, _, data in new], run)
+            for key, _ in objects:
+                folder = self._path(key).rpartition("/")[0]
+                self._folders.make(folder, unsynced)
+                unsynced.add(folder)
+            for name, key, data in new:
+                self._publish(name, key, data)
+            list(run(sync_path, repeated))
+            self._folders.sync(unsynced, run)
+        except OSError:
+            self._folders.forget()
+            raise
+
+    def _publish(self, name: str, key: str, data: bytes) -> None:
+        path = self._path(key)
+        try:
+            os.link(name, path, follow_symlinks=False)
+        except FileExistsError:
+            if not self._lies_there(key, data):
+                raise StorageRefused(f"{key} is the folder of other objects") from None
+            sync_path(path)
+
+    def _lies_there(self, key: str, data: bytes) -> bool:
+        try:
+            there = self.get(key)
+        except ObjectMissing:
+            return False
+        refuse_other_bytes(key, there, data)
+        return True
+
+    def _listed(self, folder: str, prefix: str) -> Iterator[StoredObject]:
+        for key in sorted(self._entries(folder)):
+            if not key.startswith(prefix):
+                continue
+            if key.endswith("/"):
+                yield from self._listed(key[:-1], prefix)
+            else:
+                yield StoredObject(key, os.lstat(self._path(key)).st_size)
+
+    def _entries(self, folder: str) -> Iterator[str]:
+        # A folder sorts with its slash, so that walking the tree gives the order of whole keys.
+        with os.scandir(self._path(folder)) as entries:
+            for entry in entries:
+                name = f"{folder}/{entry.name}" if folder else entry.name
+                if is_key(name) and entry.is_dir(follow_symlinks=False):
+                    yield f"{name}/"
+                elif is_key(name) and entry.is_file(follow_symlinks=False):
+                    yield name
+                elif name != _TEMPORARY:
+                    _log.warning("not an object of the store, left alone: %r", name)
+
+    def _remove_leftovers(self) -> None:
+        oldest = time.time() - _TEMPORARY_KEPT_SECONDS
+        try:
+            for path in self._temporary.iterdir():
+                if path.lstat().st_mtime < oldest:
+                    path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            return  # no write yet, or another process is tidying up as well
+        except OSError as error:
+            # A reader without the right to delete must still be able to read.
+            _log.warning("leftovers in %s stay: %s", _TEMPORARY, error.strerror)
+
+
+def _read(key: str, descriptor: int, offset: int, length: int) -> bytes:
+    data = os.pread(descriptor, length, offset)
+    while len(data) < length:  # Linux reads at most 2 GiB at once
+        more = os.pread(descriptor, length - len(data), offset + len(data))
+        if not more:
+            raise StorageUnavailable(f"{key} was cut short while it was read")
+        data += more
+    return data
+
+
+@contextlib.contextmanager
+def _translating(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        kind = StorageRefused if error.errno in _REFUSALS else StorageUnavailable
+        raise kind(f"{what}: {error.strerror or error}") from error

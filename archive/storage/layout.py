@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where each thing lies in the store: `archive/specs/layout.md` as code."""
+
+import re
+from dataclasses import dataclass
+
+from archive.errors import MalformedId
+from archive.ids import RecordId, parse_id
+
+CAPTURES = "captures/"
+OBSERVATIONS = "statements/observation/"
+KEYSETS = "trust/keyset/"
+BLOBS = "blobs/sha256/"
+
+_BLOB = re.compile(r"blobs/sha256/([0-9a-f]{2})/([0-9a-f]{2})/([0-9a-f]{64})")
+_INVENTORY = re.compile(r"captures/([^/]+)/inventory\.json")
+_CAPTURE_STATEMENT = re.compile(r"captures/([^/]+)/statement\.([0-9a-f]{8})\.dsse\.json")
+_OBSERVATION = re.compile(r"statements/observation/([0-9a-f]{64})\.([0-9a-f]{8})\.dsse\.json")
+_KEYSET = re.compile(r"trust/keyset/([1-9][0-9]*)\.([0-9a-f]{8})\.dsse\.json")
+
+
+def blob_key(sha256: str) -> str:
+    """The key of immutable bytes by their digest."""
+    return f"{BLOBS}{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+def inventory_key(capture_id: RecordId) -> str:
+    """The key of a capture's inventory."""
+    return f"{CAPTURES}{capture_id}/inventory.json"
+
+
+def statement_key(capture_id: RecordId, keyid8: str) -> str:
+    """The key of one signature's envelope over a capture's statement."""
+    return f"{CAPTURES}{capture_id}/statement.{keyid8}.dsse.json"
+
+
+def observation_key(statement_sha256: str, keyid8: str) -> str:
+    """The key of an observation's envelope."""
+    return f"{OBSERVATIONS}{statement_sha256}.{keyid8}.dsse.json"
+
+
+def keyset_key(version: int, keyid8: str) -> str:
+    """The key of one root signature's envelope over a keyset version."""
+    return f"{KEYSETS}{version}.{keyid8}.dsse.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a key is for: `blob`, `inventory`, `statement`, `observation`, `keyset` or `other`.
+
+    `name` is the digest, capture ID or keyset version that the key carries; `keyid8` the signer.
+    """
+
+    role: str
+    name: str
+    keyid8: str = ""
+
+    @property
+    def capture_id(self) -> RecordId | None:
+        """The capture that the key belongs to, or None. Never raises: a bad ID is `other`."""
+        return parse_id(self.name) if self.role in {"inventory", "statement"} else None
+
+
+def read_key(key: str) -> Place:
+    """What lies under a key, judged by the key alone."""
+    if match := _BLOB.fullmatch(key):
+        if match[3].startswith(match[1] + match[2]):
+            return Place("blob", match[3])
+    elif match := _INVENTORY.fullmatch(key):
+        return _of_capture("inventory", match[1])
+    elif match := _CAPTURE_STATEMENT.fullmatch(key):
+        return _of_capture("statement", match[1], match[2])
+    elif match := _OBSERVATION.fullmatch(key):
+        return Place("observation", match[1], match[2])
+    elif match := _KEYSET.fullmatch(key):
+        return Place("keyset", match[1], match[2])
+    return Place("other", key)
+
+
+def _of_capture(role: str, name: str, keyid8: str = "") -> Place:
+    try:
+        parse_id(name)
+    except MalformedId:
+        return Place("other", name)
+    return Place(role, name, keyid8)

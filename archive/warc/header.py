@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The header of a WARC record (ISO 28500:2017 4 and 5), read strictly.
+
+Two readers that see different fields in one record are an attack, so what could be read in two
+ways is refused: repeated fields, control characters, bare line ends, blanks before a colon.
+"""
+
+import re
+from dataclasses import dataclass
+
+from archive.errors import MalformedWarc
+
+VERSIONS = ("WARC/1.1", "WARC/1.0")
+HEADER_END = b"\r\n\r\n"
+
+_FIRST_BYTES = b"WARC/"
+
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+# The line ends were cut away, so a CR or LF still there stood alone.
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+_MANDATORY = ("warc-type", "warc-record-id", "warc-date", "content-length")
+# ISO 28500:2017 4: a defined field stands once, except WARC-Concurrent-To.
+_SINGLE = frozenset(
+    {
+        *_MANDATORY,
+        "content-type",
+        "warc-block-digest",
+        "warc-payload-digest",
+        "warc-ip-address",
+        "warc-refers-to",
+        "warc-refers-to-target-uri",
+        "warc-refers-to-date",
+        "warc-target-uri",
+        "warc-truncated",
+        "warc-warcinfo-id",
+        "warc-filename",
+        "warc-profile",
+        "warc-identified-payload-type",
+        "warc-segment-number",
+        "warc-segment-origin-id",
+        "warc-segment-total-length",
+    }
+)
+
+Fields = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Version and fields of a record, the block's length, and where the block begins.
+
+    `first` holds the first value of each field under its lower-case name.
+    """
+
+    version: str
+    fields: Fields
+    first: dict[str, str]
+    block_length: int
+    block_start: int
+
+
+def field_value(fields: Fields, name: str) -> str | None:
+    """The first value of a field (names compare without case), or None."""
+    wanted = name.lower()
+    for key, value in fields:
+        if key.lower() == wanted:
+            return value
+    return None
+
+
+def read_header(start: bytes) -> Header | None:
+    """The header at the start of these bytes, or None when its blank line has not come yet.
+
+    Raises MalformedWarc for anything but a WARC 1.0 or 1.1 header with all mandatory fields.
+    """
+    if not start.startswith(_FIRST_BYTES[: len(start)]):
+        raise MalformedWarc(f"the record begins with {start[:12]!r}, not with {VERSIONS[0]}")
+    end = start.find(HEADER_END)
+    if end < 0:
+        return None
+    try:
+        version, *lines = start[:end].decode().split("\r\n")
+    except UnicodeDecodeError as error:
+        raise MalformedWarc("the header is not UTF-8") from error
+    if version not in VERSIONS:
+        raise MalformedWarc(f"the record begins with {version[:40]!r}, not with {VERSIONS[0]}")
+    if match := _FORBIDDEN.search("".join(lines)):
+        raise MalformedWarc(f"the header holds {match[0]!r} where it may not be")
+    fields = _fields(lines)
+    first = _first_values(fields)
+    length = first["content-length"]
+    if not _LENGTH.fullmatch(length):
+        raise MalformedWarc(f"Content-Length is {length[:40]!r}, not a number of bytes")
+    return Header(version, fields, first, int(length), end + len(HEADER_END))
+
+
+def _fields(lines: list[str]) -> Fields:
+    fields: list[tuple[str, str]] = []
+    for line in lines:
+        if line[:1] in {" ", "\t"}:
+            if not fields:
+                raise MalformedWarc("the header begins with a continued line")
+            name, value = fields[-1]
+            fields[-1] = (name, " ".join((value, line.strip(" \t"))).strip(" "))
+            continue
+        name, colon, value = line.partition(":")
+        if not colon or not _NAME.fullmatch(name):
+            raise MalformedWarc(f"the header line {line[:60]!r} is not of the form name: value")
+        fields.append((name, value.strip(" \t")))
+    return tuple(fields)
+
+
+def _first_values(fields: Fields) -> dict[str, str]:
+    first: dict[str, str] = {}
+    for name, value in fields:
+        lower = name.lower()
+        if lower not in first:
+            first[lower] = value
+        elif lower in _SINGLE:
+            raise MalformedWarc(f"the field {name} stands twice")
+    for name in _MANDATORY:
+        if not first.get(name):
+            raise MalformedWarc(f"the mandatory field {name} is missing or empty")
+    return first

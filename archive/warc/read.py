@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads WARC records strictly and under limits: what does not fit is refused, never skipped.
+
+A reader that resynchronises after a wrong length shows one set of records where another reader
+shows another (warcio issues 121, 131, 138). This one names the record and the offset and stops.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from archive.errors import MalformedWarc
+from archive.warc.header import HEADER_END, Fields, Header, field_value, read_header
+from archive.warc.members import GZIP_MAGIC, MemberReader
+
+RECORD_END = b"\r\n\r\n"
+
+_PLAIN_START = b"WARC/"
+_LOOK_AHEAD_BYTES = 16
+_USUAL_HEADER_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """How much one record may take, in bytes; `ratio` is decoded to stored size.
+
+    Deflate cannot exceed 1,032 to 1, so the default lets through all that this archive can have
+    written itself; an import of foreign files may lower it.
+    """
+
+    header_bytes: int = 64 * 1024
+    block_bytes: int = 512 * 1024 * 1024
+    ratio: int = 1_100
+
+
+DEFAULT_LIMITS = ReadLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class WarcRecord:
+    """One record: its fields and block, and where its stored bytes lie in the container.
+
+    `date` is as written (`read_warc_date` reads it). `target_uri` is as written, save the angle
+    brackets in which some WARC 1.0 writers put it; `headers` keeps them.
+    """
+
+    version: str
+    type: str
+    record_id: str
+    target_uri: str | None
+    date: str
+    headers: Fields
+    block: bytes
+    offset: int
+    length: int
+
+    def header(self, name: str) -> str | None:
+        """The first value of a field (names compare without case), or None."""
+        return field_value(self.headers, name)
+
+
+def read_records(
+    data: bytes | memoryview, limits: ReadLimits = DEFAULT_LIMITS
+) -> Iterator[WarcRecord]:
+    """Each record of a WARC file, plain or with one gzip member per record, one at a time.
+
+    Raises MalformedWarc, naming record and offset, at the first byte that does not fit, and for
+    a file without any record. Takes time in proportion to the bytes, whatever they are.
+    """
+    view = memoryview(data)
+    if not view:
+        raise MalformedWarc("record 1 at offset 0: the file is empty")
+    number, offset = 1, 0
+    while offset < len(view):
+        record = _read_at(view, number, offset, limits)
+        yield record
+        number, offset = number + 1, offset + record.length
+
+
+def read_record(member: bytes | memoryview, limits: ReadLimits = DEFAULT_LIMITS) -> WarcRecord:
+    """The one record that these stored bytes are, as a range read of a container gives them.
+
+    Raises MalformedWarc when they are more or less than exactly one record.
+    """
+    record = _read_at(memoryview(member), 1, 0, limits)
+    if record.length != len(member):
+        raise MalformedWarc(
+            f"record 1 at offset 0: {len(member) - record.length} bytes follow its end"
+        )
+    return record
+
+
+def _read_at(view: memoryview, number: int, offset: int, limits: ReadLimits) -> WarcRecord:
+    try:
+        start = bytes(view[offset : offset + len(_PLAIN_START)])
+        if start.startswith(GZIP_MAGIC):
+            return _read_member(view, offset, limits)
+        if start == _PLAIN_START:
+            return _read_plain(view, offset, limits)
+    except MalformedWarc as error:
+        raise MalformedWarc(f"record {number} at offset {offset}: {error}") from error
+    raise MalformedWarc(
+        f"record {number} at offset {offset}: begins with {start!r}, neither a gzip member nor "
+        f"{_PLAIN_START.decode()}"
+    )
+
+
+def _read_member(view: memoryview, offset: int, limits: ReadLimits) -> WarcRecord:
+    member = MemberReader(view, offset)
+    header: Header | None = None
+    raw = b""
+    pieces: list[bytes] = []
+    size, ceiling = 0, limits.header_bytes + limits.block_bytes + len(RECORD_END)
+    while not member.is_finished and size <= ceiling:
+        pieces.append(member.read(ceiling - size + _LOOK_AHEAD_BYTES))
+        size += len(pieces[-1])
+        if size > limits.ratio * (member.end - offset):
+            raise MalformedWarc(f"the gzip member expands more than {limits.ratio} times")
+        if header is None:
+            raw = b"".join(pieces)
+            header = _header_within(raw, limits)
+            if header is not None:
+                ceiling = header.block_start + header.block_length + len(RECORD_END)
+    if header is None:
+        raise MalformedWarc("the gzip member holds no complete record header")
+    if len(pieces) > 1:
+        raw = b"".join(pieces)
+    block_end = header.block_start + header.block_length
+    if raw[block_end:] != RECORD_END:
+        raise MalformedWarc(_what_follows(header, raw[block_end:], is_whole=member.is_finished))
+    return _record(header, raw[header.block_start : block_end], (offset, member.end - offset))
+
+
+def _read_plain(view: memoryview, offset: int, limits: ReadLimits) -> WarcRecord:
+    # Most headers are short; the second, longer look is for the rest.
+    header = _header_within(bytes(view[offset : offset + _USUAL_HEADER_BYTES]), limits)
+    if header is None:
+        most = limits.header_bytes + len(HEADER_END)
+        header = _header_within(bytes(view[offset : offset + most]), limits)
+    if header is None:
+        raise MalformedWarc("the record header has no end: the file is truncated")
+    block_start = offset + header.block_start
+    block_end = block_start + header.block_length
+    end = block_end + len(RECORD_END)
+    if view[block_end:end] != RECORD_END:
+        raise MalformedWarc(_what_follows(header, bytes(view[block_end:end]), is_whole=False))
+    return _record(header, bytes(view[block_start:block_end]), (offset, end - offset))
+
+
+def _header_within(start: bytes, limits: ReadLimits) -> Header | None:
+    header = read_header(start[: limits.header_bytes + len(HEADER_END)])
+    if header is None and len(start) > limits.header_bytes:
+        raise MalformedWarc(f"the record header exceeds {limits.header_bytes} bytes")
+    if header is not None and header.block_length > limits.block_bytes:
+        raise MalformedWarc(
+            f"the block of {header.block_length} bytes exceeds the limit of {limits.block_bytes}"
+        )
+    return header
+
+
+def _what_follows(header: Header, rest: bytes, *, is_whole: bool) -> str:
+    if rest.startswith(RECORD_END):
+        if rest.lstrip(b"\r\n").startswith(_PLAIN_START):
+            return (
+                "one gzip member holds several records; the file must be re-packed with one "
+                "member per record before its records can be read by range"
+            )
+        return "the gzip member goes on after the record"
+    declared = f"the declared {header.block_length} bytes of block"
+    if len(rest) < len(RECORD_END) and RECORD_END.startswith(rest) and not is_whole:
+        return f"{declared} and their two closing line ends are not all there: truncated"
+    return f"{declared} are followed by {rest[:4]!r}, not by two line ends: wrong Content-Length"
+
+
+def _record(header: Header, block: bytes, stored: tuple[int, int]) -> WarcRecord:
+    first = header.first
+    target = first.get("warc-target-uri")
+    if target is not None and target[:1] == "<" and target[-1:] == ">":
+        target = target[1:-1]
+    return WarcRecord(
+        version=header.version,
+        type=first["warc-type"],
+        record_id=first["warc-record-id"],
+        target_uri=target,
+        date=first["warc-date"],
+        headers=header.fields,
+        block=block,
+        offset=stored[0],
+        length=stored[1],
+    )

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""S3 alone: what the probe sees, versions, and errors that say neither too little nor too much."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3.session
+import pytest
+from support.s3_fault import FaultyS3, faulty_s3
+
+from archive.errors import (
+    ObjectConflict,
+    ObjectMissing,
+    SettingsError,
+    StorageError,
+    StorageRefused,
+    StorageUnavailable,
+)
+from archive.storage.base import StoreCapabilities
+from archive.storage.s3 import S3Store
+
+pytest_plugins = ("support.seaweed",)
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDTESTER")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "top-secret")
+    with faulty_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def store(faulty: FaultyS3) -> Iterator[S3Store]:
+    opened = S3Store("bucket", "archive", faulty.endpoint)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("versioned", [False, True])
+def test_the_probe_sees_what_a_real_server_does(
+    new_bucket: Callable[..., str], s3_endpoint: str, *, versioned: bool
+) -> None:
+    store = S3Store(new_bucket(versioned=versioned), "", s3_endpoint)
+    assert store.probe() == StoreCapabilities(
+        create_only=True, checksum_refused=True, versioned=versioned
+    )
+    assert list(store.list()) == []
+    store.close()
+
+
+def test_a_version_stays_readable_after_an_overwrite_from_outside(
+    new_bucket: Callable[..., str], s3_endpoint: str
+) -> None:
+    bucket = new_bucket(versioned=True)
+    store = S3Store(bucket, "archive", s3_endpoint)
+    store.put("a/b", b"first")
+    version_id = store.version_id("a/b")
+    assert version_id is not None
+    outsider = boto3.session.Session().client(
+        "s3", endpoint_url=s3_endpoint, region_name="us-east-1"
+    )
+    outsider.put_object(Bucket=bucket, Key="archive/a/b", Body=b"second")
+    outsider.close()
+    assert store.get("a/b") == b"second"
+    assert store.get_version("a/b", version_id) == b"first"
+    with pytest.raises(ObjectConflict):
+        store.put("a/b", b"first")
+    store.close()
+
+
+def test_without_versions_there_is_no_version_id(
+    new_bucket: Callable[..., str], s3_endpoint: str
+) -> None:
+    store = S3Store(new_bucket(), "", s3_endpoint)
+    store.put("a/b", b"x")
+    assert store.version_id("a/b") is None
+    with pytest.raises(ObjectMissing):
+        store.version_id("a/c")
+    store.close()
+
+
+def test_a_wrong_secret_is_refused_and_not_told(
+    new_bucket: Callable[..., str], s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = new_bucket()
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong-secret")
+    store = S3Store(bucket, "", s3_endpoint)
+    for deed in (lambda: store.get("a"), lambda: store.put("a", b""), lambda: list(store.list())):
+        with pytest.raises(StorageRefused, match="403") as caught:
+            deed()
+        assert "secret" not in str(caught.value)
+    store.close()
+
+
+def test_a_bucket_that_does_not_exist_is_refused_not_missing(
+    s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = S3Store("no-such-bucket", "", s3_endpoint)
+    with pytest.raises(StorageRefused, match="NoSuchBucket"):
+        store.get("a")
+    store.close()
+
+
+def test_403_is_refused_and_never_missing(store: S3Store, faulty: FaultyS3) -> None:
+    faulty.refusals["bucket/archive/hidden"] = (403, "AccessDenied")
+    for deed in (
+        lambda: store.get("hidden"),
+        lambda: store.get_range("hidden", 0, 1),
+        lambda: next(store.stream("hidden")),
+        lambda: store.version_id("hidden"),
+        lambda: store.put("hidden", b"x"),
+    ):
+        with pytest.raises(StorageRefused, match="403"):
+            deed()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "ExpiredToken", StorageRefused),
+        (404, "NoSuchBucket", StorageRefused),
+        (429, "TooManyRequests", StorageUnavailable),
+        (500, "InternalError", StorageUnavailable),
+        (503, "SlowDown", StorageUnavailable),
+        (507, "InsufficientStorage", StorageUnavailable),
+    ],
+)
+def test_each_answer_has_its_kind_and_tells_no_header(
+    store: S3Store,
+    faulty: FaultyS3,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    code: str,
+    kind: type[StorageError],
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    faulty.refusals["bucket/archive/a"] = (status, code)
+    with pytest.raises(kind, match=f"{status} {code}") as caught:
+        store.get("a")
+    assert type(caught.value) is kind
+    assert "AKIDTESTER" not in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_unavailable(
+    faulty: FaultyS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    store = S3Store("bucket", "", "http://127.0.0.1:9")
+    with pytest.raises(StorageUnavailable):
+        store.get("a")
+    store.close()
+
+
+def test_a_body_that_breaks_off_is_unavailable_and_never_short(
+    store: S3Store, faulty: FaultyS3
+) -> None:
+    faulty.objects["bucket/archive/a"] = bytes(1000)
+    faulty.cuts_body = True
+    for deed in (
+        lambda: store.get("a"),
+        lambda: store.get_range("a", 0, 900),
+        lambda: list(store.stream("a")),
+    ):
+        with pytest.raises(StorageUnavailable):
+            deed()
+
+
+def test_a_server_that_ignores_ranges_still_gives_the_range(
+    store: S3Store, faulty: FaultyS3
+) -> None:
+    faulty.objects["bucket/archive/a"] = b"0123456789"
+    faulty.ignores_range = True
+    assert store.get_range("a", 3, 4) == b"3456"
+
+
+def test_a_range_cut_by_the_server_is_an_error(store: S3Store, faulty: FaultyS3) -> None:
+    faulty.objects["bucket/archive/a"] = b"0123456789"
+    with pytest.raises(StorageError, match="ends early"):
+        store.get_range("a", 8, 4)
+
+
+def test_missing_credentials_are_refused(
+    faulty: FaultyS3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    store = S3Store("bucket", "", faulty.endpoint)
+    with pytest.raises(StorageRefused, match="NoCredentialsError"):
+        store.get("a")
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["", "127.0.0.1:9000", "ftp://127.0.0.1", "http://", "http://key:top-secret@127.0.0.1:9000"],
+)
+def test_an_endpoint_that_cannot_be_used_is_a_settings_error(endpoint: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        S3Store("bucket", "", endpoint)
+    assert not re.search("top-secret", str(caught.value))
