@@ -14,6 +14,32 @@ Values = Mapping[str, Any]
 PartRow = Any  # a row of the part table, columns as attributes
 
 
+def _first_with(role: str) -> sa.Select[Any]:
+    wanted = (
+        sa.select(capture)
+        .join(part, part.c.capture_number == capture.c.number)
+        .where(part.c.sha256 == sa.bindparam("sha256"), part.c.role == role)
+        .where(part.c.container_sha256 == capture.c.container_sha256)
+        .order_by(capture.c.number)
+        .limit(1)
+    )
+    if role == "body-raw":
+        return wanted
+    raw = part.alias()
+    is_coded = sa.exists().where(raw.c.capture_number == capture.c.number, raw.c.role == "body-raw")
+    return wanted.where(~is_coded)
+
+
+# Built once: building them takes longer than running them.
+_FIRST_PLAIN, _FIRST_CODED = _first_with("body"), _first_with("body-raw")
+_LATEST = (
+    sa.select(capture)
+    .where(capture.c.url == sa.bindparam("url"), capture.c.vantage == sa.bindparam("vantage"))
+    .order_by(capture.c.captured_at.desc(), capture.c.number.desc())
+    .limit(1)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class CaptureRows:
     """Everything that one capture adds to the catalogue."""
@@ -62,12 +88,7 @@ def capture_by_id(connection: Connection, capture_id: str) -> Row[Any] | None:
 
 def latest_capture(connection: Connection, url: str, vantage: str) -> Row[Any] | None:
     """The newest capture of a URL from a vantage, or None."""
-    return connection.execute(
-        sa.select(capture)
-        .where(capture.c.url == url, capture.c.vantage == vantage)
-        .order_by(capture.c.captured_at.desc(), capture.c.number.desc())
-        .limit(1)
-    ).first()
+    return connection.execute(_LATEST, {"url": url, "vantage": vantage}).first()
 
 
 def captures_of_url(connection: Connection, url: str) -> Sequence[Row[Any]]:
@@ -97,19 +118,8 @@ def first_with_payload(connection: Connection, role: str, sha256: str) -> Row[An
 
     The payload is the `body-raw` part where the body came content-coded, else the `body`.
     """
-    other = part.alias()
-    is_coded = sa.exists().where(
-        other.c.capture_number == capture.c.number, other.c.role == "body-raw"
-    )
-    wanted = (
-        sa.select(capture)
-        .join(part, part.c.capture_number == capture.c.number)
-        .where(part.c.sha256 == sha256, part.c.role == role)
-        .where(part.c.container_sha256 == capture.c.container_sha256)
-    )
-    if role == "body":
-        wanted = wanted.where(~is_coded)
-    return connection.execute(wanted.order_by(capture.c.number).limit(1)).first()
+    wanted = _FIRST_CODED if role == "body-raw" else _FIRST_PLAIN
+    return connection.execute(wanted, {"sha256": sha256}).first()
 
 
 def parts_with_sha256(connection: Connection, prefix: str, limit: int) -> list[PartMatch]:

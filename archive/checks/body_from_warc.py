@@ -18,8 +18,11 @@ CLAIM = Claim(
 def run(evidence: Evidence) -> Iterator[Finding]:
     """One finding about the body."""
     part = evidence.inventory.part("body")
+    if part is None and evidence.look.capture_id is not None:
+        yield CLAIM.fails("body", "BODY_NOT_IN_WARC", "the capture lists no body")
+        return
     if part is None:
-        yield CLAIM.not_applicable("body", "nothing was received")
+        yield CLAIM.not_applicable("body", "no whole response was received")
         return
     try:
         yield _of_body(evidence, part)

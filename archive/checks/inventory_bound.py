@@ -40,7 +40,7 @@ def run(evidence: Evidence) -> Iterator[Finding]:
         return
     expected = expected_subjects(inventory, sha256_hex(data))
     subjects = dict(evidence.statement.subjects)
-    if inventory.capture_id is not None and subjects != expected:
+    if subjects != expected:
         differing = sorted(
             name for name in {*subjects, *expected} if subjects.get(name) != expected.get(name)
         )
@@ -55,8 +55,13 @@ def run(evidence: Evidence) -> Iterator[Finding]:
 
 
 def expected_subjects(inventory: Inventory, inventory_sha256: str) -> dict[str, str]:
-    """The subjects that a capture's statement must have: inventory, container, body, text."""
+    """The subjects that the statement must have.
+
+    An observation's is its inventory; a capture's are inventory, container, body and text.
+    """
     subjects = {INVENTORY: inventory_sha256}
+    if inventory.capture_id is None:
+        return subjects
     if inventory.own_container:
         subjects[CONTAINER] = inventory.own_container
     for role in ("body", "text"):

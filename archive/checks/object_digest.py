@@ -19,6 +19,9 @@ CLAIM = Claim(
 
 def run(evidence: Evidence) -> Iterator[Finding]:
     """One finding for each container; one for each part whose container holds."""
+    if not evidence.inventory.containers:
+        yield CLAIM.not_applicable("container", "nothing was received, so nothing is stored")
+        return
     sound: set[str] = set()
     for container in evidence.inventory.containers:
         finding = _of_container(evidence, container)

@@ -24,6 +24,13 @@ def run(evidence: Evidence) -> Iterator[Finding]:
         yield CLAIM.not_applicable("text", "no text was taken from this body")
         return
     body, head = evidence.inventory.part("body"), evidence.inventory.part("headers")
+    listed = evidence.inventory.part("text")
+    if listed is None or listed.sha256 != look.text_sha256:
+        yield CLAIM.fails("text", "TEXT_NOT_REPRODUCIBLE", "the stored text is another one")
+        return
+    if body is None and look.capture_id is None:
+        yield CLAIM.not_applicable("text", "its body was cut short, so it cannot be made again")
+        return
     try:
         opened = evidence.opened(body) if body is not None else None
         headers = evidence.opened(head) if head is not None else None

@@ -18,6 +18,9 @@ CLAIM = Claim(
 
 def run(evidence: Evidence) -> Iterator[Finding]:
     """One finding for each container."""
+    if not evidence.inventory.containers:
+        yield CLAIM.not_applicable("container", "nothing was received, so nothing is stored")
+        return
     for container in evidence.inventory.containers:
         yield _of_container(evidence, container)
 

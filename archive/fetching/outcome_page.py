@@ -32,7 +32,7 @@ _SHELL_BYTES = 10_000
 
 _TITLE_BREAK = re.compile(r" [|\\·•:\u2013\u2014-]+ |[|\\]")
 _QUOTES = str.maketrans({"\u2019": "'", "\u02bc": "'", "\u00a0": " "})
-_META = re.compile(rb"<meta\b[^>]{0,2000}>", re.IGNORECASE)
+_META = re.compile(rb"<meta\b[^<>]{0,2000}>", re.IGNORECASE)
 _REFRESH = re.compile(
     rb"""content\s*=\s*["']?\s*([0-9]{1,6})(?:\.[0-9]*)?\s*[;,]\s*(?:url\s*=)?\s*['"]?[^\s"'>]""",
     re.IGNORECASE,

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from archive.canonical import JsonValue
 from archive.clock import parse_rfc3339
-from archive.errors import MalformedEvidence, MalformedTime
+from archive.errors import MalformedEvidence, MalformedId, MalformedTime
+from archive.ids import RecordId, parse_id
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -83,6 +84,17 @@ class Fields:
     def optional_sha256(self, name: str) -> str | None:
         """A SHA-256, or null."""
         return None if self._is_null(name) else self.sha256(name)
+
+    def record_id(self, name: str) -> RecordId:
+        """A member that is a record ID in its canonical form."""
+        try:
+            return parse_id(self.text(name))
+        except MalformedId as error:
+            raise self._error(f"{self._what}: {name!r} is no record ID: {error}") from error
+
+    def optional_record_id(self, name: str) -> RecordId | None:
+        """A record ID, or null."""
+        return None if self._is_null(name) else self.record_id(name)
 
     def time(self, name: str) -> str:
         """A time as the archive writes it: `2026-03-06T20:00:36.123456Z`."""

@@ -12,7 +12,7 @@ from typing import Self
 from archive import canonical
 from archive.canonical import JsonValue
 from archive.errors import MalformedInventory
-from archive.ids import RecordId, parse_id
+from archive.ids import RecordId
 from archive.model.fields import Fields
 
 ROLES = ("body", "body-raw", "headers", "request", "text")
@@ -172,10 +172,10 @@ class Inventory:
         value = canonical.loads_canonical(data, canonical.CONTENT_LIMIT)
         fields = Fields(value, MalformedInventory, "inventory")
         fields.constant("v", 1)
-        capture_id = fields.optional_text("capture_id")
+        capture_id = fields.optional_record_id("capture_id")
         derived = fields.value("derived")
         inventory = cls(
-            capture_id=None if capture_id is None else parse_id(capture_id),
+            capture_id=capture_id,
             own_container=fields.optional_sha256("own_container"),
             containers=tuple(_container(item) for item in fields.items("containers")),
             parts=tuple(Part.from_json(item) for item in fields.items("parts")),

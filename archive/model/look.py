@@ -14,7 +14,7 @@ from archive import canonical
 from archive.canonical import JsonValue
 from archive.digests import sha256_hex
 from archive.errors import MalformedStatement
-from archive.ids import RecordId, parse_id
+from archive.ids import RecordId
 from archive.model.fields import Fields
 from archive.model.outcome import OutcomeKind
 from archive.model.statement import LIMITS_V1
@@ -141,13 +141,13 @@ class Look:
         fields.constant("document", None)
         fields.constant("checkpoint", None)
         fields.constant("limits", LIMITS_V1)
-        capture_id = fields.optional_text("capture_id")
+        capture_id = fields.optional_record_id("capture_id")
         request, response = fields.object("request"), fields.object("response")
         request.constant("method", "GET")
         agent, outcome = fields.object("agent"), fields.object("outcome")
         text, signer = fields.optional_object("text"), fields.object("signer")
         look = cls(
-            capture_id=None if capture_id is None else parse_id(capture_id),
+            capture_id=capture_id,
             previous=_previous(fields.optional_object("previous")),
             url=_text_or_digest(request.value("url")),
             final_url=_text_or_digest(response.value("final_url")),
@@ -234,6 +234,6 @@ def _redirects(value: JsonValue) -> tuple[Redirect, ...]:
 def _previous(fields: Fields | None) -> Previous | None:
     if fields is None:
         return None
-    previous = Previous(parse_id(fields.text("id")), fields.sha256("statement_sha256"))
+    previous = Previous(fields.record_id("id"), fields.sha256("statement_sha256"))
     fields.end()
     return previous

@@ -8,6 +8,7 @@ compared, statement signed and stored, then the catalogue row. A group is durabl
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
@@ -81,11 +82,29 @@ def capture_many(
 ) -> Iterator[CaptureResult]:
     """One result for each URL, in order. Each group is durable before its results appear."""
     key = signing_key(archive, trusted_keyset(archive))
-    for start in range(0, len(urls), group_size):
-        group = [_look_at(archive, url) for url in urls[start : start + group_size]]
-        looked = [item for item in group if isinstance(item, Looked)]
-        signed = iter(_record_group(archive, key, looked))
-        for item in group:
+    # One thread records while this one looks at the next group: a sync waits for the disk, a
+    # text recipe for the processor. Groups are recorded one after the other.
+    with ThreadPoolExecutor(1) as recorder:
+        before: _Group | None = None
+        for start in range(0, len(urls), group_size):
+            group = [_look_at(archive, url) for url in urls[start : start + group_size]]
+            looked = [item for item in group if isinstance(item, Looked)]
+            recording = recorder.submit(_record_group, archive, key, looked)
+            if before is not None:
+                yield from before.results()
+            before = _Group(group, recording)
+        if before is not None:
+            yield from before.results()
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    items: Sequence[Looked | Refused]
+    recording: Future[list[SignedLook]]
+
+    def results(self) -> Iterator[CaptureResult]:
+        signed = iter(self.recording.result())
+        for item in self.items:
             yield item if isinstance(item, Refused) else Recorded(next(signed))
 
 

@@ -15,7 +15,7 @@ from archive.text.media import essence
 
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16be"), (b"\xff\xfe", "utf-16le"))
 _PRESCAN_BYTES = 1024
-_LATE_PRESCAN_BYTES = 65536
+_LATE_PRESCAN_BYTES = 16_384
 _HEADER_CHARSET = re.compile(r';[ \t]*charset[ \t]*=[ \t]*(?:"([^"]*)"|([^;\s"]*))', re.IGNORECASE)
 _XML_CHARSET = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 # Comments are stepped over whole, so that a meta element in one does not count.

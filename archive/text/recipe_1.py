@@ -6,7 +6,6 @@ shown and how it becomes lines), recipe_1_lists.py (numbers), recipe_1_main.py (
 recipe_1_pdf.py (PDF). All text is NFC, its lines end in LF, and nothing follows the last one.
 """
 
-import re
 import unicodedata
 
 from archive.model.text import CharsetDecision, Extraction
@@ -17,7 +16,7 @@ NAME = "text/1"
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _PDF = frozenset({"application/pdf", "application/x-pdf"})
 _PLAIN = frozenset({"text/plain", "text/markdown", "text/x-markdown"})
-_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_CDATA_START, _CDATA_END = "<![CDATA[", "]]>"
 
 
 def extract(body: bytes, media_type: str, content_type: str | None) -> Extraction:
@@ -34,7 +33,7 @@ def extract(body: bytes, media_type: str, content_type: str | None) -> Extractio
 def _from_html(body: bytes, media_type: str, content_type: str | None) -> Extraction:
     source, decision = charset.decode(body, content_type)
     if media_type == "application/xhtml+xml":
-        source = _CDATA.sub(_unwrap, source)
+        source = _without_cdata(source)
     page = recipe_1_html.read(source)
     return Extraction(
         recipe=NAME,
@@ -48,8 +47,16 @@ def _from_html(body: bytes, media_type: str, content_type: str | None) -> Extrac
     )
 
 
-def _unwrap(section: re.Match[str]) -> str:
-    return section[1].replace("&", "&amp;").replace("<", "&lt;")
+def _without_cdata(source: str) -> str:
+    # An HTML parser takes CDATA sections for comments, which would lose their text.
+    before, *sections = source.split(_CDATA_START)
+    for section in sections:
+        inside, end, after = section.partition(_CDATA_END)
+        if end:
+            before += inside.replace("&", "&amp;").replace("<", "&lt;") + after
+        else:
+            before += _CDATA_START + section
+    return before
 
 
 def _from_pdf(body: bytes) -> Extraction:

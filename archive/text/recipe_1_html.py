@@ -18,7 +18,6 @@ deep and 100,000 rows.
 """
 
 import itertools
-import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from typing import cast
 
 from lxml import etree
 
+from archive.text.recipe_1_lines import CELL_BREAK, collapsed, encoded, finished, kept
 from archive.text.recipe_1_lists import ListCounter
 from archive.text.recipe_1_main import Area, AreaKind, Line, main_lines
 from archive.text.recipe_1_shown import (
@@ -48,12 +48,6 @@ _HIDDEN_RATIO = 4
 _DEEPEST_PATH = 64
 _MOST_ROWS = 100_000
 
-# Lone surrogates cannot come out of a decoder, so no page can forge these marks.
-_KEPT_TAB = "\udc09"
-_KEPT_BLANK = "\udc20"
-_KEPT_BYTES = ((_KEPT_TAB, b"\t"), (_KEPT_BLANK, b" "))
-_AT_LINE_END = " \t\n\r\f\v" + _KEPT_TAB
-
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -72,7 +66,7 @@ def read(source: str) -> Page:
     reader = _parse(markup, _Reader())
     if reader.item_counts:
         reader = _parse(markup, _Reader(item_counts=tuple(reader.item_counts)))
-    shown, hidden = reader.result(), len(_collapsed("".join(reader.hidden)))
+    shown, hidden = reader.result(), len(collapsed("".join(reader.hidden)))
     if hidden > _HIDDEN_RATIO * len(shown.text):
         counts = tuple(reader.item_counts)
         return _parse(markup, _Reader(item_counts=counts, believes_hidden=False)).result()
@@ -86,10 +80,6 @@ def _parse(markup: bytes, reader: "_Reader") -> "_Reader":
     etree.fromstring(markup, parser)
     reader.end_line()
     return reader
-
-
-def _collapsed(text: str) -> str:
-    return " ".join(re.split(r"[ \t\n\v\f\r]+", text)).strip(" ")
 
 
 class _Reader:
@@ -128,24 +118,28 @@ class _Reader:
             if self._textless or tag in UNSHOWN:
                 self._textless += 1
             return
-        siblings = self._siblings[-1]
-        number = siblings[tag] = siblings.get(tag, 0) + 1
-        parent = self._paths[-1]
-        if len(self._paths) <= _DEEPEST_PATH:
-            self._paths.append(f"{parent}/{tag}[{number}]")
-        else:
-            self._paths.append(parent)
-        self._siblings.append({})
-        if attributes and self._believes_hidden and is_hidden(tag, attributes):
-            self._unshown = 1
-            self._textless = int(tag in UNSHOWN)
-        elif tag in PLAIN_BREAKS and "role" not in attributes:
+        self._step_into(tag)
+        has_role = False
+        if attributes:
+            if self._believes_hidden and is_hidden(tag, attributes):
+                self._unshown, self._textless = 1, int(tag in UNSHOWN)
+                return
+            has_role = "role" in attributes
+        if tag in PLAIN_BREAKS and not has_role:
             if self._chunks:
                 self.end_line()
         elif tag in UNSHOWN or (tag == "template" and not has_shadow_root(attributes)):
             self._enter_textless(tag)
-        elif tag in SPECIAL or "role" in attributes:
+        elif has_role or tag in SPECIAL:
             self._enter(tag, attributes)
+
+    def _step_into(self, tag: str) -> None:
+        siblings = self._siblings[-1]
+        number = siblings[tag] = siblings.get(tag, 0) + 1
+        parent = self._paths[-1]
+        is_deep = len(self._paths) > _DEEPEST_PATH
+        self._paths.append(parent if is_deep else f"{parent}/{tag}[{number}]")
+        self._siblings.append({})
 
     def _enter_textless(self, tag: str) -> None:
         self._unshown = self._textless = 1
@@ -164,11 +158,11 @@ class _Reader:
             elif tag == "html" and self._language is None:
                 self._language = declared_language(attributes)
         elif tag in CELLS and self._begins_at is not None:
-            self._chunks.append(_KEPT_TAB)
+            self._chunks.append(CELL_BREAK)
         if tag in LINKS:
             self._links += 1
         kind = AREAS.get(tag)
-        if "role" in attributes:
+        if attributes and "role" in attributes:
             kind = ROLES.get(attributes["role"].strip().lower(), kind)
         if tag == "h1" or kind is not None:
             self._open_area(kind or AreaKind.HEADING)
@@ -241,17 +235,17 @@ class _Reader:
             self._write_kept(line)
 
     def _write_kept(self, line: str) -> None:
-        kept = line.replace("\t", _KEPT_TAB).replace(" ", _KEPT_BLANK)
+        as_written = kept(line)
         if line and not line.isspace():
-            self._write(kept)
-        elif kept:
-            self._chunks.append(kept)
+            self._write(as_written)
+        elif as_written:
+            self._chunks.append(as_written)
 
     def end_line(self) -> None:
         """Ends the line that is being written; one without words leaves nothing."""
         if self._begins_at is not None:
-            joined = "".join(self._chunks).rstrip(_AT_LINE_END)
-            self._encoded.append(joined.encode("utf-8", "surrogatepass"))
+            joined = "".join(self._chunks)
+            self._encoded.append(encoded(joined))
             is_linked = 2 * self._linked_chars > len(joined)
             self._lines.append(Line(self._begins_at, is_linked, self._chrome > 0))
             self._begins_at = None
@@ -290,30 +284,17 @@ class _Reader:
 
     def result(self) -> Page:
         """The page as read so far."""
-        lines = self._finished()
+        lines = finished(self._encoded)
         chosen = main_lines(lines, self._lines, self._areas)
         texts = lines[chosen.start : chosen.stop]
         starts = itertools.accumulate((len(line) + 1 for line in texts), initial=0)
         paths = (line.path for line in self._lines[chosen.start : chosen.stop])
         rows = itertools.islice(zip(starts, paths, strict=False), _MOST_ROWS)
-        title = _collapsed("".join(self._title or ()))
+        title = collapsed("".join(self._title or ()))
         return Page(
             text="\n".join(texts),
             title=unicodedata.normalize("NFC", title) or None,
             language=self._language,
             offsets=tuple(rows),
-            hidden_chars=len(_collapsed("".join(self.hidden))),
+            hidden_chars=len(collapsed("".join(self.hidden))),
         )
-
-    def _finished(self) -> list[str]:
-        # All lines at once, as bytes: bytes.split knows ASCII white space only, and 0xFF cannot
-        # occur in UTF-8, so the line bounds survive the collapse.
-        joined = b" ".join(b"\xff".join(self._encoded).split())
-        joined = joined.replace(b" \xff", b"\xff").replace(b"\xff ", b"\xff")
-        for mark, written in _KEPT_BYTES:
-            coded = mark.encode("utf-8", "surrogatepass")
-            if mark == _KEPT_TAB:
-                joined = joined.replace(b" " + coded, coded).replace(coded + b" ", coded)
-            joined = joined.replace(coded, written)
-        text = joined.replace(b"\xff", b"\n").decode("utf-8")
-        return unicodedata.normalize("NFC", text).split("\n") if self._encoded else []

@@ -285,7 +285,7 @@ def test_the_vectors_of_the_spec_hold(text: str, expected: str, named: str) -> N
     if expected in {"checked", "unchecked"}:
         assert str(read_id(text, prefix="CA").id) == named
     elif expected == "bad_check":
-        assert str(read_id(text, prefix="CA").candidates[0]) == named
+        assert named in map(str, read_id(text, prefix="CA").candidates)
 
 
 def test_importing_the_ids_stays_light() -> None:

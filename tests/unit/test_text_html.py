@@ -112,22 +112,22 @@ CLAUSE = "This paragraph is a clause of the policy that someone left outside of 
 
 
 @pytest.mark.parametrize(
-    ("name", "source", "is_main_only"),
+    ("name", "source", "menus"),
     [
-        ("main", f"{MENU}<main>{POLICY}</main><footer>© A. Example</footer>", True),
-        ("role", f"{MENU}<div role=main>{POLICY}</div>", True),
-        ("article", f"{MENU}<article>{POLICY}</article>", True),
-        ("two-articles", f"{MENU}<article>{POLICY}</article><article>b</article>", False),
-        ("two-mains", f"{MENU}<main>{POLICY}</main><main>b</main>", False),
-        ("clause-outside", f"{MENU}<main>{POLICY}</main><div>{CLAUSE * 3}</div>", False),
-        ("h1-outside", f"{MENU}<h1>Terms</h1><main>{POLICY[15:]}</main>", False),
-        ("small-main", f"{MENU}<main><h1>a</h1></main>{POLICY[15:]}", False),
-        ("no-main", f"{MENU}{POLICY}", False),
+        ("main", f"{MENU}<main>{POLICY}</main><footer>© A. Example</footer>", 0),
+        ("role", f"{MENU}<div role=main>{POLICY}</div>", 0),
+        ("article", f"{MENU}<article>{POLICY}</article>", 0),
+        ("two-articles", f"{MENU}<article>{POLICY}</article><article>b</article>", 1),
+        ("two-mains", f"{MENU}<main>{POLICY}</main><main>b</main>", 1),
+        ("clause-outside", f"{MENU}<main>{POLICY}</main><div>{CLAUSE * 3}</div>", 1),
+        ("h1-outside", f"{MENU}<h1>Terms</h1><main>{POLICY[15:]}</main>", 1),
+        ("small-main", f"{MENU}<main><h1>a</h1></main>{POLICY[15:]}", 1),
+        ("no-main", f"{MENU}{POLICY}", 1),
     ],
 )
 def test_main_content_only_when_nothing_is_lost(name: str, source: str, menus: int) -> None:
     text = recipe_1_html.read(source).text
-    assert ("Home" not in text) == is_main_only, name
+    assert text.count("Home") == menus, name
     assert text.count("We may share") == 9
 
 

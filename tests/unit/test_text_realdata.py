@@ -7,7 +7,7 @@ import re
 import pytest
 from bench import accuracy
 
-from archive.text import recipe_1_html
+from archive.text import recipe_1_html, recipe_1_lines
 
 pytestmark = pytest.mark.realdata
 
@@ -64,8 +64,14 @@ def test_no_letter_of_any_page_is_lost_by_the_parser(pages: list[accuracy.Page])
         naive.feed(source)
         naive.close()
         reader = recipe_1_html._parse(source.encode(), recipe_1_html._Reader(believes_hidden=False))
-        shown = re.sub(r"(?m)^(?:- |(?:[0-9]+|[a-zA-Z]+)\. )+", "", "\n".join(reader._finished()))
-        numbers = re.sub(r"(?m)^(?:- |[0-9]+\. )+", "", "\n".join(reader._finished()))
+        shown = re.sub(
+            r"(?m)^(?:- |(?:[0-9]+|[a-zA-Z]+)\. )+",
+            "",
+            "\n".join(recipe_1_lines.finished(reader._encoded)),
+        )
+        numbers = re.sub(
+            r"(?m)^(?:- |[0-9]+\. )+", "", "\n".join(recipe_1_lines.finished(reader._encoded))
+        )
         expected = letters("".join(naive.found))
         assert expected in {letters(shown), letters(numbers)}, page.file
 

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Response headers that several doors share, as plain pairs: digests, caching, security.
+
+Nothing here knows Flask, so that the thin path and the Flask path send the same ones.
+"""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from archive.digests import base64_of
+
+HeaderList = list[tuple[str, str]]
+
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+# Archived bytes never run, load or submit anything in the archive's own origin.
+ARCHIVED_POLICY = "sandbox; default-src 'none'"
+SECURITY: tuple[tuple[str, str], ...] = (
+    ("Content-Security-Policy", PAGE_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "strict-origin-when-cross-origin"),
+)
+# What is public may be read by any page; the headers that carry evidence are shown to it.
+PUBLIC: tuple[tuple[str, str], ...] = (
+    ("Access-Control-Allow-Origin", "*"),
+    (
+        "Access-Control-Expose-Headers",
+        "Link, ETag, Repr-Digest, Content-Digest, Content-Location, Content-Range",
+    ),
+)
+REVALIDATE = "public, no-cache"
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+_MEDIA_TYPE = re.compile(
+    r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(?:; charset=[A-Za-z0-9_.:-]{1,40})?"
+)
+_NOT_IN_304 = frozenset({"content-type", "content-length"})
+
+
+def digest_field(sha256: str) -> str:
+    """A hex SHA-256 as a `Repr-Digest` or `Content-Digest` field (RFC 9530)."""
+    return f"sha-256=:{base64_of(sha256)}:"
+
+
+def safe_media_type(recorded: str) -> str:
+    """The media type that an origin sent, or the one of unknown bytes when it is no media type."""
+    return recorded if _MEDIA_TYPE.fullmatch(recorded) else "application/octet-stream"
+
+
+def link(target: str, relation: str, media_type: str | None = None) -> str:
+    """One link of a `Link` field (RFC 8288)."""
+    typed = f'; type="{media_type}"' if media_type else ""
+    return f'<{quote(target, safe="/:?=&%#[]")}>; rel="{relation}"{typed}'
+
+
+def not_modified(headers: Iterable[tuple[str, str]]) -> HeaderList:
+    """Those of the headers that a 304 carries (RFC 9110, 15.4.5)."""
+    return [(name, value) for name, value in headers if name.lower() not in _NOT_IN_304]

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The JSON of a record as it leaves the archive: the catalogue's ready-made bytes and headers.
+
+The thin path and the Flask path both build their answer here, so that they cannot differ.
+"""
+
+import json
+from dataclasses import dataclass
+
+from werkzeug.http import parse_etags
+
+from api import headers
+from api.headers import HeaderList
+
+_ABOUT_PAGE = "https://schema.org/AboutPage"
+_WEB_PAGE = "https://schema.org/WebPage"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole response, before any framework sees it."""
+
+    status: int
+    headers: HeaderList
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """A record as `archive.hot` gives it: its ID, the bytes to serve, and their SHA-256."""
+
+    id: str
+    data: bytes
+    sha256: str
+
+
+def record_answer(row: RecordRow, base_url: str, if_none_match: str | None) -> Answer:
+    """The answer to `GET /{id}` in JSON; 304 when the client has it already."""
+    return _answer(row, _headers(row, f"/{row.id}", base_url, headers.REVALIDATE), if_none_match)
+
+
+def version_answer(row: RecordRow, base_url: str, if_none_match: str | None) -> Answer:
+    """The answer to `GET /{id}/v1` in JSON: the fixed version, which caches may keep."""
+    return _answer(row, _headers(row, f"/{row.id}/v1", base_url, headers.IMMUTABLE), if_none_match)
+
+
+def links(row: RecordRow, path: str, base_url: str) -> str:
+    """The `Link` field of a record (Signposting): cite-as, describedby, item, type."""
+    here, parts = f"{base_url}/{row.id}", json.loads(row.data)["parts"]
+    items = [
+        headers.link(f"{here}/parts/{part['role']}", "item", _type(part["media_type"]))
+        for part in parts
+        if part["sha256"] is not None
+    ]
+    return ", ".join(
+        [
+            headers.link(f"{base_url}{path}", "cite-as"),
+            headers.link(f"{here}?format=json", "describedby", "application/json"),
+            *items,
+            headers.link(_ABOUT_PAGE, "type"),
+            headers.link(_WEB_PAGE, "type"),
+        ]
+    )
+
+
+def _type(recorded: str) -> str:
+    return headers.safe_media_type(recorded).partition(";")[0]
+
+
+def _headers(row: RecordRow, path: str, base_url: str, caching: str) -> HeaderList:
+    return [
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(row.data))),
+        ("ETag", f'"{row.sha256}"'),
+        ("Repr-Digest", headers.digest_field(row.sha256)),
+        ("Content-Location", f"{path}?format=json"),
+        ("Vary", "Accept"),
+        ("Cache-Control", caching),
+        ("Link", links(row, path, base_url)),
+        *headers.PUBLIC,
+        *headers.SECURITY,
+    ]
+
+
+def _answer(row: RecordRow, fields: HeaderList, if_none_match: str | None) -> Answer:
+    if if_none_match is not None and parse_etags(if_none_match).contains_weak(row.sha256):
+        return Answer(304, headers.not_modified(fields), b"")
+    return Answer(200, fields, row.data)

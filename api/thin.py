@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fast lane in front of Flask: a canonical record ID, asked for plainly as JSON.
+
+Everything else, and everything that is not simply there, goes on to Flask, which gives the same
+answer to the same question (a test compares the two) and all the other ones.
+"""
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from api.record_json import RecordRow, record_answer
+from archive.errors import MalformedId
+from archive.ids import parse_id
+from archive.services.context import Archive
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_STATUS_LINES = {200: "200 OK", 304: f"304 {HTTPStatus.NOT_MODIFIED.phrase}"}
+
+
+def thin_path(archive: Archive, inner: "WSGIApplication") -> "WSGIApplication":
+    """A WSGI application that answers what it can by itself and passes on the rest."""
+    read_record: Callable[[str], tuple[bytes, str] | None] = archive.hot.record
+    base_url = archive.base_url
+
+    def application(
+        environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        if not _is_plain(environ):
+            return inner(environ, start_response)
+        capture_id = environ["PATH_INFO"][1:]
+        try:
+            parse_id(capture_id)
+        except MalformedId:
+            return inner(environ, start_response)
+        found = read_record(capture_id)
+        if found is None:
+            return inner(environ, start_response)
+        answer = record_answer(
+            RecordRow(capture_id, *found), base_url, environ.get("HTTP_IF_NONE_MATCH")
+        )
+        start_response(_STATUS_LINES[answer.status], answer.headers)
+        return () if environ["REQUEST_METHOD"] == "HEAD" else (answer.body,)
+
+    return application
+
+
+def _is_plain(environ: "WSGIEnvironment") -> bool:
+    if environ["REQUEST_METHOD"] not in {"GET", "HEAD"} or environ.get("SCRIPT_NAME"):
+        return False
+    query = environ.get("QUERY_STRING", "")
+    if query == "format=json":
+        return True
+    return not query and environ.get("HTTP_ACCEPT") == "application/json"

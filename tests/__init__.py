@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests and benches. A regular package, for other distributions install a `tests` of their own."""

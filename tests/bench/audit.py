@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The audit's hashing against `openssl dgst -sha256`, the deep check against `warcio check`.
+
+Both read the same containers: captures of the real pages, copied until there are enough. openssl
+and warcio check no signature, no inventory and no text.
+"""
+
+import contextlib
+import io
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from archive.bootstrap import init_archive
+from archive.catalog.evidence import every_container
+from archive.services.audit import AuditOptions, audit
+from archive.services.capture import capture_many
+from archive.services.context import Archive
+from archive.services.reading_all import hash_blobs
+from archive.settings import load_settings
+from archive.storage.layout import blob_key
+from tests.bench.peers import ROUNDS, nginx, ok_pages, seconds, show, tool
+
+_COPIES = 6
+
+
+def main(argv: list[str]) -> int:
+    del argv
+    with tempfile.TemporaryDirectory() as work:
+        archive = _filled(Path(work))
+        with archive.database.reading() as connection:
+            sizes = every_container(connection)
+        blobs = [(blob_key(sha256), size) for sha256, size in sorted(sizes.items())]
+        total = sum(size for _, size in blobs)
+        files = [str(Path(work) / "data" / "store" / key) for key, _ in blobs]
+        print(f"  {len(blobs)} containers, {total / 1e6:.1f} MB stored")
+        _hashing(archive, blobs, files, total / 1e6)
+        _deep(archive, files)
+        archive.close()
+    return 0
+
+
+def _filled(work: Path) -> Archive:
+    site = work / "site"
+    site.mkdir()
+    work.chmod(0o755)
+    pages = ok_pages()
+    names = []
+    for copy in range(_COPIES):
+        for number, page in enumerate(pages):
+            # Each copy differs in its last bytes, so that none is a revisit.
+            names.append(f"{copy}-{number}.html")
+            (site / names[-1]).write_bytes(page + f"<!-- {copy} -->".encode())
+    environment = {"MUNIMENT_DATA": str(work / "data"), "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8"}
+    archive, _ = init_archive(load_settings(environment=environment))
+    with nginx(site) as base:
+        list(capture_many(archive, [f"{base}/{name}" for name in names]))
+    return archive
+
+
+def _hashing(
+    archive: Archive, blobs: list[tuple[str, int]], files: list[str], megabytes: float
+) -> None:
+    openssl = tool("openssl")
+    halves = (files[::2], files[1::2])
+    rows: dict[str, list[float]] = {}
+
+    def measure(name: str, deed: Callable[[], object]) -> None:
+        rows.setdefault(name, []).append(megabytes / seconds(deed))
+
+    def two_openssl() -> None:
+        running = [
+            subprocess.Popen([openssl, "dgst", "-sha256", *half], stdout=subprocess.DEVNULL)
+            for half in halves
+        ]
+        for process in running:
+            process.wait()
+
+    for _ in range(ROUNDS):
+        measure(
+            "openssl dgst -sha256 (base)",
+            lambda: subprocess.run(
+                [openssl, "dgst", "-sha256", *files], stdout=subprocess.DEVNULL, check=True
+            ),
+        )
+        measure("openssl dgst -sha256, 2 processes", two_openssl)
+        measure(
+            "audit: hash every blob, 1 worker", lambda: list(hash_blobs(archive.store, blobs, 1))
+        )
+        measure(
+            "audit: hash every blob, 2 workers", lambda: list(hash_blobs(archive.store, blobs, 2))
+        )
+    base = rows["openssl dgst -sha256 (base)"]
+    budgets = {
+        "audit: hash every blob, 1 worker": "budget 0.9, stretch 1",
+        "audit: hash every blob, 2 workers": "budget 1.8, stretch 2",
+    }
+    for name, values in rows.items():
+        show(name, values, base, "MB/s", budgets.get(name, ""))
+
+
+def _deep(archive: Archive, files: list[str]) -> None:
+    warcio = str(Path(sys.executable).with_name("warcio"))
+    records = len(files)
+    rows: dict[str, list[float]] = {}
+
+    def run_audit(*, is_deep: bool, workers: int) -> None:
+        report = audit(archive, lambda _done, _total: None, AuditOptions(is_deep, None, workers))
+        if report.damages:
+            raise SystemExit(f"the audit found damage: {report.damages[:3]}")
+
+    for _ in range(ROUNDS):
+        with contextlib.redirect_stdout(io.StringIO()):
+            for name, deed in (
+                (
+                    "warcio check (base)",
+                    lambda: subprocess.run(
+                        [warcio, "check", *files], stdout=subprocess.DEVNULL, check=True
+                    ),
+                ),
+                ("audit, 2 workers (every signature)", lambda: run_audit(is_deep=False, workers=2)),
+                ("audit --deep, 1 worker", lambda: run_audit(is_deep=True, workers=1)),
+                ("audit --deep, 2 workers", lambda: run_audit(is_deep=True, workers=2)),
+            ):
+                rows.setdefault(name, []).append(records / seconds(deed))
+    base = rows["warcio check (base)"]
+    for name, values in rows.items():
+        budget = "budget 4, stretch 5" if name == "audit --deep, 2 workers" else ""
+        show(name, values, base, "WARCs/s", budget)
+    print("  audit --deep re-runs every text recipe too, and verifies every signature")
