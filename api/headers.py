@@ -6,7 +6,6 @@ Nothing here knows Flask, so that the thin path and the Flask path send the same
 
 import re
 from collections.abc import Iterable
-from urllib.parse import quote
 
 from archive.digests import base64_of
 
@@ -51,9 +50,9 @@ def safe_media_type(recorded: str) -> str:
 
 
 def link(target: str, relation: str, media_type: str | None = None) -> str:
-    """One link of a `Link` field (RFC 8288)."""
+    """One link of a `Link` field (RFC 8288); target and type are of the archive's own making."""
     typed = f'; type="{media_type}"' if media_type else ""
-    return f'<{quote(target, safe="/:?=&%#[]")}>; rel="{relation}"{typed}'
+    return f'<{target}>; rel="{relation}"{typed}'
 
 
 def not_modified(headers: Iterable[tuple[str, str]]) -> HeaderList:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from flask import abort, redirect, request
 
-from api.problems import Problem, ProblemRaised, title_of
+from api.problems import FieldError, Problem, ProblemRaised, title_of
 from api.state import current_archive
 from archive.errors import MalformedId, NotFound
 from archive.ids import RecordId
@@ -43,14 +43,21 @@ def move_to(found: Resolution, before: str = "/", after: str = "") -> None:
     abort(redirect(f"{before}{found.id}{after}{tail}", code))
 
 
-def not_resolved(found: Resolution) -> Problem:
-    """The problem of a text that names no record, with those that may have been meant."""
+def not_resolved(found: Resolution, member: str | None = None) -> Problem:
+    """The problem of a text that names no record, with those that may have been meant.
+
+    In a URL that is 404. In a request's body, where `member` held the text, 404 is for a record
+    that is not there, and 422 for a text that cannot be an ID.
+    """
     error = NotFound if found.status == "not_found" else MalformedId
+    is_at_fault = member is not None and error is MalformedId
+    detail = f"{found.detail[:1].upper()}{found.detail[1:]}."
     return Problem(
-        404,
+        422 if is_at_fault else 404,
         error.code,
         title_of(error),
-        f"{found.detail[:1].upper()}{found.detail[1:]}.",
+        detail,
+        (FieldError(f"#/{member}", detail),) if is_at_fault else (),
         members={
             "input": found.input[:256],
             "resolution": found.status,

@@ -4,6 +4,9 @@
 import datetime as dt
 import enum
 from dataclasses import dataclass
+from functools import cached_property
+
+from archive.digests import sha256_hex
 
 
 class FetchEnd(enum.StrEnum):
@@ -21,7 +24,7 @@ class FetchEnd(enum.StrEnum):
     MALFORMED_RESPONSE = "malformed-response"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Exchange:
     """One request and its response, as bytes on the wire (after TLS).
 
@@ -42,6 +45,11 @@ class Exchange:
     status: int | None
     headers: tuple[tuple[str, str], ...]
 
+    @cached_property
+    def payload_sha256(self) -> str:
+        """The digest of the payload, taken once for all who need it."""
+        return sha256_hex(self.payload)
+
     def header(self, name: str) -> str | None:
         """The first value of a response header (names compare without case), or None."""
         wanted = name.lower()
@@ -53,8 +61,9 @@ class Fetch:
     """All exchanges of one look at a URL, redirect hops first, and how it ended.
 
     `body` is the last payload with its content coding undone; equal to `payload` when there is
-    none. `coding_flaw` says what was wrong with the declared coding
-    (`content-encoding-mismatch`: the payload was not coded as declared and is kept as it came).
+    none. `coding_flaw` says why a declared coding was not undone, so that `body` is the payload as
+    it came: `content-encoding-mismatch` (not coded as declared), `content-encoding-not-undone`
+    (a partial transfer, or too large when decoded).
     """
 
     url: str

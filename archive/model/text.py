@@ -24,8 +24,8 @@ class Extraction:
     `text` is NFC and ends without a line break; `offsets` maps it to the document: each row is
     `(text_start, node_path)`, rising, where node_path is the XPath of the element whose words
     begin there. `hidden_chars` counts characters left out because the page marks them hidden.
-    `flaw` names why there is no text (`no-text-layer`, `unreadable`, `unsupported-type`), else
-    None.
+    `flaw` names why there is no text (`no-text-layer`, `over-limit`, `unreadable`,
+    `unsupported-type`), else None.
     """
 
     recipe: str

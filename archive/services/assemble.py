@@ -183,6 +183,7 @@ class _Draft:
     media_type: str
     data: bytes
     record: WrittenRecord
+    sha256: str
     salt: bytes | None = None
 
     def place(self, container_sha256: str) -> Part:
@@ -195,10 +196,14 @@ class _Draft:
             span=RecordSpan(
                 container_sha256, record.offset, record.length, record.record_id, record.sha256
             ),
-            sha256=None if salted else sha256_hex(self.data),
+            sha256=None if salted else self.sha256,
             sha1=None if salted else sha1_base32(self.data),
             commitment=salted or None,
         )
+
+
+def _draft(role: str, media_type: str, data: bytes, record: WrittenRecord) -> _Draft:
+    return _Draft(role, media_type, data, record, sha256_hex(data))
 
 
 def _record_final(
@@ -213,21 +218,25 @@ def _record_final(
     if unchanged is not None:
         received = writer.revisit(last, unchanged.target)
         reused = unchanged.parts
-        drafts.append(_Draft("headers", "message/http", last.response_head, received))
+        drafts.append(_draft("headers", "message/http", last.response_head, received))
     else:
         received = _received(last, writer, TRUNCATIONS.get(fetch.end))
     if received is not None and received.type == "response":
-        drafts.append(_Draft("headers", "message/http", last.response_head, received))
+        drafts.append(_draft("headers", "message/http", last.response_head, received))
         media_type = media_type_of(last)
         # What was cut short has no body that anyone could derive again; its bytes are in the WARC.
         is_whole = fetch.end is FetchEnd.COMPLETE
+        is_payload = fetch.body is last.payload
         if is_whole:
-            drafts.append(_Draft("body", media_type, fetch.body, received))
+            body_sha256 = last.payload_sha256 if is_payload else sha256_hex(fetch.body)
+            drafts.append(_Draft("body", media_type, fetch.body, received, body_sha256))
         if is_whole and fetch.codings and fetch.coding_flaw is None:
-            drafts.append(_Draft("body-raw", media_type, last.payload, received))
+            drafts.append(
+                _Draft("body-raw", media_type, last.payload, received, last.payload_sha256)
+            )
     concurrent_to = received.record_id if received else None
     request = writer.request(last, concurrent_to=concurrent_to, salt=around.salt)
-    drafts.append(_Draft("request", "message/http", last.request, request, around.salt))
+    drafts.append(_Draft("request", "message/http", last.request, request, "", around.salt))
     writer.metadata(
         target_uri=fetch.url,
         concurrent_to=concurrent_to or request.record_id,
@@ -242,7 +251,7 @@ def _record_final(
         record = writer.conversion(
             target_uri=last.url, refers_to=received.record_id, block=text, at=last.requested_at
         )
-        drafts.append(_Draft("text", "text/plain; charset=utf-8", text, record))
+        drafts.append(_draft("text", "text/plain; charset=utf-8", text, record))
     else:
         reused = tuple(part for part in reused if part.role != "text")
     return drafts, reused

@@ -181,7 +181,7 @@ def _unchanged(archive: Archive, connection: Connection, looked: Looked) -> Unch
         return None
     is_coded = bool(fetch.codings) and fetch.coding_flaw is None
     first = evidence.first_with_payload(
-        connection, "body-raw" if is_coded else "body", sha256_hex(last.payload)
+        connection, "body-raw" if is_coded else "body", last.payload_sha256
     )
     if first is None:
         return None
@@ -201,7 +201,7 @@ def _unchanged(archive: Archive, connection: Connection, looked: Looked) -> Unch
             record_id=record.record_id,
             target_uri=record.target_uri,
             date=record.date,
-            payload_sha256=sha256_hex(last.payload),
+            payload_sha256=last.payload_sha256,
         ),
         Container(first.container_sha256, size),
         parts,

@@ -16,7 +16,7 @@ from archive.net.codings import (
     parse_head,
     undo_content_coding,
 )
-from archive.warc.http import http_parts
+from archive.warc.http import find_body, http_parts
 from archive.warc.read import WarcRecord
 from archive.warc.write import SALT_HEADER
 
@@ -48,7 +48,8 @@ def open_part(record: WarcRecord, role: str, size_limit: int) -> OpenedPart:
         salt = record.header(SALT_HEADER) or ""
         return OpenedPart(record.block, _salt(salt))
     if role == "headers" and record.type in {"response", "revisit"}:
-        return OpenedPart(http_parts(record).head, b"")
+        # Not by http_parts: the head is sound though the body after it may break off.
+        return OpenedPart(record.block[: find_body(record.block)], b"")
     if role in {"body", "body-raw"} and record.type == "response":
         parts = http_parts(record)
         if role == "body-raw":

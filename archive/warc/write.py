@@ -102,7 +102,7 @@ class ContainerWriter:
         """
         fields = _capture_fields(exchange)
         if exchange.payload == exchange.response_body:
-            fields.append(("WARC-Payload-Digest", _labelled(exchange.payload)))
+            fields.append(("WARC-Payload-Digest", f"sha256:{exchange.payload_sha256}"))
         if truncated is not None:
             fields.append(("WARC-Truncated", truncated.value))
         return self._add(_response_draft("response", exchange, fields, with_body=True))
@@ -114,7 +114,7 @@ class ContainerWriter:
         (warcio passes it over; `fastwarc check -p` calls that of every revisit wrong). Raises
         MalformedWarc when the payloads are not in fact identical.
         """
-        digest = _labelled(exchange.payload)
+        digest = f"sha256:{exchange.payload_sha256}"
         if digest != f"sha256:{refers_to.payload_sha256}":
             raise MalformedWarc("the payload differs from the one that the revisit refers to")
         try:

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verification in the reader's words: each claim as a sentence, each status as sign and word."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archive.model.claim import Finding, Report, Result, Status
+
+_QUESTIONS = {
+    "envelope.form": "The signed statement can be read, and in one way only",
+    "signature": "The statement was signed with the archive’s key and not changed since",
+    "key.chain": "The key is one that the archive’s root key vouches for",
+    "key.valid_at_time": "The key was allowed to sign captures at that time",
+    "statement.canonical": "The statement is in the one exact form that was signed",
+    "statement.id": "The statement is about this record and no other",
+    "inventory.bound": "The list of parts is the one that was signed",
+    "object.digest": "The stored bytes are those that were signed",
+    "warc.records": "The web archive file is whole, record by record",
+    "body.from_warc": "The page’s bytes are those that came over the wire",
+    "text.derives": "The text follows from the page by the named recipe, run again now",
+    "server.authorship": "The server at that address really authored the page",
+}
+_SIGNS = {
+    Status.PASS: ("✓", "Holds", "pass"),
+    Status.FAIL: ("✗", "Fails", "fail"),
+    Status.UNKNOWN: ("?", "Not proven", "unknown"),
+    Status.NOT_APPLICABLE: ("–", "Does not apply", "skipped"),
+    Status.SKIPPED: ("–", "Not looked at", "skipped"),
+}
+_WORST_FIRST = (
+    Status.FAIL,
+    Status.UNKNOWN,
+    Status.SKIPPED,
+    Status.PASS,
+    Status.NOT_APPLICABLE,
+)
+_VERDICTS = {
+    Result.VERIFIED: ("✓", "pass", "Verified", "Every claim that the policy asks for holds."),
+    Result.FAILED: (
+        "✗",
+        "fail",
+        "Verification failed",
+        "What is stored is not what was signed, or not all of it. Do not rely on this record.",
+    ),
+    Result.INCOMPLETE: (
+        "?",
+        "unknown",
+        "Not all is proven",
+        "Nothing is disproven, but claims that the policy asks for could not be proven.",
+    ),
+    Result.MALFORMED: (
+        "✗",
+        "fail",
+        "The statement cannot be read",
+        "The signed statement of this record is damaged. Do not rely on this record.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A status as it is shown: a sign, a word, and the style of both."""
+
+    icon: str
+    word: str
+    style: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFinding:
+    """One finding below its claim."""
+
+    target: str
+    sign: Sign
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownClaim:
+    """One claim with all its findings; the worst of them is its sign."""
+
+    id: str
+    words: str
+    sign: Sign
+    findings: tuple[ShownFinding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The bottom line of a report."""
+
+    icon: str
+    style: str
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownReport:
+    """A report as a page shows it."""
+
+    verdict: Verdict
+    claims: tuple[ShownClaim, ...]
+    policy: str
+    verified_at: str
+    missing: tuple[str, ...]
+    keyset_version: int | None
+    roots: tuple[str, ...]
+
+
+def shown_report(report: Report) -> ShownReport:
+    """The report in words."""
+    grouped: dict[str, list[Finding]] = {}
+    for finding in report.findings:
+        grouped.setdefault(finding.claim, []).append(finding)
+    return ShownReport(
+        verdict=Verdict(*_VERDICTS[report.result]),
+        claims=tuple(_claim(claim, findings) for claim, findings in grouped.items()),
+        policy=report.policy,
+        verified_at=report.verified_at,
+        missing=tuple(_QUESTIONS.get(claim, claim) for claim in report.required_failed),
+        keyset_version=report.trust.keyset_version,
+        roots=report.trust.root_fingerprints,
+    )
+
+
+def _claim(claim: str, findings: Sequence[Finding]) -> ShownClaim:
+    worst = min((finding.status for finding in findings), key=_WORST_FIRST.index)
+    return ShownClaim(
+        id=claim,
+        words=_QUESTIONS.get(claim, claim),
+        sign=Sign(*_SIGNS[worst]),
+        findings=tuple(
+            ShownFinding(item.target, Sign(*_SIGNS[item.status]), item.code, item.detail)
+            for item in findings
+        ),
+    )

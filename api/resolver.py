@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`/{id}` and what lies below it: the record, its fixed version, parts, citation, verification.
+
+The grammar of IDs is tested before anything is looked up. What follows an ID and is none of the
+names below is decoration, and dropped by a redirect.
+"""
+
+import re
+
+from flask import Blueprint, Response, redirect, request
+
+from api.identified import asked_as, record_named
+from api.negotiation import HTML, JSON, PLAIN, best_offer, negotiated
+from api.pages.record_page import record_page, report_page
+from api.parts import part_answer
+from api.problems import Problem, ProblemRaised, title_of
+from api.record_json import RecordRow, links, record_answer, version_answer
+from api.responses import answer_response, json_response, not_acceptable, page_response, text_response
+from api.state import current_archive, public_base_url
+from archive.errors import InputError, NotFound
+from archive.ids import RecordId
+from archive.services.cite import cite, read_record
+from archive.services.verify import verify_record
+
+blueprint = Blueprint("record", __name__)
+
+_VERSION = re.compile(r"v[0-9]+")
+# Names that will mean something below an ID; to drop one as decoration would be for good.
+_RESERVED = frozenset({"history", "exhibit", "versions", "diff", "linkset", "parts"})
+
+
+@blueprint.get("/<text>")
+@blueprint.get("/<text>/", endpoint="landing_slash")
+def landing(text: str) -> Response:
+    """The record as a page or as JSON."""
+    capture_id = record_named(text)
+    if request.path.endswith("/"):
+        return _moved(f"/{capture_id}")
+    row = _row(capture_id)
+    if _representation() == JSON:
+        base_url = current_archive().base_url
+        return answer_response(record_answer(row, base_url, request.headers.get("If-None-Match")))
+    return _page(capture_id, row, f"/{capture_id}")
+
+
+@blueprint.get("/<text>/<slug>")
+def below(text: str, slug: str) -> Response:
+    """The fixed version of a capture (`v1`); any other name is decoration."""
+    if slug in _RESERVED:
+        raise ProblemRaised(_nothing_there(text, slug))
+    if not _VERSION.fullmatch(slug):
+        return _moved(f"/{record_named(text)}")
+    capture_id = record_named(text, after=f"/{slug}")
+    if slug != "v1":
+        raise ProblemRaised(_nothing_there(str(capture_id), slug))
+    row = _row(capture_id)
+    if _representation() == JSON:
+        base_url = current_archive().base_url
+        return answer_response(version_answer(row, base_url, request.headers.get("If-None-Match")))
+    return _page(capture_id, row, f"/{capture_id}/v1")
+
+
+@blueprint.get("/<text>/parts/<role>")
+def part(text: str, role: str) -> Response:
+    """The raw bytes of a part, which never run in this origin."""
+    capture_id = record_named(text, after=f"/parts/{role}")
+    return part_answer(capture_id, role)
+
+
+@blueprint.get("/<text>/cite")
+def citation(text: str) -> Response:
+    """A citation to paste, as text."""
+    capture_id = record_named(text, after="/cite")
+    archive, style = current_archive(), request.args.get("style", "plain")
+    if best_offer(request.accept_mimetypes, (PLAIN,)) is None:
+        raise not_acceptable((PLAIN,))
+    try:
+        words = cite(archive, read_record(archive, capture_id), public_base_url(), style)
+    except InputError as error:
+        raise _unknown_style(error) from error
+    return text_response(f"{words}\n")
+
+
+@blueprint.get("/<text>/verify")
+def verification(text: str) -> Response:
+    """Every claim about the record, answered now: as a page or as JSON."""
+    capture_id = record_named(text, after="/verify")
+    chosen = _representation()
+    report = verify_record(
+        current_archive(), capture_id, request.args.get("policy", "standard")
+    )
+    if chosen == JSON:
+        return json_response(report.to_json(), f"/{capture_id}/verify?format=json")
+    return page_response(report_page(report), f"/{capture_id}/verify?format=html")
+
+
+def _representation() -> str:
+    chosen = negotiated((HTML, JSON))
+    if chosen is None:
+        raise not_acceptable((HTML, JSON))
+    return chosen
+
+
+def _row(capture_id: RecordId) -> RecordRow:
+    found = current_archive().hot.record(str(capture_id))
+    if found is None:
+        raise NotFound(f"there is no record {capture_id}")
+    return RecordRow(str(capture_id), *found)
+
+
+def _page(capture_id: RecordId, row: RecordRow, path: str) -> Response:
+    page = record_page(capture_id, row, path, asked_as(capture_id))
+    response = page_response(page, f"{path}?format=html")
+    response.headers["Link"] = links(row, path, current_archive().base_url)
+    return response
+
+
+def _moved(path: str) -> Response:
+    moved = redirect(path, 301)
+    return Response(moved.get_data(), moved.status_code, moved.headers)
+
+
+def _nothing_there(named: str, slug: str) -> Problem:
+    detail = f"{named[:64]} has no {slug[:64]!r} here."
+    if _VERSION.fullmatch(slug):
+        detail = f"A capture is one look and has one version: /{named}/v1."
+    return Problem(404, NotFound.code, title_of(NotFound), detail)
+
+
+def _unknown_style(error: InputError) -> ProblemRaised:
+    return ProblemRaised(
+        Problem(406, "STYLE_UNKNOWN", "A citation style that this archive does not have", str(error))
+    )
+
+

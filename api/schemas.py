@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What requests may hold (anything else is refused) and what answers hold (more may follow)."""
+
+from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate, validates_schema
+
+from archive.services.judge import POLICIES
+
+_URL_LIMIT = 8192
+_DIGEST_LIMIT = 8192
+_ID_LIMIT = 256
+
+
+class RequestSchema(Schema):
+    """Members of a request; an unknown one is an error, so that a typing mistake shows."""
+
+    class Meta:
+        """Refuse what is not listed."""
+
+        unknown = RAISE
+
+
+class AnswerSchema(Schema):
+    """Members of an answer, for the document; later versions may add some."""
+
+    class Meta:
+        """Allow more members than are listed."""
+
+        unknown = INCLUDE
+
+
+class CaptureRequest(RequestSchema):
+    """A page to look at now."""
+
+    url = fields.String(
+        required=True,
+        validate=validate.Length(min=1, max=_URL_LIMIT),
+        metadata={"description": "http or https, without credentials", "format": "uri"},
+    )
+
+
+class VerificationRequest(RequestSchema):
+    """A record, or the digest of some bytes, to verify."""
+
+    id = fields.String(
+        validate=validate.Length(min=1, max=_ID_LIMIT),
+        metadata={"description": "A record ID in any spelling"},
+    )
+    sha256 = fields.String(
+        validate=validate.Length(min=1, max=_DIGEST_LIMIT),
+        metadata={"description": "A SHA-256 in any spelling; a truncated one is only searched for"},
+    )
+    policy = fields.String(load_default="standard", validate=validate.OneOf(tuple(POLICIES)))
+
+    @validates_schema
+    def _one_subject(self, data: dict[str, str], **_: object) -> None:
+        if ("id" in data) == ("sha256" in data):
+            raise ValidationError("give either id or sha256", "_schema")
+
+
+class PartSchema(AnswerSchema):
+    """One piece of a capture."""
+
+    role = fields.String(required=True)
+    media_type = fields.String(required=True)
+    bytes = fields.Integer(required=True)
+    sha256 = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "64 hex digits; null for a private part"},
+    )
+    commitment = fields.String(metadata={"description": "Salted digest of a private part"})
+
+
+class RecordSchema(AnswerSchema):
+    """A capture, or an observation that was not minted as one (its id is null)."""
+
+    id = fields.String(required=True, allow_none=True)
+    kind = fields.String(required=True, validate=validate.OneOf(["capture", "observation"]))
+    state = fields.String(required=True)
+    outcome = fields.String(required=True)
+    reason = fields.String(required=True)
+    url = fields.String(required=True)
+    final_url = fields.String(required=True)
+    status = fields.Integer(required=True, allow_none=True)
+    captured_at = fields.String(required=True)
+    document_id = fields.String(required=True, allow_none=True)
+    title = fields.String(required=True, allow_none=True)
+    parts = fields.List(fields.Nested(PartSchema), required=True)
+    inventory_sha256 = fields.String(required=True)
+    statement_sha256 = fields.String(required=True)
+
+
+class FindingSchema(AnswerSchema):
+    """The answer to one claim about one target."""
+
+    id = fields.String(required=True)
+    target = fields.String(required=True)
+    status = fields.String(
+        required=True,
+        validate=validate.OneOf(["pass", "fail", "unknown", "not_applicable", "skipped"]),
+    )
+    code = fields.String(required=True)
+    detail = fields.String(required=True)
+
+
+class ReportSchema(AnswerSchema):
+    """What verification found, claim by claim; without claims nothing is verified."""
+
+    result = fields.String(
+        required=True,
+        validate=validate.OneOf(["verified", "failed", "incomplete", "malformed"]),
+    )
+    exit_code = fields.Integer(required=True)
+    claims = fields.List(fields.Nested(FindingSchema))
+    note = fields.String()
+
+
+class HealthSchema(AnswerSchema):
+    """The service answers and its catalogue can be read."""
+
+    status = fields.String(required=True)
+    version = fields.String(required=True)
+
+
+class FieldErrorSchema(AnswerSchema):
+    """What is wrong with one member of the request."""
+
+    pointer = fields.String(required=True, metadata={"description": "JSON Pointer, as #/url"})
+    detail = fields.String(required=True)
+
+
+class ProblemSchema(AnswerSchema):
+    """An RFC 9457 problem."""
+
+    type = fields.String(required=True, metadata={"format": "uri-reference"})
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True, metadata={"description": "Stable; decide by this"})
+    instance = fields.String(required=True, metadata={"format": "uri-reference"})
+    request_id = fields.String(required=True)
+    errors = fields.List(fields.Nested(FieldErrorSchema))
