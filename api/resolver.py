@@ -8,6 +8,7 @@ names below is decoration, and dropped by a redirect.
 import re
 
 from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as BaseResponse
 
 from api.identified import asked_as, record_named
 from api.negotiation import HTML, JSON, PLAIN, best_offer, negotiated
@@ -31,11 +32,11 @@ _RESERVED = frozenset({"history", "exhibit", "versions", "diff", "linkset", "par
 
 @blueprint.get("/<text>")
 @blueprint.get("/<text>/", endpoint="landing_slash")
-def landing(text: str) -> Response:
+def landing(text: str) -> BaseResponse:
     """The record as a page or as JSON."""
     capture_id = record_named(text)
     if request.path.endswith("/"):
-        return _moved(f"/{capture_id}")
+        return redirect(f"/{capture_id}", 301)
     row = _row(capture_id)
     if _representation() == JSON:
         base_url = current_archive().base_url
@@ -44,12 +45,12 @@ def landing(text: str) -> Response:
 
 
 @blueprint.get("/<text>/<slug>")
-def below(text: str, slug: str) -> Response:
+def below(text: str, slug: str) -> BaseResponse:
     """The fixed version of a capture (`v1`); any other name is decoration."""
     if slug in _RESERVED:
         raise ProblemRaised(_nothing_there(text, slug))
     if not _VERSION.fullmatch(slug):
-        return _moved(f"/{record_named(text)}")
+        return redirect(f"/{record_named(text)}", 301)
     capture_id = record_named(text, after=f"/{slug}")
     if slug != "v1":
         raise ProblemRaised(_nothing_there(str(capture_id), slug))
@@ -113,11 +114,6 @@ def _page(capture_id: RecordId, row: RecordRow, path: str) -> Response:
     response = page_response(page, f"{path}?format=html")
     response.headers["Link"] = links(row, path, current_archive().base_url)
     return response
-
-
-def _moved(path: str) -> Response:
-    moved = redirect(path, 301)
-    return Response(moved.get_data(), moved.status_code, moved.headers)
 
 
 def _nothing_there(named: str, slug: str) -> Problem:

@@ -2,16 +2,17 @@
 """The pages beside the records: home and search box, verifying a file, limits, problem types."""
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 from api.bodies import file_chunks
-from api.identified import move_to, not_resolved
+from api.identified import not_resolved
 from api.pages.claim_words import shown_report
 from api.pages.problem_types import problem_type
-from api.problems import FieldError, ProblemRaised, of_error
+from api.problems import FieldError, Problem, ProblemRaised, title_of
 from api.responses import page_response
 from api.state import current_archive
 from archive.digests import read_sha256
-from archive.errors import InputError, MalformedDigest, NotFound
+from archive.errors import MalformedDigest, NotFound
 from archive.services.resolve import resolve
 from archive.services.verify import BytesAnswer, verify_bytes, verify_digest
 
@@ -29,19 +30,16 @@ def home() -> Response:
 
 
 @blueprint.get("/find")
-def find() -> Response:
+def find() -> BaseResponse:
     """Where a record ID or a digest leads."""
     text = request.args.get("q", "").strip()
     found = resolve(current_archive(), text)
     if found.id is not None:
-        return _found(found.id and text)
-    try:
-        read_sha256(text)
-    except MalformedDigest as error:
-        raise ProblemRaised(
-            not_resolved(found) if found.status != "malformed" else _no_subject(error)
-        ) from error
-    return _redirect(url_for(".verify", sha256=text))
+        asked = text if found.status == "unchecked" else None
+        return redirect(url_for("record.landing", text=str(found.id), asked=asked), 303)
+    if found.status != "malformed":
+        raise ProblemRaised(not_resolved(found))
+    return redirect(url_for(".verify", sha256=_digest_in(text, "q")), 303)
 
 
 @blueprint.get("/verify")
@@ -50,15 +48,15 @@ def verify() -> Response:
     text = request.args.get("sha256")
     if text is None:
         return page_response(render_template("verify.html"), "/verify")
-    answer = verify_digest(current_archive(), read_sha256(text))
-    return page_response(_answer_page(answer, "this digest"), "/verify")
+    answer = verify_digest(current_archive(), read_sha256(_digest_in(text, "sha256")))
+    return page_response(_answer_page(answer), "/verify")
 
 
 @blueprint.post("/verify")
 def verify_file() -> Response:
     """The answer about an uploaded file, which is hashed and not kept."""
     answer = verify_bytes(current_archive(), file_chunks())
-    return page_response(_answer_page(answer, "the file that you gave"), "/verify")
+    return page_response(_answer_page(answer), "/verify")
 
 
 @blueprint.get("/limits")
@@ -74,3 +72,26 @@ def problem(slug: str) -> Response:
     if known is None:
         raise NotFound(f"there is no problem type {slug[:64]!r}")
     return page_response(render_template("problem_type.html", problem=known), request.path)
+
+
+def _digest_in(text: str, member: str) -> str:
+    try:
+        read_sha256(text)
+    except MalformedDigest as error:
+        detail = f"This is no record ID, and as a digest it cannot be read: {error}."
+        raise ProblemRaised(
+            Problem(
+                422,
+                error.code,
+                title_of(MalformedDigest),
+                detail,
+                (FieldError(f"#/{member}", str(error)),),
+            )
+        ) from error
+    return text
+
+
+def _answer_page(answer: BytesAnswer) -> str:
+    return render_template(
+        "answer.html", answer=answer, report=answer.report and shown_report(answer.report)
+    )

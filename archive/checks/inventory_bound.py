@@ -7,8 +7,8 @@ from archive.checks.evidence import Absent, Claim, Evidence
 from archive.digests import sha256_hex
 from archive.errors import MalformedEvidence, MalformedStatement
 from archive.model.claim import Finding
-from archive.model.inventory import Inventory
-from archive.model.statement import CONTAINER, INVENTORY
+from archive.model.inventory import expected_subjects
+from archive.model.statement import INVENTORY
 
 CLAIM = Claim(
     "inventory.bound",
@@ -52,20 +52,3 @@ def run(evidence: Evidence) -> Iterator[Finding]:
         )
         return
     yield CLAIM.passes("inventory", f"{len(inventory.parts)} parts, signed", named)
-
-
-def expected_subjects(inventory: Inventory, inventory_sha256: str) -> dict[str, str]:
-    """The subjects that the statement must have.
-
-    An observation's is its inventory; a capture's are inventory, container, body and text.
-    """
-    subjects = {INVENTORY: inventory_sha256}
-    if inventory.capture_id is None:
-        return subjects
-    if inventory.own_container:
-        subjects[CONTAINER] = inventory.own_container
-    for role in ("body", "text"):
-        part = inventory.part(role)
-        if part is not None and part.sha256 is not None:
-            subjects[role] = part.sha256
-    return subjects

@@ -8,8 +8,8 @@ NAME = "plain"
 
 def cite(cited: Cited) -> str:
     """Who, “Title,” URL (captured TIME), archived at ARCHIVE, PERMALINK, SHA-256 HEX."""
-    title = " ".join(cited.title.split())
+    when = f"{cited.captured_at:%Y-%m-%d %H:%M:%S} UTC"
     return (
-        f"{cited.author}, “{title},” {cited.url} (captured {cited.captured_at:%Y-%m-%d %H:%M:%S} "
-        f"UTC), archived at {cited.archive_name}, {cited.permalink}, SHA-256 {cited.sha256}."
+        f"{cited.author}, “{cited.title},” {cited.url} (captured {when}), "
+        f"archived at {cited.archive_name}, {cited.permalink}, SHA-256 {cited.sha256}."
     )

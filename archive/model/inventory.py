@@ -14,6 +14,7 @@ from archive.canonical import JsonValue
 from archive.errors import MalformedInventory
 from archive.ids import RecordId
 from archive.model.fields import Fields
+from archive.model.statement import CONTAINER, INVENTORY
 
 ROLES = ("body", "body-raw", "headers", "request", "text")
 
@@ -206,3 +207,15 @@ def _check_whole(inventory: Inventory) -> None:
         named.add(inventory.own_container)
     if named != set(digests):
         raise MalformedInventory("inventory containers are not those that its parts lie in")
+
+
+def expected_subjects(inventory: Inventory, inventory_sha256: str) -> dict[str, str]:
+    """The subjects that a capture's statement must have: inventory, container, body, text."""
+    subjects = {INVENTORY: inventory_sha256}
+    if inventory.own_container:
+        subjects[CONTAINER] = inventory.own_container
+    for role in ("body", "text"):
+        part = inventory.part(role)
+        if part is not None and part.sha256 is not None:
+            subjects[role] = part.sha256
+    return subjects

@@ -20,7 +20,7 @@ from archive.model.outcome import OutcomeKind
 from archive.model.statement import LIMITS_V1
 
 TEXT_LIMIT = 512
-CHAIN_LIMIT = 768
+CHAIN_LIMIT = 512
 MODES = ("http",)
 
 

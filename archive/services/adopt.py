@@ -5,11 +5,10 @@ Only what the trusted keyset's key signed is adopted, and only when inventory an
 there; whether every byte is sound is `audit`'s question.
 """
 
-from archive.checks.inventory_bound import expected_subjects
 from archive.digests import sha256_hex
 from archive.errors import MalformedEvidence, MalformedInventory, MalformedStatement, ObjectMissing
 from archive.ids import RecordId
-from archive.model.inventory import Inventory
+from archive.model.inventory import Inventory, expected_subjects
 from archive.model.look import Look
 from archive.model.statement import CAPTURE_V1, INVENTORY, OBSERVATION_V1, Statement
 from archive.proofs.dsse import Envelope, read_envelope

@@ -20,16 +20,9 @@ from archive.digests import sha256_hex
 from archive.errors import InputError, ObjectConflict, StorageError
 from archive.fetching.outcome import classify
 from archive.ids import Kind, RecordId, parse_id
-from archive.model.inventory import Container, Part, RecordSpan
 from archive.model.look import Previous, Signer
-from archive.services.assemble import (
-    SALT_BYTES,
-    Assembled,
-    Circumstances,
-    Looked,
-    Unchanged,
-    assemble,
-)
+from archive.services.assemble import Assembled, assemble
+from archive.services.container import SALT_BYTES, Circumstances, Looked
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.ownership import LEASE_SECONDS, this_process
 from archive.services.record import (
@@ -39,10 +32,10 @@ from archive.services.record import (
     observation_row,
 )
 from archive.services.trust import trusted_keyset
+from archive.services.unchanged import unchanged_payload
 from archive.storage.layout import blob_key, inventory_key, observation_key, statement_key
 from archive.text import recipes
-from archive.warc.read import WarcRecord, read_record
-from archive.warc.write import ContainerWriter, RevisitTarget
+from archive.warc.write import ContainerWriter
 
 GROUP_SIZE = 16
 
@@ -121,6 +114,8 @@ def _look_at(archive: Archive, url: str) -> Looked | Refused:
 
 
 def _record_group(archive: Archive, key: SigningKey, group: Sequence[Looked]) -> list[SignedLook]:
+    if not group:
+        return []
     now = archive.clock.now()
     minted = sum(looked.outcome.is_ok for looked in group)
     numbers: list[int] = []
@@ -164,7 +159,7 @@ def _circumstances(
     if number is not None:
         row = evidence.latest_capture(connection, looked.fetch.url, identity.vantage)
         previous = row and Previous(parse_id(row.id), row.statement_sha256)
-        unchanged = _unchanged(archive, connection, looked)
+        unchanged = unchanged_payload(archive, connection, looked.fetch)
     return Circumstances(
         identity=identity,
         signer=Signer(key.listed.key.keyid, key.keyset_version),
@@ -172,62 +167,6 @@ def _circumstances(
         previous=previous,
         unchanged=unchanged,
         salt=archive.random_bytes(SALT_BYTES),
-    )
-
-
-def _unchanged(archive: Archive, connection: Connection, looked: Looked) -> Unchanged | None:
-    fetch, last = looked.fetch, looked.fetch.last
-    if last is None:
-        return None
-    is_coded = bool(fetch.codings) and fetch.coding_flaw is None
-    first = evidence.first_with_payload(
-        connection, "body-raw" if is_coded else "body", last.payload_sha256
-    )
-    if first is None:
-        return None
-    parts = tuple(
-        _part(row)
-        for row in evidence.parts_of(connection, first.number)
-        if row.role in {"body", "body-raw", "text"}
-        and row.container_sha256 == first.container_sha256
-    )
-    body = next((part for part in parts if part.role == "body"), None)
-    size = evidence.container_size(connection, first.container_sha256)
-    record = None if body is None else _read_again(archive, body.span)
-    if body is None or size is None or record is None or record.target_uri is None:
-        return None
-    return Unchanged(
-        RevisitTarget(
-            record_id=record.record_id,
-            target_uri=record.target_uri,
-            date=record.date,
-            payload_sha256=last.payload_sha256,
-        ),
-        Container(first.container_sha256, size),
-        parts,
-    )
-
-
-def _read_again(archive: Archive, span: RecordSpan) -> WarcRecord | None:
-    # A revisit may only lean on bytes that can be read now; otherwise the body is stored again.
-    try:
-        data = archive.store.get_range(blob_key(span.container_sha256), span.offset, span.length)
-    except StorageError:
-        return None
-    return read_record(data) if sha256_hex(data) == span.record_sha256 else None
-
-
-def _part(row: evidence.PartRow) -> Part:
-    return Part(
-        role=row.role,
-        media_type=row.media_type,
-        size=row.size,
-        span=RecordSpan(
-            row.container_sha256, row.offset, row.length, row.record_id, row.record_sha256
-        ),
-        sha256=row.sha256,
-        sha1=row.sha1,
-        commitment=row.commitment,
     )
 
 

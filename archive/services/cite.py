@@ -2,6 +2,7 @@
 """Cites a capture in a style, by the fixed version, its time and its full digest."""
 
 import json
+import unicodedata
 from urllib.parse import urlsplit
 
 from archive.canonical import JsonValue
@@ -11,6 +12,10 @@ from archive.errors import NotFound
 from archive.ids import RecordId
 from archive.services.context import Archive
 
+_BIDI_CONTROLS = dict.fromkeys(
+    (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+)
+
 
 def read_record(archive: Archive, capture_id: RecordId) -> JsonValue:
     """The record's JSON as the catalogue keeps it. Raises NotFound."""
@@ -18,6 +23,12 @@ def read_record(archive: Archive, capture_id: RecordId) -> JsonValue:
     if found is None:
         raise NotFound(f"there is no record {capture_id}")
     return json.loads(found[0])
+
+
+def readable(text: str) -> str:
+    """Page text on one line, without the controls that act on a terminal or turn words around."""
+    plain = "".join(" " if unicodedata.category(char) == "Cc" else char for char in text)
+    return " ".join(plain.translate(_BIDI_CONTROLS).split())
 
 
 def cite(archive: Archive, record: JsonValue, base_url: str, style_name: str = "plain") -> str:
@@ -30,7 +41,7 @@ def cite(archive: Archive, record: JsonValue, base_url: str, style_name: str = "
     return style(style_name)(
         Cited(
             author=f"{host} (host name)",
-            title=record["title"] or record["final_url"],
+            title=readable(record["title"] or record["final_url"]),
             url=record["url"],
             captured_at=parse_rfc3339(record["captured_at"]),
             archive_name=archive.identity.name,

@@ -23,6 +23,10 @@ class Fetcher(Protocol):
         """All exchanges of one look. Raises MalformedUrl, AddressRefused."""
         ...
 
+    def close(self) -> None:
+        """Let go of idle connections."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -60,6 +64,7 @@ class Archive:
 
     def close(self) -> None:
         """Let go of connections."""
+        self.fetcher.close()
         self.hot.close()
         self.database.close()
 

@@ -22,10 +22,14 @@ from archive.storage.layout import CAPTURES, read_key
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What was made of reservations whose owner died."""
+    """What was made of reservations whose owner died.
+
+    `postponed` counts those that wait, because no trusted keyset can be read to judge them by.
+    """
 
     adopted: tuple[str, ...]
     voided: tuple[str, ...]
+    postponed: int = 0
 
 
 def recover(archive: Archive) -> Recovery:
@@ -38,7 +42,11 @@ def recover(archive: Archive) -> Recovery:
 
 
 def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
-    keyset = trusted_keyset(archive)
+    try:
+        keyset = trusted_keyset(archive)
+    except MalformedEvidence:
+        # The archive must open all the same: verify and audit say what is wrong with its keys.
+        return Recovery((), (), len(orphaned))
     adopted, voided = [], []
     for item in orphaned:
         capture_id = RecordId(archive.identity.prefix, Kind(item.kind), item.number)

@@ -194,9 +194,10 @@ def add_documents(origin: Origin) -> dict[str, str]:
         b"Set-Cookie: \xb3\xd2=1\r\nX-\x01: \x7f\r\nDate: " + b"\xff\x01" * 40 + b"\r\n"
         b"Content-Length: %d\r\n\r\n%b" % (len(page("Odd.")), page("Odd.")),
     )
+    origin.add("/no-colon", b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n" + page("Lax."))
     origin.page("/plain-text", b"Terms. " * 60, content_type="text/plain")
     names = (
-        "plain gzip x-gzip false-gzip chunked chunked-gzip until-close moved odd-headers plain-text"
+        "plain gzip x-gzip false-gzip chunked chunked-gzip until-close moved odd-headers no-colon plain-text"
     )
     return {name: f"/{name}" for name in names.split()}
 
@@ -227,7 +228,6 @@ def add_refusals(origin: Origin) -> dict[str, tuple[str, str]]:
     origin.add("/nothing")
     origin.add("/no-http", b"SSH-2.0-OpenSSH_9.6\r\n", page())
     origin.add("/no-http-binary", bytes(range(256)) * 4)
-    origin.add("/bad-header", b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n" + page())
     origin.add("/two-lengths", head + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!")
     origin.page("/bomb", bomb, headers={"Content-Encoding": "gzip"})
     origin.add("/endless", head + b"\r\n", Endless())
@@ -259,7 +259,6 @@ def add_refusals(origin: Origin) -> dict[str, tuple[str, str]]:
         "nothing": "unreachable",
         "no-http": "malformed-response",
         "no-http-binary": "malformed-response",
-        "bad-header": "malformed-response",
         "two-lengths": "malformed-response",
         "bomb": "too-large",
         "endless": "too-large",

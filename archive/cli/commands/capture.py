@@ -41,7 +41,17 @@ def command(ctx: click.Context, urls: Sequence[str], *, as_json: bool) -> None:
 
 def _show_refused(error: MunimentError, *, as_json: bool) -> None:
     if as_json:
-        # The URL may hold credentials; the error's own words never do.
-        print_json({"id": None, "outcome": "refused", "code": error.code, "reason": str(error)})
+        # The URL is left out, for it may hold credentials; the error's own words never do.
+        empty = ("url", "final_url", "status", "captured_at", "document_id", "statement_sha256")
+        print_json(
+            {
+                "id": None,
+                "outcome": "refused",
+                "code": error.code,
+                "reason": str(error),
+                **dict.fromkeys(empty),
+                "parts": [],
+            }
+        )
     else:
         click.echo(f"refused: {error} [{error.code}]", err=True)

@@ -15,7 +15,7 @@ from archive.cli.session import json_option, opened, print_json
 @click.pass_context
 def command(ctx: click.Context, text: str, part: str | None, *, as_json: bool) -> None:
     """Show a record."""
-    from archive.services.cite import read_record
+    from archive.services.cite import read_record, readable
     from archive.services.parts import part_bytes
     from archive.services.resolve import required_id
 
@@ -28,7 +28,7 @@ def command(ctx: click.Context, text: str, part: str | None, *, as_json: bool) -
     if as_json:
         print_json(record)
         return
-    click.echo(f"{record['id']}  {record['title'] or ''}")
+    click.echo(f"{record['id']}  {readable(record['title'] or '')}")
     for name in ("url", "final_url", "captured_at", "status", "vantage", "statement_sha256"):
         click.echo(f"  {name:17} {record[name]}")
     for item in record["parts"]:

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The application factory: gunicorn calls `api.app:create_app()`. Nothing opens at import."""
+
+from flask import Flask, Response
+from werkzeug.wrappers import Response as BaseResponse
+
+from api import headers, problems, resolver, v1
+from api.openapi import ProblemApi
+from api.pages import site
+from api.request_log import logged
+from api.state import EXTENSION
+from api.thin import thin_path
+from archive import __version__
+from archive.bootstrap import open_archive
+from archive.errors import MunimentError
+from archive.services.context import Archive
+from archive.settings import load_settings
+
+_STATIC_SECONDS = 3600
+_OTHER_BYTES_LIMIT = 64 * 1024
+
+
+def create_app(archive: Archive | None = None) -> Flask:
+    """The application over an archive; without one, over that of the settings.
+
+    Raises what `archive.bootstrap.open_archive` raises.
+    """
+    app = Flask("api")
+    app.config.update(
+        API_TITLE="Muniment",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX=v1.PREFIX,
+        MAX_CONTENT_LENGTH=_OTHER_BYTES_LIMIT,
+        SEND_FILE_MAX_AGE_DEFAULT=_STATIC_SECONDS,
+    )
+    app.extensions[EXTENSION] = open_archive(load_settings()) if archive is None else archive
+    v1.register(ProblemApi(app))
+    app.register_blueprint(site.blueprint)
+    app.register_blueprint(resolver.blueprint)
+    _handle_errors(app)
+    app.after_request(_secured)
+    app.jinja_env.globals["version"] = __version__
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.wsgi_app = logged(thin_path(app.extensions[EXTENSION], app.wsgi_app))  # type: ignore[method-assign]
+    return app
+
+
+def _handle_errors(app: Flask) -> None:
+    @app.errorhandler(problems.ProblemRaised)
+    def _raised(error: problems.ProblemRaised) -> Response:
+        return problems.render(error.problem)
+
+    @app.errorhandler(MunimentError)
+    def _own(error: MunimentError) -> Response:
+        return problems.render(problems.of_error(error))
+
+    @app.errorhandler(Exception)
+    def _bug(error: Exception) -> Response:
+        return problems.render(problems.of_bug(error))
+
+
+def _secured(response: BaseResponse) -> BaseResponse:
+    for name, value in headers.SECURITY:
+        response.headers.setdefault(name, value)
+    return response

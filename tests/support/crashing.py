@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Captures in a process that kills itself at a chosen step, as a power cut or `kill -9` would.
+
+A step is each call of the store (before and after), each SQL statement, begin and commit of the
+catalogue, and each system call that writes, syncs or names a file; a write is cut in half.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from typing import Any
+
+from sqlalchemy import event
+
+from archive.bootstrap import open_archive
+from archive.catalog.database import Database
+from archive.services.capture import capture_many
+from archive.settings import Settings
+from archive.storage.base import Store, StoredObject
+
+NEVER = 1 << 60
+_SYSTEM_CALLS = ("write", "fsync", "link", "mkdir")
+
+
+@dataclass(frozen=True)
+class Crashed:
+    """How a process ended: the steps it went through, or None when it was killed."""
+
+    steps: list[str] | None
+    exit_code: int | None
+
+
+class Steps:
+    """Counts steps, and kills its own process at the chosen one."""
+
+    def __init__(self, last: int) -> None:
+        self.last = last
+        self.names: list[str] = []
+
+    def step(self, name: str) -> None:
+        """Goes on to the next step, or dies here."""
+        self.names.append(name)
+        if len(self.names) > self.last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DyingStore:
+    """A store that may die before and after each call."""
+
+    def __init__(self, store: Store, steps: Steps) -> None:
+        self._store = store
+        self._steps = steps
+
+    def put(self, key: str, data: bytes) -> None:
+        self._around("put", lambda: self._store.put(key, data))
+
+    def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
+        self._around("put_many", lambda: self._store.put_many(objects))
+
+    def get(self, key: str) -> bytes:
+        found: bytes = self._around("get", lambda: self._store.get(key))
+        return found
+
+    def get_range(self, key: str, offset: int, length: int) -> bytes:
+        found: bytes = self._around("get_range", lambda: self._store.get_range(key, offset, length))
+        return found
+
+    def stream(self, key: str, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
+        self._steps.step("stream")
+        return self._store.stream(key, chunk_bytes)
+
+    def list(self, prefix: str = "") -> Iterator[StoredObject]:
+        self._steps.step("list")
+        return self._store.list(prefix)
+
+    def _around(self, name: str, call: Callable[[], Any]) -> Any:
+        self._steps.step(f"before {name}")
+        answer = call()
+        self._steps.step(f"after {name}")
+        return answer
+
+
+def _watch(database: Database, steps: Steps) -> None:
+    """Make a step of each statement, begin and commit. A commit is done when the next step is."""
+    for name in ("begin", "commit", "before_cursor_execute", "after_cursor_execute"):
+        event.listen(database.engine, name, lambda *_a, _name=name, **_k: steps.step(f"sql {_name}"))
+    event.listen(database.engine.pool, "checkin", lambda *_: steps.step("sql returned"))
+
+
+def _cut(steps: Steps, name: str) -> None:
+    """Make steps of a system call: before it, and halfway through where it writes."""
+    whole = getattr(os, name)
+
+    def call(*args: Any, **options: Any) -> Any:
+        steps.step(f"os.{name}")
+        if name == "write" and len(args[1]) > 1:
+            half = len(args[1]) // 2
+            written: int = whole(args[0], args[1][:half])
+            steps.step("os.write, half done")
+            return written
+        return whole(*args, **options)
+
+    setattr(os, name, call)
+
+
+def _captures(settings: Settings, urls: Sequence[str], last: int, answer: Connection) -> None:
+    steps = Steps(last)
+    archive = open_archive(settings)
+    _watch(archive.database, steps)
+    for name in _SYSTEM_CALLS:
+        _cut(steps, name)
+    dying = replace(archive, store=DyingStore(archive.store, steps))
+    for result in capture_many(dying, urls, group_size=len(urls)):
+        steps.step(f"returned {type(result).__name__}")
+    answer.send(steps.names)
+
+
+def capture_and_die(settings: Settings, urls: Sequence[str], last: int = NEVER) -> Crashed:
+    """Captures the URLs as one group in a process of its own that dies after `last` steps."""
+    # A server that is forked while it has one thread only: quick, and safe beside our threads.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["archive.bootstrap", "archive.services.capture"])
+    receiver, sender = context.Pipe(duplex=False)
+    with receiver:
+        process = context.Process(target=_captures, args=(settings, urls, last, sender))
+        process.start()
+        sender.close()
+        try:
+            names = receiver.recv()
+        except EOFError:
+            names = None
+        process.join()
+        crashed = Crashed(names, process.exitcode)
+        process.close()
+    return crashed
