@@ -13,6 +13,7 @@ from api.thin import thin_path
 from archive import __version__
 from archive.bootstrap import open_archive
 from archive.errors import MunimentError
+from archive.ids import Kind, RecordId
 from archive.services.context import Archive
 from archive.settings import load_settings
 
@@ -40,10 +41,12 @@ def create_app(archive: Archive | None = None) -> Flask:
     app.register_blueprint(resolver.blueprint)
     _handle_errors(app)
     app.after_request(_secured)
-    app.jinja_env.globals["version"] = __version__
+    example = RecordId(app.extensions[EXTENSION].identity.prefix, Kind.CAPTURE, 1)
+    app.jinja_env.globals.update(version=__version__, example=str(example))
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.wsgi_app = logged(thin_path(app.extensions[EXTENSION], app.wsgi_app))  # type: ignore[method-assign]
+    lanes = logged(thin_path(app.extensions[EXTENSION], app.wsgi_app))
+    app.wsgi_app = lanes  # type: ignore[assignment,method-assign]  # the way Flask documents
     return app
 
 
@@ -64,4 +67,6 @@ def _handle_errors(app: Flask) -> None:
 def _secured(response: BaseResponse) -> BaseResponse:
     for name, value in headers.SECURITY:
         response.headers.setdefault(name, value)
+    # The server writes its own; two Date fields are no valid response.
+    response.headers.pop("Date", None)
     return response

@@ -107,7 +107,7 @@ def _form_file(limit: int) -> Iterator[bytes]:
                 name = str(event.name)[:40]
                 raise invalid((FieldError(f"#/{name}", "only one field `file` is expected"),))
             is_file_found = True
-        elif isinstance(event, Data) and is_in_file:
+        elif is_in_file:
             seen += len(event.data)
             if seen > limit:
                 raise RequestEntityTooLarge

@@ -21,7 +21,7 @@ from api.schemas import ProblemSchema
 View = TypeVar("View", bound=Callable[..., Any])
 
 _SECURITY_SCHEME = "apiKey"
-KEY_NEEDED = [{_SECURITY_SCHEME: []}]
+KEY_NEEDED: list[dict[str, list[str]]] = [{_SECURITY_SCHEME: []}]
 
 
 class ProblemApi(Api):  # type: ignore[misc]  # flask-smorest is untyped
@@ -42,7 +42,8 @@ class ProblemApi(Api):  # type: ignore[misc]  # flask-smorest is untyped
         shown = {"description": "Any other problem", "content": content}
         self.spec.components.response("DEFAULT_ERROR", shown, lazy=True)
         self.spec.components.security_scheme(
-            _SECURITY_SCHEME, {"type": "http", "scheme": "bearer", "description": "mk_<id>_<secret>"}
+            _SECURITY_SCHEME,
+            {"type": "http", "scheme": "bearer", "description": "mk_<id>_<secret>"},
         )
 
 

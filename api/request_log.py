@@ -35,9 +35,7 @@ def request_id(environ: "WSGIEnvironment") -> str:
 def logged(inner: "WSGIApplication") -> "WSGIApplication":
     """The application with its requests logged, when this module's logger is on."""
 
-    def application(
-        environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if not _log.isEnabledFor(logging.INFO):
             return inner(environ, start_response)
         began = time.monotonic()

@@ -16,7 +16,13 @@ from api.pages.record_page import record_page, report_page
 from api.parts import part_answer
 from api.problems import Problem, ProblemRaised, title_of
 from api.record_json import RecordRow, links, record_answer, version_answer
-from api.responses import answer_response, json_response, not_acceptable, page_response, text_response
+from api.responses import (
+    answer_response,
+    json_response,
+    not_acceptable,
+    page_response,
+    text_response,
+)
 from api.state import current_archive, public_base_url
 from archive.errors import InputError, NotFound
 from archive.ids import RecordId
@@ -87,9 +93,7 @@ def verification(text: str) -> Response:
     """Every claim about the record, answered now: as a page or as JSON."""
     capture_id = record_named(text, after="/verify")
     chosen = _representation()
-    report = verify_record(
-        current_archive(), capture_id, request.args.get("policy", "standard")
-    )
+    report = verify_record(current_archive(), capture_id, request.args.get("policy", "standard"))
     if chosen == JSON:
         return json_response(report.to_json(), f"/{capture_id}/verify?format=json")
     return page_response(report_page(report), f"/{capture_id}/verify?format=html")
@@ -125,7 +129,7 @@ def _nothing_there(named: str, slug: str) -> Problem:
 
 def _unknown_style(error: InputError) -> ProblemRaised:
     return ProblemRaised(
-        Problem(406, "STYLE_UNKNOWN", "A citation style that this archive does not have", str(error))
+        Problem(
+            406, "STYLE_UNKNOWN", "A citation style that this archive does not have", str(error)
+        )
     )
-
-

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 
 from flask import Response, request
+from werkzeug.http import parse_etags
 
 from api import headers
 from api.problems import Problem, ProblemRaised
@@ -17,22 +18,15 @@ _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
 
 
-def page_response(page: str, location: str, status: int = 200) -> Response:
-    """A page, with 304 for a client that has the very same one."""
-    response = _digested(page.encode("utf-8"), _HTML, status)
-    response.headers["Content-Location"] = location
-    response.vary.add("Accept")
-    return response
+def page_response(page: str, location: str | None = None) -> Response:
+    """A page; `location` is its own address where it is one of several forms of a thing."""
+    return _located(_digested(page.encode("utf-8"), _HTML), location)
 
 
-def json_response(value: JsonValue, location: str | None = None, status: int = 200) -> Response:
-    """JSON, compact and with the members in the order given."""
+def json_response(value: JsonValue, location: str | None = None) -> Response:
+    """JSON, compact and with the members in the order given; `location` as for a page."""
     data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-    response = _digested(data, _JSON, status)
-    if location is not None:
-        response.headers["Content-Location"] = location
-        response.vary.add("Accept")
-    return response
+    return _located(_digested(data, _JSON), location)
 
 
 def answer_response(answer: Answer) -> Response:
@@ -45,7 +39,7 @@ def answer_response(answer: Answer) -> Response:
 
 def text_response(words: str) -> Response:
     """Plain text."""
-    return _digested(words.encode("utf-8"), _TEXT, 200)
+    return _digested(words.encode("utf-8"), _TEXT)
 
 
 def not_acceptable(offers: Sequence[str]) -> ProblemRaised:
@@ -62,14 +56,19 @@ def not_acceptable(offers: Sequence[str]) -> ProblemRaised:
     )
 
 
-def _digested(data: bytes, content_type: str, status: int) -> Response:
+def _digested(data: bytes, content_type: str) -> Response:
     sha256 = sha256_hex(data)
-    response = Response(data, status, content_type=content_type)
-    response.headers["Repr-Digest"] = headers.digest_field(sha256)
-    if request.method in {"GET", "HEAD"}:
-        response.headers["Cache-Control"] = "no-cache"
-        response.set_etag(sha256)
-        response.make_conditional(request)
-    else:
-        response.headers["Cache-Control"] = "no-store"
+    fields = [("Content-Type", content_type), ("Repr-Digest", headers.digest_field(sha256))]
+    if request.method not in {"GET", "HEAD"}:
+        return Response(data, headers=[*fields, ("Cache-Control", "no-store")])
+    fields += [("ETag", f'"{sha256}"'), ("Cache-Control", "no-cache")]
+    if parse_etags(request.headers.get("If-None-Match")).contains_weak(sha256):
+        return Response(status=304, headers=headers.not_modified(fields))
+    return Response(data, headers=fields)
+
+
+def _located(response: Response, location: str | None) -> Response:
+    if location is not None:
+        response.headers["Content-Location"] = location
+        response.vary.add("Accept")
     return response

@@ -25,9 +25,7 @@ def thin_path(archive: Archive, inner: "WSGIApplication") -> "WSGIApplication":
     read_record: Callable[[str], tuple[bytes, str] | None] = archive.hot.record
     base_url = archive.base_url
 
-    def application(
-        environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if not _is_plain(environ):
             return inner(environ, start_response)
         capture_id = environ["PATH_INFO"][1:]

@@ -63,7 +63,7 @@ class DigestReading:
         return self.hex == SHA256_OF_NOTHING
 
 
-def sha256_hex(data: bytes) -> str:
+def sha256_hex(data: bytes | memoryview) -> str:
     """The SHA-256 of the bytes, 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
 

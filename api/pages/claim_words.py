@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from archive.model.claim import Finding, Report, Result, Status
 
-_QUESTIONS = {
+_WORDS = {
     "envelope.form": "The signed statement can be read, and in one way only",
-    "signature": "The statement was signed with the archive’s key and not changed since",
-    "key.chain": "The key is one that the archive’s root key vouches for",
+    "signature": "The statement was signed with the key of the archive and not changed since",
+    "key.chain": "The key is one that the root key of the archive vouches for",
     "key.valid_at_time": "The key was allowed to sign captures at that time",
     "statement.canonical": "The statement is in the one exact form that was signed",
     "statement.id": "The statement is about this record and no other",
     "inventory.bound": "The list of parts is the one that was signed",
     "object.digest": "The stored bytes are those that were signed",
     "warc.records": "The web archive file is whole, record by record",
-    "body.from_warc": "The page’s bytes are those that came over the wire",
+    "body.from_warc": "The bytes of the page are those that came over the wire",
     "text.derives": "The text follows from the page by the named recipe, run again now",
     "server.authorship": "The server at that address really authored the page",
 }
@@ -24,8 +24,8 @@ _SIGNS = {
     Status.PASS: ("✓", "Holds", "pass"),
     Status.FAIL: ("✗", "Fails", "fail"),
     Status.UNKNOWN: ("?", "Not proven", "unknown"),
-    Status.NOT_APPLICABLE: ("–", "Does not apply", "skipped"),
-    Status.SKIPPED: ("–", "Not looked at", "skipped"),
+    Status.NOT_APPLICABLE: ("○", "Does not apply", "skipped"),
+    Status.SKIPPED: ("○", "Not looked at", "skipped"),
 }
 _WORST_FIRST = (
     Status.FAIL,
@@ -98,13 +98,18 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class ShownReport:
-    """A report as a page shows it."""
+    """A report as a page shows it.
+
+    `missing` are claims that the policy asks for and that are not proven, `unproven` the others
+    that nobody could prove.
+    """
 
     verdict: Verdict
     claims: tuple[ShownClaim, ...]
     policy: str
     verified_at: str
     missing: tuple[str, ...]
+    unproven: tuple[str, ...]
     keyset_version: int | None
     roots: tuple[str, ...]
 
@@ -119,7 +124,13 @@ def shown_report(report: Report) -> ShownReport:
         claims=tuple(_claim(claim, findings) for claim, findings in grouped.items()),
         policy=report.policy,
         verified_at=report.verified_at,
-        missing=tuple(_QUESTIONS.get(claim, claim) for claim in report.required_failed),
+        missing=tuple(_words(claim) for claim in report.required_failed),
+        unproven=tuple(
+            _words(claim)
+            for claim, findings in grouped.items()
+            if claim not in report.required_failed
+            and any(item.status is Status.UNKNOWN for item in findings)
+        ),
         keyset_version=report.trust.keyset_version,
         roots=report.trust.root_fingerprints,
     )
@@ -129,10 +140,19 @@ def _claim(claim: str, findings: Sequence[Finding]) -> ShownClaim:
     worst = min((finding.status for finding in findings), key=_WORST_FIRST.index)
     return ShownClaim(
         id=claim,
-        words=_QUESTIONS.get(claim, claim),
+        words=_words(claim),
         sign=Sign(*_SIGNS[worst]),
         findings=tuple(
-            ShownFinding(item.target, Sign(*_SIGNS[item.status]), item.code, item.detail)
+            ShownFinding(
+                item.target.replace(":", " "),
+                Sign(*_SIGNS[item.status]),
+                item.code,
+                item.detail,
+            )
             for item in findings
         ),
     )
+
+
+def _words(claim: str) -> str:
+    return _WORDS.get(claim, claim)

@@ -27,9 +27,9 @@ from archive.services.verify import verify_record
 EXCERPT_CHARACTERS = 1500
 
 _COVERS = {
-    "body": "the page’s file, as a person saves it",
+    "body": "the file of the page, as a person saves it",
     "body-raw": "the file as it was sent, still compressed",
-    "headers": "the server’s response headers",
+    "headers": "the response headers of the server",
     "request": "the request that was sent (private: only a salted commitment is published)",
     "text": "the words of the page, drawn out by a fixed recipe",
 }
@@ -56,9 +56,7 @@ class ShownPart:
     commitment: str | None
 
 
-def record_page(
-    capture_id: RecordId, row: RecordRow, path: str, asked: Resolution | None
-) -> str:
+def record_page(capture_id: RecordId, row: RecordRow, path: str, asked: Resolution | None) -> str:
     """The page of a record. Its claims are answered now, for this page."""
     archive = current_archive()
     record = json.loads(row.data)

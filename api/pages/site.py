@@ -22,11 +22,7 @@ blueprint = Blueprint("site", __name__)
 @blueprint.get("/")
 def home() -> Response:
     """The search box and the file check."""
-    archive = current_archive()
-    return page_response(
-        render_template("home.html", name=archive.identity.name, prefix=archive.identity.prefix),
-        "/",
-    )
+    return page_response(render_template("home.html", name=current_archive().identity.name))
 
 
 @blueprint.get("/find")
@@ -47,22 +43,22 @@ def verify() -> Response:
     """The form, or the answer about a digest."""
     text = request.args.get("sha256")
     if text is None:
-        return page_response(render_template("verify.html"), "/verify")
+        return page_response(render_template("verify.html"))
     answer = verify_digest(current_archive(), read_sha256(_digest_in(text, "sha256")))
-    return page_response(_answer_page(answer), "/verify")
+    return page_response(_answer_page(answer))
 
 
 @blueprint.post("/verify")
 def verify_file() -> Response:
     """The answer about an uploaded file, which is hashed and not kept."""
     answer = verify_bytes(current_archive(), file_chunks())
-    return page_response(_answer_page(answer), "/verify")
+    return page_response(_answer_page(answer))
 
 
 @blueprint.get("/limits")
 def limits() -> Response:
     """What is not claimed."""
-    return page_response(render_template("limits.html"), "/limits")
+    return page_response(render_template("limits.html"))
 
 
 @blueprint.get("/problems/<slug>")
@@ -71,7 +67,7 @@ def problem(slug: str) -> Response:
     known = problem_type(slug)
     if known is None:
         raise NotFound(f"there is no problem type {slug[:64]!r}")
-    return page_response(render_template("problem_type.html", problem=known), request.path)
+    return page_response(render_template("problem_type.html", problem=known))
 
 
 def _digest_in(text: str, member: str) -> str:

@@ -21,4 +21,6 @@ _NO_RECORD = "-"
 def read_health() -> Response:
     """Read the catalogue once."""
     current_archive().hot.record(_NO_RECORD)
-    return json_response({"status": "ok", "version": __version__})
+    response = json_response({"status": "ok", "version": __version__})
+    response.headers["Cache-Control"] = "no-store"
+    return response

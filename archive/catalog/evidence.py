@@ -91,13 +91,6 @@ def latest_capture(connection: Connection, url: str, vantage: str) -> Row[Any] |
     return connection.execute(_LATEST, {"url": url, "vantage": vantage}).first()
 
 
-def captures_of_url(connection: Connection, url: str) -> Sequence[Row[Any]]:
-    """Every capture of a URL, oldest first."""
-    return connection.execute(
-        sa.select(capture).where(capture.c.url == url).order_by(capture.c.captured_at)
-    ).all()
-
-
 def part_of(connection: Connection, capture_id: str, role: str) -> PartRow | None:
     """The row of one part of a capture, or None."""
     return connection.execute(
@@ -181,7 +174,7 @@ def existing_ids(connection: Connection, ids: Sequence[str]) -> list[str]:
     return list(connection.execute(sa.select(capture.c.id).where(capture.c.id.in_(ids))).scalars())
 
 
-def every_capture(connection: Connection) -> Sequence[Row[Any]]:
+def every_capture(connection: Connection) -> Sequence[Any]:
     """ID, inventory digest, envelope key and digest of every capture, by number."""
     return connection.execute(
         sa.select(
@@ -193,7 +186,7 @@ def every_capture(connection: Connection) -> Sequence[Row[Any]]:
     ).all()
 
 
-def every_observation(connection: Connection) -> Sequence[Row[Any]]:
+def every_observation(connection: Connection) -> Sequence[Any]:
     """Every observation, in order of time."""
     return connection.execute(sa.select(observation).order_by(observation.c.observed_at)).all()
 

@@ -210,8 +210,13 @@ def _check_whole(inventory: Inventory) -> None:
 
 
 def expected_subjects(inventory: Inventory, inventory_sha256: str) -> dict[str, str]:
-    """The subjects that a capture's statement must have: inventory, container, body, text."""
+    """The subjects that the statement must have.
+
+    An observation's is its inventory; a capture's are inventory, container, body and text.
+    """
     subjects = {INVENTORY: inventory_sha256}
+    if inventory.capture_id is None:
+        return subjects
     if inventory.own_container:
         subjects[CONTAINER] = inventory.own_container
     for role in ("body", "text"):

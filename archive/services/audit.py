@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Re-reads everything that the archive keeps and names each object that is damaged or missing.
 
-The plain audit hashes every stored blob and checks every signature and inventory; the deep one
-answers every claim about every record: it opens each WARC record and runs each text recipe.
+Three levels: `plain` hashes every stored blob and checks every signature and inventory; `deep`
+also opens each WARC record and hashes every part; `full` also runs each text recipe again.
 """
 
 import random
@@ -33,13 +33,19 @@ _ENVELOPE_CLAIMS = frozenset(
     }
 )
 _PLAIN_CLAIMS = _ENVELOPE_CLAIMS | {"inventory.bound"}
+_DEEP_CLAIMS = _PLAIN_CLAIMS | {"object.digest", "warc.records", "body.from_warc"}
+CLAIMS = {
+    "plain": _PLAIN_CLAIMS,
+    "deep": _DEEP_CLAIMS,
+    "full": _DEEP_CLAIMS | {"text.derives"},
+}
 
 
 @dataclass(frozen=True, slots=True)
 class AuditOptions:
-    """How far an audit goes: every claim or the plain ones, all records or a random sample."""
+    """How far an audit goes, over all records or a random sample, on how many processes."""
 
-    is_deep: bool = False
+    level: str = "plain"
     sample: int | None = None
     workers: int = 1
 
@@ -87,10 +93,10 @@ def audit(archive: Archive, progress: Progress, options: AuditOptions) -> Audit:
         chooser = random.Random(archive.random_bytes(8))  # noqa: S311 - a sample, no secret
         kept = chooser.sample(kept, min(options.sample, len(kept)))
     _audit_keysets(archive, report)
-    claims = None if options.is_deep else _PLAIN_CLAIMS
+    claims = CLAIMS[options.level]
     if options.sample is None:
         _audit_objects(archive, report, kept, progress, options)
-    elif not options.is_deep:
+    elif options.level == "plain":
         claims = _PLAIN_CLAIMS | {"object.digest"}
     chain = keyset_chain(archive)
     done = report.objects
@@ -138,7 +144,8 @@ def _audit_objects(
     with archive.database.reading() as connection:
         containers = rows.every_container(connection)
         contents = rows.every_keyset_content(connection)
-    named = {blob_key(sha256) for sha256 in (*containers, *contents)}
+    in_records = {blob_key(sha256) for sha256 in containers}
+    named = in_records | {blob_key(sha256) for sha256 in contents}
     for item in kept:
         named.update((item.files.envelope_key, _inventory_place(item)))
     blobs: list[tuple[str, int]] = []
@@ -146,7 +153,8 @@ def _audit_objects(
     for stored in archive.store.list():
         seen.add(stored.key)
         role = read_key(stored.key).role
-        if role == "blob":
+        # From the deep level on, each record's own check hashes its containers.
+        if role == "blob" and (options.level == "plain" or stored.key not in in_records):
             blobs.append((stored.key, stored.size))
         if role != "keyset" and stored.key not in named:
             report.unreferenced.append(stored.key)

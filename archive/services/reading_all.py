@@ -64,7 +64,7 @@ def records_findings(
     archive: Archive,
     chain: KeysetChain,
     kept: Sequence[Kept],
-    claims: frozenset[str] | None,
+    claims: frozenset[str],
     workers: int,
 ) -> Iterator[tuple[Kept, tuple[Finding, ...]]]:
     """The findings about each record, in order, on as many processes as workers."""
@@ -97,7 +97,7 @@ def _sha256(store: Store, key: str, size: int) -> str | StorageError:
 
 
 def _findings(
-    archive: Archive, chain: KeysetChain, item: Kept, claims: frozenset[str] | None
+    archive: Archive, chain: KeysetChain, item: Kept, claims: frozenset[str]
 ) -> tuple[Finding, ...]:
     if item.capture_id is not None:
         capture_id = parse_id(item.capture_id)
@@ -112,10 +112,10 @@ class _Worker:
 
     archive: Archive
     chain: KeysetChain
-    claims: frozenset[str] | None
+    claims: frozenset[str]
 
 
-def _open_worker(reopen: Callable[[], Archive], claims: frozenset[str] | None) -> None:
+def _open_worker(reopen: Callable[[], Archive], claims: frozenset[str]) -> None:
     _Worker.archive = reopen()
     _Worker.chain = keyset_chain(_Worker.archive)
     _Worker.claims = claims

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from archive.errors import MalformedWarc
 from archive.net.chunked import is_chunked, undo_transfer_coding
-from archive.net.head import find_head_end, parse_head
+from archive.net.head import parse_head
 from archive.warc.header import Fields
 from archive.warc.read import WarcRecord
 
@@ -48,7 +48,7 @@ def http_parts(record: WarcRecord) -> HttpParts:
         raise MalformedWarc(f"the {record.type} record {record.record_id} is no HTTP response")
     if not record.block:
         return HttpParts(b"", b"", b"", (), None, transfer_coding_undone=False)
-    body_start = find_body(record.block)
+    body_start = record.http_body_start
     head, body = record.block[:body_start], record.block[body_start:]
     parsed = parse_head(head)
     # A revisit leaves its body off, coding and all (ISO 28500:2017 6.7.2).
@@ -61,9 +61,3 @@ def http_parts(record: WarcRecord) -> HttpParts:
 def is_http(record: WarcRecord) -> bool:
     """Whether the record's target is http or https, which makes its block an HTTP message."""
     return record.target_uri is not None and _HTTP_TARGET.match(record.target_uri) is not None
-
-
-def find_body(block: bytes) -> int:
-    """Where the body of an HTTP message begins: its end, when the head has no blank line."""
-    end = find_head_end(block)
-    return len(block) if end is None else end

@@ -16,7 +16,7 @@ from archive.net.codings import (
     parse_head,
     undo_content_coding,
 )
-from archive.warc.http import find_body, http_parts
+from archive.warc.http import http_parts
 from archive.warc.read import WarcRecord
 from archive.warc.write import SALT_HEADER
 
@@ -28,12 +28,13 @@ class OpenedPart:
     """The bytes of a part, and the salt of its commitment when it is a private one."""
 
     data: bytes
-    salt: bytes
+    salt: bytes = b""
+    known_sha256: str | None = None
 
     @cached_property
     def sha256(self) -> str:
         """The digest of the bytes."""
-        return sha256_hex(self.data)
+        return self.known_sha256 or sha256_hex(self.data)
 
 
 def open_part(record: WarcRecord, role: str, size_limit: int) -> OpenedPart:
@@ -43,18 +44,20 @@ def open_part(record: WarcRecord, role: str, size_limit: int) -> OpenedPart:
     the role.
     """
     if role == "text" and record.type == "conversion":
-        return OpenedPart(record.block, b"")
+        return OpenedPart(record.block)
     if role == "request" and record.type == "request":
         salt = record.header(SALT_HEADER) or ""
         return OpenedPart(record.block, _salt(salt))
     if role == "headers" and record.type in {"response", "revisit"}:
         # Not by http_parts: the head is sound though the body after it may break off.
-        return OpenedPart(record.block[: find_body(record.block)], b"")
+        return OpenedPart(record.block[: record.http_body_start])
     if role in {"body", "body-raw"} and record.type == "response":
         parts = http_parts(record)
-        if role == "body-raw":
-            return OpenedPart(parts.payload, b"")
-        return OpenedPart(_decoded(parts.payload, parts.headers, size_limit), b"")
+        body = parts.payload
+        if role == "body":
+            body = _decoded(parts.payload, parts.headers, size_limit)
+        known = record.http_body_sha256 if body is parts.body else None
+        return OpenedPart(body, known_sha256=known)
     raise MalformedWarc(f"a {record.type} record cannot carry the part {role!r}")
 
 

@@ -7,8 +7,11 @@ shows another (warcio issues 121, 131, 138). This one names the record and the o
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
+from archive.digests import sha256_hex
 from archive.errors import MalformedWarc
+from archive.net.head import find_head_end
 from archive.warc.header import HEADER_END, Fields, Header, field_value, read_header
 from archive.warc.members import GZIP_MAGIC, MemberReader
 
@@ -35,7 +38,7 @@ class ReadLimits:
 DEFAULT_LIMITS = ReadLimits()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WarcRecord:
     """One record: its fields and block, and where its stored bytes lie in the container.
 
@@ -52,6 +55,17 @@ class WarcRecord:
     block: bytes
     offset: int
     length: int
+
+    @cached_property
+    def http_body_start(self) -> int:
+        """Where the body of an HTTP message begins: its end, when the head has no blank line."""
+        end = find_head_end(self.block)
+        return len(self.block) if end is None else end
+
+    @cached_property
+    def http_body_sha256(self) -> str:
+        """The digest of the HTTP body as received, taken once for all who compare it."""
+        return sha256_hex(memoryview(self.block)[self.http_body_start :])
 
     def header(self, name: str) -> str | None:
         """The first value of a field (names compare without case), or None."""

@@ -234,10 +234,6 @@ def _serialised(record_id: str, draft: _Draft) -> bytes:
     return b"".join([header, *draft.pieces, b"\r\n\r\n"])
 
 
-def _labelled(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
 def _checked_id(record_id: str) -> str:
     if not _RECORD_ID.fullmatch(record_id):
         raise MalformedWarc(f"{record_id[:80]!r} is no record ID of the form <urn:uuid:…>")

@@ -34,6 +34,8 @@ from archive.services.verify import verify_record
 from archive.settings import Settings
 
 AUDIT_SOUND = 0
+EVERY_STEP = ("",)
+DEEDS = ("before put", "after put", "sql commit", "sql returned", "os.link", "os.write, half")
 
 
 @pytest.fixture
@@ -106,10 +108,10 @@ def assert_complete_or_absent(settings: Settings, site: Origin) -> int:
         archive.close()
 
 
-@pytest.mark.parametrize("paths", [["/new"], ["/old"], ["/new", "/old", "/other"]], ids=" ".join)
-def test_kill_9_at_every_step_leaves_each_record_complete_or_absent(
-    fresh: Callable[[str], Settings], site: Origin, paths: list[str]
+def assert_survives(
+    fresh: Callable[[str], Settings], site: Origin, paths: list[str], wanted: tuple[str, ...]
 ) -> None:
+    """Kill a capture of the paths before each step whose name begins as wanted."""
     urls = [site.url(path) for path in paths]
     whole = capture_and_die(fresh("unharmed"), urls)
     assert whole.exit_code == 0
@@ -117,6 +119,8 @@ def test_kill_9_at_every_step_leaves_each_record_complete_or_absent(
     assert {"before put_many", "os.link", "os.write, half done", "sql commit"} <= set(whole.steps)
     seen = set()
     for last, name in enumerate(whole.steps):
+        if not name.startswith(wanted):
+            continue
         settings = fresh(f"killed-{last}")
         crashed = capture_and_die(settings, urls, last)
         assert crashed.exit_code == -signal.SIGKILL, name
@@ -124,6 +128,30 @@ def test_kill_9_at_every_step_leaves_each_record_complete_or_absent(
         shutil.rmtree(settings.data)
     # Steps before the first statement is stored leave nothing, those after the last everything.
     assert {0, len(urls)} <= seen
+
+
+ONE_NEW, ONE_UNCHANGED, GROUP = ["/new"], ["/old"], ["/new", "/old", "/other"]
+
+
+def test_kill_9_at_every_step_of_a_capture_leaves_it_complete_or_absent(
+    fresh: Callable[[str], Settings], site: Origin
+) -> None:
+    assert_survives(fresh, site, ONE_NEW, EVERY_STEP)
+
+
+@pytest.mark.parametrize("paths", [ONE_UNCHANGED, GROUP], ids=["revisit", "group"])
+def test_kill_9_between_the_deeds_of_a_revisit_and_of_a_group(
+    fresh: Callable[[str], Settings], site: Origin, paths: list[str]
+) -> None:
+    assert_survives(fresh, site, paths, DEEDS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("paths", [ONE_UNCHANGED, GROUP], ids=["revisit", "group"])
+def test_kill_9_at_every_step_of_a_revisit_and_of_a_group(
+    fresh: Callable[[str], Settings], site: Origin, paths: list[str]
+) -> None:
+    assert_survives(fresh, site, paths, EVERY_STEP)
 
 
 def test_a_restart_after_a_kill_is_settled_once_and_for_all(

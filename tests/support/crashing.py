@@ -22,6 +22,15 @@ from archive.settings import Settings
 from archive.storage.base import Store, StoredObject
 
 NEVER = 1 << 60
+_PRELOADED = [
+    "archive.bootstrap",
+    "archive.services.capture",
+    "archive.storage.file",
+    "archive.text.recipe_1",
+    "lxml.etree",
+    "pypdf",
+    "sqlalchemy.dialects.sqlite",
+]
 _SYSTEM_CALLS = ("write", "fsync", "link", "mkdir")
 
 
@@ -84,8 +93,8 @@ class DyingStore:
 
 
 def _watch(database: Database, steps: Steps) -> None:
-    """Make a step of each statement, begin and commit. A commit is done when the next step is."""
-    for name in ("begin", "commit", "before_cursor_execute", "after_cursor_execute"):
+    """Make a step of each statement and commit. A commit is done when its connection returns."""
+    for name in ("commit", "before_cursor_execute"):
         event.listen(database.engine, name, lambda *_a, _name=name, **_k: steps.step(f"sql {_name}"))
     event.listen(database.engine.pool, "checkin", lambda *_: steps.step("sql returned"))
 
@@ -122,7 +131,7 @@ def capture_and_die(settings: Settings, urls: Sequence[str], last: int = NEVER) 
     """Captures the URLs as one group in a process of its own that dies after `last` steps."""
     # A server that is forked while it has one thread only: quick, and safe beside our threads.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["archive.bootstrap", "archive.services.capture"])
+    context.set_forkserver_preload(_PRELOADED)
     receiver, sender = context.Pipe(duplex=False)
     with receiver:
         process = context.Process(target=_captures, args=(settings, urls, last, sender))

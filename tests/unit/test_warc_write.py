@@ -173,11 +173,10 @@ def test_the_checkers_of_warcio_and_fastwarc_pass_it(
 def test_the_checkers_of_warcio_and_fastwarc_do_compare_our_spelling(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        write, "_labelled", lambda data: f"sha256:{hashlib.sha256(data + b'x').hexdigest()}"
-    )
+    forged = exchange()
+    monkeypatch.setitem(vars(forged), "payload_sha256", hashlib.sha256(b"other").hexdigest())
     writer = ContainerWriter(numbered_ids())
-    writer.response(exchange())
+    writer.response(forged)
     file = tmp_path / "wrong.warc.gz"
     file.write_bytes(writer.finish())
     assert run_tool(["warcio.cli", "check"], file).returncode == 1

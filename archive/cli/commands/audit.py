@@ -9,18 +9,24 @@ from archive.cli.session import json_option, opened, print_json, progress
 
 
 @click.command("audit")
-@click.option("--deep", is_flag=True, help="Answer every claim: open each WARC, re-run each text.")
+@click.option(
+    "--level",
+    type=click.Choice(["plain", "deep", "full"]),
+    default="plain",
+    show_default=True,
+    help="plain: blobs and signatures. deep: every WARC record and part. full: texts too.",
+)
 @click.option("--sample", type=click.IntRange(1), help="Only this many records, at random.")
 @click.option("--workers", type=click.IntRange(1), help="Cores to use; default all.")
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, *, deep: bool, sample: int | None, workers: int | None, as_json: bool
+    ctx: click.Context, *, level: str, sample: int | None, workers: int | None, as_json: bool
 ) -> None:
     """Re-read every stored object; exit 0 sound, 1 damaged, 2 something could not be read."""
     from archive.services.audit import AuditOptions, audit
 
-    options = AuditOptions(deep, sample, workers or os.cpu_count() or 1)
+    options = AuditOptions(level, sample, workers or os.cpu_count() or 1)
     with opened(ctx) as archive, progress("audit") as step:
         report = audit(archive, step, options)
     if as_json:

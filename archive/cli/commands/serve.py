@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`muniment serve`: the pages and the API, by gunicorn in this process.
+
+Each worker opens the archive for itself after the fork, since a SQLite connection must not
+cross one. The workers learn the settings from the environment.
+"""
+
+import logging.config
+import os
+from typing import Any
+
+import click
+
+from archive.cli.session import settings_of
+
+APPLICATION = "api.app:create_app()"
+GRACE_SECONDS = 30
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1), help="Processes.")
+@click.option(
+    "--threads", default=4, show_default=True, type=click.IntRange(1), help="Threads of each."
+)
+@click.option("--quiet", is_flag=True, help="Do not log a line for each request.")
+@click.pass_context
+def command(  # noqa: PLR0913 - click hands over each option
+    ctx: click.Context, host: str, port: int, workers: int, threads: int, *, quiet: bool
+) -> None:
+    """Serve pages and API until TERM or Ctrl-C; requests under way are finished first."""
+    from archive.bootstrap import open_archive
+
+    # Opened once here, so that what is wrong is one line and not a row of dying workers.
+    open_archive(settings_of(ctx)).close()
+    _pass_on_settings(ctx)
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    _serve(
+        {
+            "bind": [address],
+            "workers": workers,
+            "threads": threads,
+            "worker_class": "gthread",
+            "graceful_timeout": GRACE_SECONDS,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "when_ready": _announce,
+            "post_fork": lambda _arbiter, _worker: _log_to_stderr(is_quiet=quiet),
+        }
+    )
+
+
+def _pass_on_settings(ctx: click.Context) -> None:
+    config, data = ctx.find_root().obj
+    for name, path in (("MUNIMENT_CONFIG", config), ("MUNIMENT_DATA", data)):
+        if path is not None:
+            os.environ[name] = str(path.absolute())
+
+
+def _serve(options: dict[str, Any]) -> None:
+    from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+    from gunicorn.util import import_app  # type: ignore[import-untyped]
+
+    class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
+        """gunicorn with these options and nothing from its own files or environment."""
+
+        def load_config(self) -> None:
+            for name, value in options.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            return import_app(APPLICATION)
+
+    Server().run()
+
+
+def _announce(arbiter: Any) -> None:
+    host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    click.echo(f"Serving at http://{shown}:{port}/ (Ctrl-C ends)")
+
+
+def _log_to_stderr(*, is_quiet: bool) -> None:
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "request": {"format": "%(message)s"},
+                "other": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+            },
+            "handlers": {
+                "requests": {"class": "logging.StreamHandler", "formatter": "request"},
+                "others": {"class": "logging.StreamHandler", "formatter": "other"},
+            },
+            "loggers": {
+                "api.request_log": {
+                    "level": "WARNING" if is_quiet else "INFO",
+                    "handlers": ["requests"],
+                    "propagate": False,
+                },
+            },
+            "root": {"level": "WARNING", "handlers": ["others"]},
+        }
+    )
