@@ -86,8 +86,13 @@ def _field_errors(messages: object, pointer: str) -> Iterator[FieldError]:
 
 
 def _raw_chunks() -> Iterator[bytes]:
+    seen = 0
     while chunk := request.stream.read(_CHUNK_BYTES):
+        seen += len(chunk)
         yield chunk
+    # The server hands on what came before a connection broke as if it were the whole.
+    if request.content_length is not None and seen != request.content_length:
+        raise BadRequest("The upload broke off before its end.")
 
 
 def _form_file(limit: int) -> Iterator[bytes]:

@@ -40,6 +40,6 @@ class HotReader:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
-            connection.execute("PRAGMA mmap_size=268435456")
+            connection.execute("PRAGMA mmap_size=2147418112")
             self._local.connection = connection
         return connection

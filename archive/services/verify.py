@@ -177,7 +177,8 @@ def _verified_match(
 
 def _search(archive: Archive, prefix: str) -> BytesAnswer:
     found = _matches(archive, prefix)
-    note = f"prefix only: a search with {len(found)} candidates, not a verification"
+    noun = "candidate" if len(found) == 1 else "candidates"
+    note = f"prefix only: a search with {len(found)} {noun}, not a verification"
     return BytesAnswer(prefix, is_prefix=True, matches=found, report=None, note=note)
 
 

@@ -80,9 +80,7 @@ def repr_digest(data: bytes) -> str:
         ("image/png, */*;q=0.01", "text/html"),
     ],
 )
-def test_accept_chooses_the_representation(
-    site: Site, accept: str | None, media_type: str
-) -> None:
+def test_accept_chooses_the_representation(site: Site, accept: str | None, media_type: str) -> None:
     headers = {} if accept is None else {"Accept": accept}
     answer = site.client.get(f"/{FIRST}", headers=headers)
     assert answer.status_code == 200
@@ -134,15 +132,11 @@ def test_head_and_if_none_match(site: Site, query: str) -> None:
     assert head.data == b""
     assert head.headers["Content-Type"] == whole.headers["Content-Type"]
     if query:
-        for etag in (whole.headers["ETag"], "W/" + whole.headers["ETag"], '"x", *'):
+        for etag in (whole.headers["ETag"], "W/" + whole.headers["ETag"], "*"):
             again = site.client.get(f"/{FIRST}/v1{query}", headers={"If-None-Match": etag})
-            if etag.endswith("*"):
-                continue
             assert again.status_code == 304
             assert again.data == b""
             assert again.headers["ETag"] == whole.headers["ETag"]
-        star = site.client.get(f"/{FIRST}/v1{query}", headers={"If-None-Match": "*"})
-        assert star.status_code == 304
 
 
 def test_page_carries_the_digest_of_itself(site: Site) -> None:
@@ -279,7 +273,8 @@ def test_d_45_what_is_no_id_is_refused_by_grammar(
     for headers in ({}, {"Accept": "application/json"}):
         answer = site.client.get(path, headers=headers)
         assert answer.status_code in {308, 404}
-        assert "<script>alert" not in answer.text
+        if answer.mimetype == "text/html":
+            assert "<script>alert" not in answer.text
         if answer.status_code == 308:
             assert not answer.headers["Location"].startswith("//")
 
@@ -311,9 +306,7 @@ def test_the_record_page_says_it_all(site: Site) -> None:
         assert landmark in page
 
 
-def test_the_page_of_a_damaged_record_shows_the_claim_that_fails(
-    site: Site, tmp_path: Path
-) -> None:
+def test_the_page_of_a_damaged_record_shows_the_claim_that_fails(site: Site) -> None:
     record = site.client.get(f"/{SECOND}?format=json").get_json()
     sha256 = record["container_sha256"]
     stored = site.folder / "store" / "blobs" / "sha256" / sha256[:2] / sha256[2:4] / sha256

@@ -7,6 +7,7 @@ cross one. The workers learn the settings from the environment.
 
 import logging.config
 import os
+import socket
 from typing import Any
 
 import click
@@ -41,6 +42,7 @@ def command(  # noqa: PLR0913 - click hands over each option
     # Opened once here, so that what is wrong is one line and not a row of dying workers.
     open_archive(settings_of(ctx)).close()
     _pass_on_settings(ctx)
+    _require_free(host, port)
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     _serve(
         {
@@ -64,9 +66,22 @@ def _pass_on_settings(ctx: click.Context) -> None:
             os.environ[name] = str(path.absolute())
 
 
+def _require_free(host: str, port: int) -> None:
+    """Raise click.ClickException when nothing can listen there; gunicorn would retry and mutter."""
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot listen on {host} port {port} ({error.strerror}): choose another --port"
+        ) from error
+
+
 def _serve(options: dict[str, Any]) -> None:
-    from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
-    from gunicorn.util import import_app  # type: ignore[import-untyped]
+    from gunicorn.app.base import BaseApplication
+    from gunicorn.util import import_app
 
     class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
         """gunicorn with these options and nothing from its own files or environment."""

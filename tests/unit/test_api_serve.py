@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`muniment serve` as a process: settings reach the workers, and TERM ends it cleanly."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from support.origin import Origin
+
+from archive.bootstrap import init_archive
+from archive.settings import load_settings
+
+_MAIN = "from archive.cli import main; main()"
+
+
+def test_serve_end_to_end(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    environment = {"MUNIMENT_DATA": str(data), "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8"}
+    archive, made = init_archive(load_settings(environment=environment))
+    archive.close()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _MAIN, "--data", str(data), "serve", "--port", "0"],
+        env={**os.environ, "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        base = process.stdout.readline().split()[2].rstrip("/")
+        with Origin() as origin:
+            origin.page("/terms", "<title>T</title><p>" + "We may share your data. " * 40)
+            record = post(f"{base}/api/v1/captures", {"url": origin.url("/terms")}, made.api_key)
+        with urllib.request.urlopen(f"{base}/{record['id']}") as answer:
+            page = answer.read().decode()
+            assert len(answer.headers.get_all("Date")) == 1
+        assert f"{base}/{record['id']}/v1" in page
+        report = post(f"{base}/api/v1/verifications", {"id": record["id"]}, None)
+        assert report["result"] == "verified"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=40)
+    assert process.returncode == 0, errors
+    lines = [json.loads(line) for line in errors.splitlines()]
+    assert {"event", "method", "path", "status", "ms", "request_id"} <= lines[0].keys()
+
+
+def test_serve_says_in_one_line_what_is_missing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _MAIN, "--data", str(tmp_path), "serve", "--port", "0"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert len(done.stderr.splitlines()) == 1
+    assert "muniment init" in done.stderr
+
+
+def test_serve_says_in_one_line_that_the_port_is_taken(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    init_archive(load_settings(environment={"MUNIMENT_DATA": str(data)}))[0].close()
+    with Origin() as origin:
+        done = subprocess.run(
+            [sys.executable, "-c", _MAIN, "--data", str(data), "serve", "--port", str(origin.port)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert len(done.stderr.splitlines()) == 1
+    assert "--port" in done.stderr
+
+
+def post(url: str, body: dict[str, str], key: str | None) -> dict[str, str]:
+    headers = {"Content-Type": "application/json"}
+    if key is not None:
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            read: dict[str, str] = json.loads(answer.read())
+            return read
+    except urllib.error.HTTPError as error:
+        raise AssertionError(error.read()) from error
