@@ -2,6 +2,7 @@
 """The one place that wires: settings in, an Archive out. Nothing opens at import."""
 
 import os
+import re
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,6 +21,9 @@ from archive.settings import Settings
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
 from archive.storage.open import open_store
+
+# What goes into every statement is bounded, so that the signed bytes stay within their limit.
+_LABEL = re.compile(r"[\x20-\x7e]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,12 @@ def open_archive(settings: Settings, stand: Stand | None = None) -> Archive:
 
 def init_archive(settings: Settings, stand: Stand | None = None) -> tuple[Archive, Initialised]:
     """An archive, made new where there is none. Raises as `open_archive`, and KeyLocked."""
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"the data folder {settings.data} cannot be made: {error.strerror}"
+        ) from error
     files = key_files(settings)
     made = initialise(wire(settings, stand), files)
     return open_archive(settings, stand), made
@@ -51,6 +60,9 @@ def init_archive(settings: Settings, stand: Stand | None = None) -> tuple[Archiv
 def wire(settings: Settings, stand: Stand | None = None) -> Archive:
     """The archive of these settings, with nothing checked yet."""
     RecordId(settings.archive.prefix, Kind.CAPTURE, 1)
+    for name in ("vantage", "language"):
+        if not _LABEL.fullmatch(getattr(settings.capture, name)):
+            raise SettingsError(f"capture.{name} must be 1 to 64 printable ASCII characters")
     clock = stand.clock if stand else SystemClock()
     database = Database(settings.database_url)
     return Archive(

@@ -16,6 +16,7 @@ from typing import Any
 from archive.errors import SettingsError
 
 _DATA = "muniment-data"
+_WORDS_LIMIT = 64
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -166,12 +167,16 @@ def load_settings(
     env = os.environ if environment is None else environment
     chosen = config or (Path(env["MUNIMENT_CONFIG"]) if env.get("MUNIMENT_CONFIG") else None)
     tree = _read_toml(chosen) if chosen else {}
-    file_data = tree.pop("data", None)
-    folder = data or Path(env.get("MUNIMENT_DATA") or file_data or _DATA)
+    file_data = tree.pop("data", _DATA)
+    if not isinstance(file_data, str) or not file_data:
+        raise SettingsError("data must be the name of a folder")
+    folder = data or Path(env.get("MUNIMENT_DATA") or file_data)
     values = {name: _section(name, tree.pop(name, {})) for name in _SECTIONS}
     if tree:
         raise SettingsError(f"unknown section in the settings file: {', '.join(sorted(tree))}")
     _overlay(values, env)
+    _check_counts(values)
+    _check_words(values["capture"])
     return Settings(
         data=folder, **{name: _SECTIONS[name](**members) for name, members in values.items()}
     )
@@ -195,8 +200,10 @@ def _section(name: str, members: Any) -> dict[str, Any]:
         if key not in kinds:
             raise SettingsError(f"unknown setting {name}.{key}: known are {', '.join(kinds)}")
         given = tuple(value) if isinstance(value, list) else value
-        if type(given) is not kinds[key]:
-            raise SettingsError(f"{name}.{key} must be of type {kinds[key].__name__}")
+        is_listed = not isinstance(given, tuple) or all(isinstance(item, str) for item in given)
+        if type(given) is not kinds[key] or not is_listed:
+            kind = "list of str" if kinds[key] is tuple else kinds[key].__name__
+            raise SettingsError(f"{name}.{key} must be of type {kind}")
         values[key] = given
     return values
 
@@ -213,6 +220,23 @@ def _overlay(values: dict[str, dict[str, Any]], env: Mapping[str, str]) -> None:
             values[section][key] = _READERS[kinds[key]](text)
         except ValueError as error:
             raise SettingsError(f"{variable} must be of type {kinds[key].__name__}") from error
+
+
+def _check_words(capture: Mapping[str, Any]) -> None:
+    # Both are part of every signed statement, whose size has a limit.
+    for key in ("vantage", "language"):
+        value = capture.get(key, "en")
+        if not (value.isascii() and value.isprintable() and 1 <= len(value) <= _WORDS_LIMIT):
+            raise SettingsError(
+                f"capture.{key} must be 1 to {_WORDS_LIMIT} printable ASCII characters"
+            )
+
+
+def _check_counts(values: Mapping[str, Mapping[str, Any]]) -> None:
+    for section, members in values.items():
+        for key, value in members.items():
+            if type(value) is int and value < 1:
+                raise SettingsError(f"{section}.{key} must be 1 or more")
 
 
 def shipped_text(name: str) -> str:

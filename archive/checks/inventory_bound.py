@@ -13,7 +13,7 @@ from archive.model.statement import INVENTORY
 CLAIM = Claim(
     "inventory.bound",
     "Is the list of parts the one that was signed?",
-    ("statement.canonical",),
+    ("statement.canonical", "statement.id"),
 )
 
 

@@ -29,6 +29,15 @@ def run(evidence: Evidence) -> Iterator[Finding]:
         yield CLAIM.unknown("key", error.code, "no trusted keyset lists the key")
         return
     look = evidence.look
+    newest = evidence.keyset.version
+    if look.signer.keyset_version > newest:
+        yield CLAIM.fails(
+            "key",
+            "KEYSET_ROLLBACK",
+            f"it was signed under keyset {look.signer.keyset_version}, and {newest} is the newest "
+            "at hand: what came after it is withheld",
+        )
+        return
     if look.signer.keyid != keyid:
         yield CLAIM.fails(
             "key", "KEYID_BINDING", f"the statement names key {look.signer.keyid[:8]} as its signer"

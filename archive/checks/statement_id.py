@@ -7,6 +7,7 @@ from archive.checks.evidence import Absent, Claim, Evidence
 from archive.digests import sha256_hex
 from archive.errors import MalformedEvidence
 from archive.model.claim import Finding
+from archive.model.statement import INVENTORY
 
 CLAIM = Claim(
     "statement.id",
@@ -41,7 +42,9 @@ def run(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _inventory_id(evidence: Evidence) -> str:
-    if isinstance(evidence.inventory_bytes, Absent):
+    data = evidence.inventory_bytes
+    # An inventory that is not the signed one is inventory.bound's question, and says nothing here.
+    if isinstance(data, Absent) or evidence.statement.subjects.get(INVENTORY) != sha256_hex(data):
         return ""
     try:
         return str(evidence.inventory.capture_id)

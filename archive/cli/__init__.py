@@ -12,9 +12,14 @@ from pathlib import Path
 
 import click
 
-from archive.errors import MunimentError
+from archive import __version__
+from archive.errors import InputError, MunimentError, NotFound
 
-EXIT_ERROR = 3
+# 0 to 3 are the answers of `verify`; what kept a command from answering has codes of its own.
+EXIT_NO = 1
+EXIT_BAD_INPUT = 3
+EXIT_COULD_NOT = 4
+EXIT_USAGE = 64
 EXIT_INTERRUPTED = 130
 
 
@@ -36,7 +41,7 @@ class CommandFolder(click.Group):
 
 
 @click.group(cls=CommandFolder)
-@click.version_option(package_name="muniment")
+@click.version_option(__version__)
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -60,14 +65,23 @@ def main() -> None:
     except click.exceptions.Abort:
         click.echo("muniment: interrupted", err=True)
         code = EXIT_INTERRUPTED
+    except click.UsageError as error:
+        error.show()
+        code = EXIT_USAGE
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except MunimentError as error:
         click.echo(f"muniment: {error} [{error.code}]", err=True)
-        code = EXIT_ERROR
+        code = _exit_code(error)
     except BrokenPipeError:
         # The reader went away (`| head`); what Python would flush at exit has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _exit_code(error: MunimentError) -> int:
+    if isinstance(error, InputError):
+        return EXIT_BAD_INPUT
+    return EXIT_NO if isinstance(error, NotFound) else EXIT_COULD_NOT

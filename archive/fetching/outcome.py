@@ -30,7 +30,6 @@ _ENDS = {
     FetchEnd.MALFORMED_RESPONSE: (OutcomeKind.MALFORMED_RESPONSE, "The response is not valid HTTP"),
 }
 _FLAWS = {
-    "unsupported-type": (OutcomeKind.UNSUPPORTED_TYPE, "No text can be read from this type: {}."),
     "no-text": (OutcomeKind.UNSUPPORTED_TYPE, "No text was read from this type: {}."),
     "unreadable": (OutcomeKind.MALFORMED_RESPONSE, "The body is damaged or locked as {}."),
 }
@@ -156,4 +155,8 @@ def _ok(look: Look) -> Outcome:
         signals.append(look.fetch.coding_flaw)
     if look.flaw:
         signals.append(f"text:{look.flaw}")
-    return Outcome(OutcomeKind.OK, "The document was received.", tuple(signals))
+    # An image or a data file is a document as well: its bytes can be cited, though not its words.
+    reason = "The document was received."
+    if look.flaw:
+        reason = f"The document was received; no text was taken from it ({look.flaw})."
+    return Outcome(OutcomeKind.OK, reason, tuple(signals))

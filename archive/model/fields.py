@@ -74,6 +74,13 @@ class Fields:
         """A count, or null."""
         return None if self._is_null(name) else self.count(name)
 
+    def flag(self, name: str) -> bool:
+        """A member that is true or false."""
+        value = self.value(name)
+        if type(value) is not bool:
+            raise self._error(f"{self._what}: {name!r} is neither true nor false")
+        return value
+
     def sha256(self, name: str) -> str:
         """A member of 64 lower-case hex digits."""
         value = self.text(name)

@@ -83,7 +83,7 @@ class Keyset:
             version=fields.count("version"),
             previous=fields.optional_sha256("previous"),
             issued_at=parse_rfc3339(fields.time("issued_at")),
-            is_development=fields.value("development") is True,
+            is_development=fields.flag("development"),
             threshold=root.count("threshold"),
             roots={key.keyid: key for key in roots},
             keys={key.key.keyid: key for key in keys},

@@ -18,6 +18,10 @@ from archive.storage.base import Store
 from archive.storage.layout import blob_key, inventory_key, read_key
 
 
+class FurtherSignature(MalformedStatement):
+    """A sound envelope of another key than the statement names as its signer: no second record."""
+
+
 def adopt_capture(store: Store, keyset: Keyset, envelope_key: str) -> SignedLook:
     """The capture whose envelope lies under this key.
 
@@ -72,6 +76,8 @@ def _signed(
         raise MalformedInventory(f"{envelope_key} signs another inventory than is stored")
     inventory = Inventory.from_bytes(inventory_bytes)
     look = Look.from_predicate(statement.predicate)
+    if look.signer.keyid != envelope.keyid:
+        raise FurtherSignature(f"{envelope_key} is a further signature of its statement")
     return SignedLook(
         look=look.whole(statement.predicate, inventory.overflow),
         inventory=inventory,

@@ -3,9 +3,9 @@
 
 from dataclasses import dataclass
 
+from archive import canonical
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
-from archive.model.fetch import FetchEnd
 from archive.model.inventory import Derived, Inventory, expected_subjects
 from archive.model.look import Look, Redirect
 from archive.model.statement import CAPTURE_V1, INVENTORY, OBSERVATION_V1, Statement
@@ -16,6 +16,7 @@ from archive.warc.write import ContainerWriter
 # What a server or a page can fill is cut, so that the signed bytes stay within their limit.
 _HTTP_DATE_LIMIT = 64
 _REASON_LIMIT = 200
+_REASON_BYTES_LIMIT = 400
 _SIGNALS_LIMIT = 6
 _SIGNAL_LIMIT = 40
 _TITLE_LIMIT = 300
@@ -46,10 +47,7 @@ class Assembled:
 def assemble(looked: Looked, around: Circumstances, writer: ContainerWriter) -> Assembled:
     """Container, inventory and statement of a look."""
     extraction = looked.extraction
-    text = None
-    # Out of a partial body nobody could derive the text again.
-    if extraction and extraction.flaw is None and looked.fetch.end is FetchEnd.COMPLETE:
-        text = extraction.text.encode("utf-8")
+    text = extraction.text.encode("utf-8") if extraction and extraction.flaw is None else None
     look = _look(looked, around, text)
     predicate, overflow = look.to_predicate()
     recorded = record_look(looked, around, writer, text)
@@ -86,7 +84,7 @@ def _look(looked: Looked, around: Circumstances, text: bytes | None) -> Look:
         redirects=tuple(Redirect(hop.url, hop.status or 0) for hop in fetch.exchanges[:-1]),
         requested_at=rfc3339(requested_at),
         received_at=rfc3339(answered.received_at) if answered else None,
-        http_date=http_date if http_date and len(http_date) <= _HTTP_DATE_LIMIT else None,
+        http_date=http_date if http_date and _is_plain(http_date) else None,
         status=answered.status if answered else None,
         remote_address=last.remote_address if last else None,
         tls_leaf_sha256=last.tls_leaf_sha256 if last else None,
@@ -96,12 +94,23 @@ def _look(looked: Looked, around: Circumstances, text: bytes | None) -> Look:
         vantage=around.identity.vantage,
         language=around.identity.language,
         outcome=outcome.kind,
-        reason=outcome.reason[:_REASON_LIMIT],
+        reason=_fitting(outcome.reason[:_REASON_LIMIT]),
         signals=tuple(signal[:_SIGNAL_LIMIT] for signal in outcome.signals[:_SIGNALS_LIMIT]),
         recipe=looked.extraction.recipe if looked.extraction and text is not None else None,
         text_sha256=sha256_hex(text) if text is not None else None,
         signer=around.signer,
     )
+
+
+def _is_plain(http_date: str) -> bool:
+    return len(http_date) <= _HTTP_DATE_LIMIT and http_date.isprintable()
+
+
+def _fitting(reason: str) -> str:
+    # Servers have a say in the reason, and the signed bytes have a limit.
+    while len(canonical.dumps(reason)) > _REASON_BYTES_LIMIT:
+        reason = reason[:-1]
+    return reason
 
 
 def _derived(extraction: Extraction | None) -> Derived | None:

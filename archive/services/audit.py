@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from archive.catalog import evidence as rows
-from archive.errors import MalformedEvidence, StorageError
+from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import parse_id
 from archive.model.claim import Finding, Status
 from archive.proofs.keyset import newest_trusted
@@ -88,7 +88,7 @@ def audit(archive: Archive, progress: Progress, options: AuditOptions) -> Audit:
     `progress(done, total)` counts blobs and records.
     """
     report = Audit()
-    kept = _kept(archive)
+    kept = kept_records(archive)
     if options.sample is not None:
         chooser = random.Random(archive.random_bytes(8))  # noqa: S311 - a sample, no secret
         kept = chooser.sample(kept, min(options.sample, len(kept)))
@@ -107,7 +107,8 @@ def audit(archive: Archive, progress: Progress, options: AuditOptions) -> Audit:
     return report
 
 
-def _kept(archive: Archive) -> list[Kept]:
+def kept_records(archive: Archive) -> list[Kept]:
+    """Every capture and observation that the catalogue knows."""
     with archive.database.reading() as connection:
         captures = [
             Kept(row.id, ObservationFiles("", row.inventory_sha256, row.envelope_key))
@@ -126,7 +127,7 @@ def _kept(archive: Archive) -> list[Kept]:
 def _audit_keysets(archive: Archive, report: Audit) -> None:
     try:
         newest_trusted(stored_keysets(archive.store), archive.pinned_roots)
-    except MalformedEvidence as error:
+    except (MalformedEvidence, ObjectMissing) as error:
         report.damages.append(Damage(KEYSETS, "key.chain", error.code, str(error)))
     except StorageError as error:
         report.damages.append(

@@ -20,6 +20,7 @@ from archive.digests import sha256_hex
 from archive.errors import InputError, ObjectConflict, StorageError
 from archive.fetching.outcome import classify
 from archive.ids import Kind, RecordId, parse_id
+from archive.model.fetch import FetchEnd
 from archive.model.look import Previous, Signer
 from archive.services.assemble import Assembled, assemble
 from archive.services.container import SALT_BYTES, Circumstances, Looked
@@ -108,7 +109,8 @@ def _look_at(archive: Archive, url: str) -> Looked | Refused:
         return Refused(url, error)
     last = fetch.last
     extraction = None
-    if last is not None and fetch.body:
+    # Out of a partial body nobody could derive the text again.
+    if last is not None and fetch.body and fetch.end is FetchEnd.COMPLETE:
         extraction = recipes.run(recipes.latest(), fetch.body, last.header("content-type"))
     return Looked(fetch, classify(fetch, extraction), extraction)
 

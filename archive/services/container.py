@@ -6,7 +6,7 @@ the parts that did not change are listed where they lie.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archive import canonical
 from archive.digests import sha1_base32, sha256_hex
@@ -113,13 +113,20 @@ def record_look(
     drafts = _response_drafts(fetch, last, received)
     drafts.append(_write_request(last, received, writer, around.salt))
     _write_notes(looked, around, writer, received or drafts[-1].record)
-    reused = unchanged.parts if unchanged is not None else ()
+    reused = _typed(unchanged.parts, media_type_of(last)) if unchanged is not None else ()
     kept = next((part.sha256 for part in reused if part.role == "text"), None)
     if text is None or kept != sha256_hex(text):
         reused = tuple(part for part in reused if part.role != "text")
         if text is not None and received is not None:
             drafts.append(_write_text(last, received, writer, text))
     return _finished(writer.finish(), drafts, reused, unchanged)
+
+
+def _typed(parts: tuple[Part, ...], media_type: str) -> tuple[Part, ...]:
+    # The bytes are the earlier capture's; what the server calls them is said anew each time.
+    return tuple(
+        part if part.role == "text" else replace(part, media_type=media_type) for part in parts
+    )
 
 
 def _finished(

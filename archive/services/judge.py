@@ -7,7 +7,7 @@ for time, log and witness too, which makes a report incomplete until the archive
 
 from collections.abc import Mapping, Sequence
 
-from archive.errors import InputError
+from archive.errors import InputError, ObjectMissing
 from archive.model.claim import Finding, Result, Status
 
 _BYTES = ("inventory.bound", "object.digest", "warc.records", "body.from_warc")
@@ -59,8 +59,10 @@ def judge(findings: Sequence[Finding], policy: str) -> Result:
     No findings at all is a failure, never a pass.
     """
     if not findings or any(finding.status is Status.FAIL for finding in findings):
-        form = {f.claim for f in findings if f.status is Status.FAIL}
-        return Result.MALFORMED if form == {"envelope.form"} else Result.FAILED
+        failed = {(f.claim, f.code) for f in findings if f.status is Status.FAIL}
+        is_unreadable = {claim for claim, _ in failed} == {"envelope.form"}
+        is_missing = ("envelope.form", ObjectMissing.code) in failed
+        return Result.MALFORMED if is_unreadable and not is_missing else Result.FAILED
     if not_proven(findings, policy):
         return Result.INCOMPLETE
     return Result.VERIFIED

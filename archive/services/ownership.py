@@ -16,6 +16,7 @@ from archive.clock import parse_rfc3339
 
 LEASE_SECONDS = 600
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_DEAD = {"Z", "X"}
 _START_FIELD = 19  # of /proc/<pid>/stat, counted after the command's closing bracket (proc(5))
 
 
@@ -45,7 +46,9 @@ def _started(pid: int) -> int | None:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return int(stat.rpartition(")")[2].split()[_START_FIELD])
+    fields = stat.rpartition(")")[2].split()
+    # A killed process that its parent has not waited for is still listed, and will do nothing.
+    return None if fields[0] in _DEAD else int(fields[_START_FIELD])
 
 
 def _split(owner: str) -> tuple[str, int, int]:

@@ -15,7 +15,7 @@ from archive.catalog.evidence import CaptureRows
 from archive.errors import MalformedEvidence
 from archive.ids import Kind
 from archive.proofs.keyset import Keyset, newest_trusted
-from archive.services.adopt import adopt_capture, adopt_observation
+from archive.services.adopt import FurtherSignature, adopt_capture, adopt_observation
 from archive.services.context import Archive
 from archive.services.record import (
     capture_rows,
@@ -81,6 +81,8 @@ def _take_captures(
         progress(key)
         try:
             signed = adopt_capture(archive.store, keyset, key)
+        except FurtherSignature:
+            continue
         except MalformedEvidence as error:
             rebuilt.left_out.append((key, error.code, str(error)))
             continue
@@ -109,6 +111,8 @@ def _take_observations(
         progress(key)
         try:
             signed = adopt_observation(archive.store, keyset, key)
+        except FurtherSignature:
+            continue
         except MalformedEvidence as error:
             rebuilt.left_out.append((key, error.code, str(error)))
             continue

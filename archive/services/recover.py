@@ -5,6 +5,7 @@ A signed statement in the store means that the capture was whole, so it is adopt
 nothing citable exists and the number is void for good.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,10 +13,11 @@ from archive.catalog import evidence, sequence
 from archive.catalog.sequence import Reservation
 from archive.errors import MalformedEvidence
 from archive.ids import Kind, RecordId
+from archive.proofs.keyset import Keyset
 from archive.services.adopt import adopt_capture
 from archive.services.context import Archive
 from archive.services.ownership import is_gone
-from archive.services.record import capture_rows
+from archive.services.record import SignedLook, capture_rows
 from archive.services.trust import trusted_keyset
 from archive.storage.layout import CAPTURES, read_key
 
@@ -50,12 +52,7 @@ def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
     adopted, voided = [], []
     for item in orphaned:
         capture_id = RecordId(archive.identity.prefix, Kind(item.kind), item.number)
-        envelope_key = _statement_in_store(archive, capture_id)
-        try:
-            signed = envelope_key and adopt_capture(archive.store, keyset, envelope_key)
-        except MalformedEvidence:
-            # Bytes that are no statement of this capture cannot be cited; audit names them.
-            signed = None
+        signed = _signed_in_store(archive, keyset, capture_id)
         with archive.database.writing() as connection:
             if evidence.capture_by_id(connection, str(capture_id)) is not None:
                 # A rebuild took the capture in before this.
@@ -70,8 +67,11 @@ def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
     return Recovery(tuple(adopted), tuple(voided))
 
 
-def _statement_in_store(archive: Archive, capture_id: RecordId) -> str | None:
+def _signed_in_store(archive: Archive, keyset: Keyset, capture_id: RecordId) -> SignedLook | None:
     for item in archive.store.list(f"{CAPTURES}{capture_id}/"):
-        if read_key(item.key).role == "statement":
-            return item.key
+        if read_key(item.key).role != "statement":
+            continue
+        # Bytes that are no statement of this capture cannot be cited; audit names them.
+        with contextlib.suppress(MalformedEvidence):
+            return adopt_capture(archive.store, keyset, item.key)
     return None

@@ -62,6 +62,9 @@ class StandInFetcher:
         )
         return Fetch(url, NOW, (exchange,), FetchEnd.COMPLETE, "", body, (), None)
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 def main() -> None:
     """Print every example."""
@@ -82,8 +85,8 @@ def main() -> None:
         _show("observation statement", _payload(archive.store.get(observed.envelope_key)))
         report = verify_record(archive, signed.look.capture_id).to_json()
         _show("report", canonical.dumps(report))
-        print("\ncapture statement:", signed.statement_sha256)  # noqa: T201
-        print("signature:", envelope["signatures"][0]["sig"])  # noqa: T201
+        print("\ncapture statement:", signed.statement_sha256)
+        print("signature:", envelope["signatures"][0]["sig"])
         archive.close()
 
 
@@ -95,7 +98,7 @@ def _payload(envelope: bytes) -> bytes:
 
 def _show(name: str, data: bytes) -> None:
     pretty = json.dumps(json.loads(data), indent=2, ensure_ascii=False)
-    print(f"\n{name}, sha256 {hashlib.sha256(data).hexdigest()}\n{pretty}")  # noqa: T201
+    print(f"\n{name}, sha256 {hashlib.sha256(data).hexdigest()}\n{pretty}")
 
 
 if __name__ == "__main__":

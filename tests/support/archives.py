@@ -30,12 +30,15 @@ LIMIT = 200_000
 def page(*sentences: str, title: str = "Terms of Service") -> bytes:
     """A page that is large enough to be judged a document."""
     words = sentences or ("We may share data with our partners.",)
-    body = "".join(f"<p>{sentence} {'It applies to all of our services. ' * 8}</p>" for sentence in words)
-    return f"<html><head><title>{title}</title></head><body><h1>{title}</h1>{body}</body></html>".encode()
+    body = "".join(
+        f"<p>{sentence} {'It applies to all of our services. ' * 8}</p>" for sentence in words
+    )
+    head = f"<html><head><title>{title}</title></head><body><h1>{title}</h1>"
+    return f"{head}{body}</body></html>".encode()
 
 
 def settings_at(folder: Path, **more: str) -> Settings:
-    """Settings of an archive in a folder that may reach loopback; `more` is as in the environment."""
+    """Settings of an archive that may reach loopback; `more` is as in the environment."""
     return load_settings(
         environment={
             "MUNIMENT_DATA": str(folder),
@@ -82,14 +85,16 @@ def tables(archive: Archive) -> Tables:
     """Every row and column of every evidence table, sorted."""
     with archive.database.reading() as connection:
         return {
-            table.name: sorted((tuple(row) for row in connection.execute(sa.select(table))), key=repr)
+            table.name: sorted(
+                (tuple(row) for row in connection.execute(sa.select(table))), key=repr
+            )
             for table in EVIDENCE_TABLES
         }
 
 
-def audited(archive: Archive, *, deep: bool) -> Audit:
+def audited(archive: Archive, level: str = "full") -> Audit:
     """An audit of everything, in this process alone."""
-    return audit(archive, lambda _done, _total: None, AuditOptions(is_deep=deep))
+    return audit(archive, lambda _done, _total: None, AuditOptions(level))
 
 
 def rebuilt(archive: Archive) -> Rebuilt:
@@ -120,7 +125,8 @@ def stored_keys(settings: Settings, prefix: str = "") -> list[str]:
     """The keys in the default store, by the file system alone."""
     root = settings.data / "store"
     found = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
-    return sorted(str(path) for path in found if path.parts[0] != ".tmp" and str(path).startswith(prefix))
+    kept = (str(path) for path in found if path.parts[0] != ".tmp")
+    return sorted(key for key in kept if key.startswith(prefix))
 
 
 def overwrite(path: Path, data: bytes) -> None:
@@ -169,9 +175,7 @@ def add_documents(origin: Origin) -> dict[str, str]:
     origin.page("/plain", page("This one is sent as it is."))
     origin.page("/gzip", zipped, headers={"Content-Encoding": "gzip"})
     origin.page("/x-gzip", zipped, headers={"Content-Encoding": "x-gzip"})
-    origin.page(
-        "/false-gzip", page("This one is plain, whatever it says."), headers={"Content-Encoding": "gzip"}
-    )
+    origin.page("/false-gzip", page("It is plain."), headers={"Content-Encoding": "gzip"})
     origin.add(
         "/chunked",
         b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -183,7 +187,9 @@ def add_documents(origin: Origin) -> dict[str, str]:
         b"Transfer-Encoding: chunked\r\n\r\n" + chunked(zipped[:99], zipped[99:]),
     )
     origin.add(
-        "/until-close", b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", page("It ends as it ends.")
+        "/until-close",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n",
+        page("It ends."),
     )
     origin.redirect("/moved", "/moved-again")
     origin.redirect("/moved-again", "/at-last", status="301 Moved Permanently")
@@ -196,14 +202,15 @@ def add_documents(origin: Origin) -> dict[str, str]:
     )
     origin.add("/no-colon", b"HTTP/1.1 200 OK\r\nno colon here\r\n\r\n" + page("Lax."))
     origin.page("/plain-text", b"Terms. " * 60, content_type="text/plain")
-    names = (
-        "plain gzip x-gzip false-gzip chunked chunked-gzip until-close moved odd-headers no-colon plain-text"
-    )
-    return {name: f"/{name}" for name in names.split()}
+    origin.page("/picture", bytes(range(256)) * 40, content_type="image/png")
+    names = ["plain", "gzip", "x-gzip", "false-gzip", "chunked", "chunked-gzip", "until-close"]
+    names += ["moved", "odd-headers", "no-colon", "plain-text", "picture"]
+    return {name: f"/{name}" for name in names}
 
 
 def add_refusals(origin: Origin) -> dict[str, tuple[str, str]]:
     """Looks whose outcome is not *ok*: what each is called, its URL, and the outcome."""
+    half_gzip = gzip.compress(page(), mtime=0)[:150]
     bomb = gzip.compress(bytes(20 * LIMIT), mtime=0)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
     origin.page("/404", page("There is no such page."), status="404 Not Found")
@@ -212,14 +219,12 @@ def add_refusals(origin: Origin) -> dict[str, tuple[str, str]]:
     origin.page("/204", b"", status="204 No Content", content_type=None)
     origin.add("/cut", head + b"Content-Length: 9000\r\n\r\n", page(), Reset())
     origin.add("/cut-early", head + b"Content-Length: 9000\r\n\r\n" + page())
-    origin.add(
-        "/cut-chunk", head + b"Transfer-Encoding: chunked\r\n\r\n", chunked(page())[:-9]
-    )
+    origin.add("/cut-chunk", head + b"Transfer-Encoding: chunked\r\n\r\n", chunked(page())[:-9])
     origin.add("/cut-in-chunk", head + b"Transfer-Encoding: chunked\r\n\r\nfff\r\n" + page())
     origin.add("/bad-chunk", head + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n" + page())
     origin.add(
         "/cut-gzip",
-        head + b"Content-Encoding: gzip\r\nContent-Length: 9000\r\n\r\n" + gzip.compress(page())[:150],
+        head + b"Content-Encoding: gzip\r\nContent-Length: 9000\r\n\r\n" + half_gzip,
     )
     origin.add("/silent", Stall())
     origin.add("/stalls", head + b"Content-Length: 9000\r\n\r\n" + page(), Stall())
@@ -231,7 +236,8 @@ def add_refusals(origin: Origin) -> dict[str, tuple[str, str]]:
     origin.add("/two-lengths", head + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!")
     origin.page("/bomb", bomb, headers={"Content-Encoding": "gzip"})
     origin.add("/endless", head + b"\r\n", Endless())
-    origin.add("/endless-chunks", head + b"Transfer-Encoding: chunked\r\n\r\n", Endless(b"5\r\nhello\r\n"))
+    many = Endless(b"5\r\nhello\r\n")
+    origin.add("/endless-chunks", head + b"Transfer-Encoding: chunked\r\n\r\n", many)
     origin.redirect("/to-private", "http://10.0.0.1/terms")
     origin.redirect("/to-metadata", "http://169.254.169.254/latest/meta-data/")
     origin.redirect("/to-file", "file:///etc/passwd")
@@ -239,7 +245,6 @@ def add_refusals(origin: Origin) -> dict[str, tuple[str, str]]:
     origin.redirect("/loop", "/loop")
     origin.redirect("/to-nobody", f"http://127.0.0.1:{closed_port()}/")
     origin.redirect("/to-silence", "/silent")
-    origin.page("/picture", bytes(range(256)) * 40, content_type="image/png")
     origin.add("/legal", raw=response(page("No."), status="451 Unavailable For Legal Reasons"))
     outcomes = {
         "404": "error-page",
@@ -270,7 +275,6 @@ def add_refusals(origin: Origin) -> dict[str, tuple[str, str]]:
         "loop": "too-many-redirects",
         "to-nobody": "unreachable",
         "to-silence": "timeout",
-        "picture": "unsupported-type",
         "legal": "blocked",
     }
     found = {name: (origin.url(f"/{name}"), outcome) for name, outcome in outcomes.items()}

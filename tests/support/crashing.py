@@ -95,7 +95,9 @@ class DyingStore:
 def _watch(database: Database, steps: Steps) -> None:
     """Make a step of each statement and commit. A commit is done when its connection returns."""
     for name in ("commit", "before_cursor_execute"):
-        event.listen(database.engine, name, lambda *_a, _name=name, **_k: steps.step(f"sql {_name}"))
+        event.listen(
+            database.engine, name, lambda *_a, _name=name, **_k: steps.step(f"sql {_name}")
+        )
     event.listen(database.engine.pool, "checkin", lambda *_: steps.step("sql returned"))
 
 

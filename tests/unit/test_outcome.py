@@ -96,7 +96,7 @@ def shell(size: int) -> str:
         ("blocked", "nope", {"status": 403}),
         ("blocked", "", {"status": 202, "x_amzn_waf_action": "challenge"}),
         ("consent-wall", "<h1>Before you continue to Google</h1><p>We use cookies", {}),
-        ("unsupported-type", b"\x89PNG", {"content_type": "image/png"}),
+        ("ok", b"\x89PNG", {"content_type": "image/png"}),
         ("malformed-response", b"%PDF-1.7", {"content_type": "application/pdf"}),
         ("encoding-mismatch", bytes(range(1, 256)) * 4, {}),
         ("encoding-mismatch", b"\xe4\xf6\xfc \xdf", {"content_type": "text/html; charset=utf-8"}),

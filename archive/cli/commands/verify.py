@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`muniment verify ID|FILE|HASH`: every claim that holds, and every one that does not."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from archive.cli.session import json_option, opened, print_json, read_chunks
 
 if TYPE_CHECKING:
     from archive.services.context import Archive
+    from archive.services.resolve import Resolution
     from archive.services.verify import BytesAnswer
 
 
@@ -28,11 +30,10 @@ def command(ctx: click.Context, target: str, policy: str, *, as_json: bool) -> N
     from archive.services.verify import verify_record
 
     with opened(ctx) as archive:
-        found = None if Path(target).is_file() else resolve(archive, target)
+        found = None if _is_file(target) else resolve(archive, target)
         if found is not None and found.status != "malformed":
             if found.id is None:
-                meant = "".join(f"; did you mean {item}?" for item in found.candidates)
-                raise click.ClickException(f"{found.detail}{meant}")
+                ctx.exit(_no_record(found, as_json=as_json))
             report = verify_record(archive, found.id, policy)
             if as_json:
                 print_json(report.to_json())
@@ -44,7 +45,7 @@ def command(ctx: click.Context, target: str, policy: str, *, as_json: bool) -> N
         print_json(answer.to_json())
     else:
         click.echo(answer.note)
-        for match in answer.matches:
+        for match in (*answer.matches, *(match for _, match in answer.near)):
             click.echo(f"  {match.capture_id}  {match.role}  {match.sha256}")
         if answer.report is not None:
             click.echo(report_text(answer.report, ""))
@@ -56,13 +57,30 @@ def _of_bytes(archive: "Archive", target: str, policy: str) -> "BytesAnswer":
     from archive.errors import InputError, MalformedDigest
     from archive.services.verify import verify_bytes, verify_digest
 
-    path = Path(target)
-    if path.is_file():
-        return verify_bytes(archive, read_chunks(path), policy)
-    if path.is_dir():
+    if _is_file(target):
+        return verify_bytes(archive, read_chunks(Path(target)), policy)
+    if os.path.isdir(target):  # noqa: PTH112 - as in _is_file
         raise InputError(f"{target} is a folder: give a file, a record ID or a SHA-256")
     try:
         reading = read_sha256(target)
     except MalformedDigest as error:
         raise InputError(f"{target!r} is no record ID, no file and no SHA-256: {error}") from error
     return verify_digest(archive, reading, policy)
+
+
+def _no_record(found: "Resolution", *, as_json: bool) -> int:
+    """The exit code for an ID that names no record here: nothing is proven or disproven."""
+    from archive.model.claim import Result
+
+    result = Result.INCOMPLETE if found.status == "not_found" else Result.MALFORMED
+    if as_json:
+        print_json({**found.to_json(), "result": result.value, "exit_code": result.exit_code})
+    else:
+        meant = "".join(f"; did you mean {item}?" for item in found.candidates)
+        click.echo(f"muniment: {found.detail}{meant}", err=True)
+    return result.exit_code
+
+
+def _is_file(target: str) -> bool:
+    # Not Path.is_file: it raises for a text too long to be a path, as a pasted hash may be.
+    return os.path.isfile(target)  # noqa: PTH113
