@@ -2,6 +2,8 @@
 """The pages beside the records: home and search box, verifying a file, limits, problem types."""
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.bodies import file_chunks
@@ -13,6 +15,7 @@ from api.responses import page_response
 from api.state import current_archive
 from archive.digests import read_sha256
 from archive.errors import MalformedDigest, NotFound
+from archive.services.limits import limits_text
 from archive.services.resolve import resolve
 from archive.services.verify import BytesAnswer, verify_bytes, verify_digest
 
@@ -58,7 +61,9 @@ def verify_file() -> Response:
 @blueprint.get("/limits")
 def limits() -> Response:
     """What is not claimed."""
-    return page_response(render_template("limits.html"))
+    # Our own file, rendered with raw HTML switched off all the same.
+    text = Markup(MarkdownIt("commonmark", {"html": False}).render(limits_text()))  # noqa: S704
+    return page_response(render_template("limits.html", text=text))
 
 
 @blueprint.get("/problems/<slug>")
