@@ -2,7 +2,6 @@
 """The one place that wires: settings in, an Archive out. Nothing opens at import."""
 
 import os
-import re
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +9,7 @@ from archive import __version__
 from archive.catalog.database import Database
 from archive.catalog.hot import HotReader
 from archive.clock import Clock, SystemClock
-from archive.errors import SettingsError
+from archive.errors import MalformedId, SettingsError
 from archive.fetching.http import FetchSettings, HttpFetcher
 from archive.ids import Kind, RecordId
 from archive.net.guard import AddressGuard
@@ -21,9 +20,6 @@ from archive.settings import Settings
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
 from archive.storage.open import open_store
-
-# What goes into every statement is bounded, so that the signed bytes stay within their limit.
-_LABEL = re.compile(r"[\x20-\x7e]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +34,13 @@ def open_archive(settings: Settings, stand: Stand | None = None) -> Archive:
 
     Raises SettingsError, CatalogMissing, CatalogOutdated, StorageError.
     """
+    database = Database(settings.database_url)
+    try:
+        # Before anything else is opened, for opening a store makes its folder.
+        database.check_schema()
+    finally:
+        database.close()
     archive = wire(settings, stand)
-    archive.database.check_schema()
     recover(archive)
     return archive
 
@@ -53,16 +54,20 @@ def init_archive(settings: Settings, stand: Stand | None = None) -> tuple[Archiv
             f"the data folder {settings.data} cannot be made: {error.strerror}"
         ) from error
     files = key_files(settings)
-    made = initialise(wire(settings, stand), files)
+    unready = wire(settings, stand)
+    try:
+        made = initialise(unready, files)
+    finally:
+        unready.close()
     return open_archive(settings, stand), made
 
 
 def wire(settings: Settings, stand: Stand | None = None) -> Archive:
     """The archive of these settings, with nothing checked yet."""
-    RecordId(settings.archive.prefix, Kind.CAPTURE, 1)
-    for name in ("vantage", "language"):
-        if not _LABEL.fullmatch(getattr(settings.capture, name)):
-            raise SettingsError(f"capture.{name} must be 1 to 64 printable ASCII characters")
+    try:
+        RecordId(settings.archive.prefix, Kind.CAPTURE, 1)
+    except MalformedId as error:
+        raise SettingsError(f"archive.prefix: {error}") from error
     clock = stand.clock if stand else SystemClock()
     database = Database(settings.database_url)
     return Archive(

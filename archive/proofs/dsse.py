@@ -10,7 +10,7 @@ import binascii
 from dataclasses import dataclass
 
 from archive import canonical
-from archive.errors import MalformedEnvelope, MalformedJson
+from archive.errors import MalformedEnvelope, MalformedJson, StatementTooLarge
 from archive.model.fields import Fields
 from archive.model.statement import PAYLOAD_TYPE
 
@@ -46,6 +46,16 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     """DSSE's pre-authentication encoding: what is signed, the type included."""
     kind = payload_type.encode("utf-8")
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def check_size(payload: bytes) -> bytes:
+    """The bytes to sign for a payload. Raises StatementTooLarge when a KMS could not sign them."""
+    data = pae(PAYLOAD_TYPE, payload)
+    if len(data) > SIGNED_BYTES_LIMIT:
+        raise StatementTooLarge(
+            f"the statement has {len(data)} bytes to sign, over {SIGNED_BYTES_LIMIT}"
+        )
+    return data
 
 
 def read_envelope(data: bytes) -> Envelope:

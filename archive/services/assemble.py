@@ -10,6 +10,7 @@ from archive.model.inventory import Derived, Inventory, expected_subjects
 from archive.model.look import Look, Redirect
 from archive.model.statement import CAPTURE_V1, INVENTORY, OBSERVATION_V1, Statement
 from archive.model.text import Extraction
+from archive.proofs.dsse import check_size
 from archive.services.container import Circumstances, Looked, record_look
 from archive.warc.write import ContainerWriter
 
@@ -45,7 +46,10 @@ class Assembled:
 
 
 def assemble(looked: Looked, around: Circumstances, writer: ContainerWriter) -> Assembled:
-    """Container, inventory and statement of a look."""
+    """Container, inventory and statement of a look.
+
+    Raises MalformedWarc and StatementTooLarge, which only a look beyond all bounds can cause.
+    """
     extraction = looked.extraction
     text = extraction.text.encode("utf-8") if extraction and extraction.flaw is None else None
     look = _look(looked, around, text)
@@ -66,6 +70,7 @@ def assemble(looked: Looked, around: Circumstances, writer: ContainerWriter) -> 
         subjects = expected_subjects(inventory, subjects[INVENTORY])
     kind = CAPTURE_V1 if around.capture_id is not None else OBSERVATION_V1
     statement = Statement(subjects, kind, predicate).to_bytes()
+    check_size(statement)
     return Assembled(
         look, inventory, inventory_bytes, recorded.data if recorded else None, statement
     )

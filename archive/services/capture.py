@@ -17,7 +17,14 @@ from archive.catalog import evidence, sequence
 from archive.catalog.evidence import CaptureRows
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
-from archive.errors import InputError, ObjectConflict, StorageError
+from archive.errors import (
+    InputError,
+    MalformedEvidence,
+    MunimentError,
+    ObjectConflict,
+    SigningError,
+    StorageError,
+)
 from archive.fetching.outcome import classify
 from archive.ids import Kind, RecordId, parse_id
 from archive.model.fetch import FetchEnd
@@ -43,10 +50,10 @@ GROUP_SIZE = 16
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A URL that was not even looked at, and why; no ID and no observation came of it."""
+    """A URL of which no capture and no observation came, and why."""
 
     url: str
-    error: InputError
+    error: MunimentError
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +101,12 @@ def capture_many(
 @dataclass(frozen=True, slots=True)
 class _Group:
     items: Sequence[Looked | Refused]
-    recording: Future[list[SignedLook]]
+    recording: Future[list[CaptureResult]]
 
     def results(self) -> Iterator[CaptureResult]:
-        signed = iter(self.recording.result())
+        recorded = iter(self.recording.result())
         for item in self.items:
-            yield item if isinstance(item, Refused) else Recorded(next(signed))
+            yield item if isinstance(item, Refused) else next(recorded)
 
 
 def _look_at(archive: Archive, url: str) -> Looked | Refused:
@@ -115,7 +122,9 @@ def _look_at(archive: Archive, url: str) -> Looked | Refused:
     return Looked(fetch, classify(fetch, extraction), extraction)
 
 
-def _record_group(archive: Archive, key: SigningKey, group: Sequence[Looked]) -> list[SignedLook]:
+def _record_group(
+    archive: Archive, key: SigningKey, group: Sequence[Looked]
+) -> list[CaptureResult]:
     if not group:
         return []
     now = archive.clock.now()
@@ -126,19 +135,33 @@ def _record_group(archive: Archive, key: SigningKey, group: Sequence[Looked]) ->
             numbers = sequence.reserve(
                 connection, Kind.CAPTURE.value, minted, this_process(), rfc3339(now)
             )
-    waiting = iter(numbers)
-    assembled = []
-    with archive.database.reading() as connection:
-        for looked in group:
-            number = next(waiting) if looked.outcome.is_ok else None
-            around = _circumstances(archive, key, connection, looked, number)
-            assembled.append(assemble(looked, around, ContainerWriter(_record_ids(archive))))
+    drafts = _assemble_group(archive, key, group, numbers)
+    assembled = [draft for draft in drafts if isinstance(draft, Assembled)]
     _store_content(archive, assembled)
     if (archive.clock.now() - now).total_seconds() > LEASE_SECONDS / 2:
         raise StorageError("the store took too long for this capture: try again")
     signed = _sign_and_store(archive, key, assembled)
-    _write_rows(archive, signed)
-    return signed
+    used = {item.look.capture_id.number for item in signed if item.look.capture_id}
+    _write_rows(archive, signed, set(numbers) - used)
+    recorded = iter(signed)
+    return [Recorded(next(recorded)) if isinstance(draft, Assembled) else draft for draft in drafts]
+
+
+def _assemble_group(
+    archive: Archive, key: SigningKey, group: Sequence[Looked], numbers: Sequence[int]
+) -> list[Assembled | Refused]:
+    waiting = iter(numbers)
+    drafts: list[Assembled | Refused] = []
+    with archive.database.reading() as connection:
+        for looked in group:
+            number = next(waiting) if looked.outcome.is_ok else None
+            around = _circumstances(archive, key, connection, looked, number)
+            try:
+                drafts.append(assemble(looked, around, ContainerWriter(_record_ids(archive))))
+            except (MalformedEvidence, SigningError) as error:
+                # One look that cannot be written down must not cost the others of its group.
+                drafts.append(Refused(looked.fetch.url, error))
+    return drafts
 
 
 def _record_ids(archive: Archive) -> Callable[[], str]:
@@ -216,7 +239,7 @@ def _sign_and_store(
     return signed
 
 
-def _write_rows(archive: Archive, signed: Sequence[SignedLook]) -> None:
+def _write_rows(archive: Archive, signed: Sequence[SignedLook], unused: set[int]) -> None:
     captures: list[CaptureRows] = []
     with archive.database.writing() as connection:
         for item in signed:
@@ -228,5 +251,7 @@ def _write_rows(archive: Archive, signed: Sequence[SignedLook]) -> None:
             else:
                 sequence.close(connection, Kind.CAPTURE.value, capture_id.number)
                 captures.append(capture_rows(item, capture_id.number))
+        for number in unused:
+            sequence.void(connection, Kind.CAPTURE.value, number)
         if captures:
             evidence.add_captures(connection, captures)

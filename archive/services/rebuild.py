@@ -71,6 +71,7 @@ def _take_captures(
     progress: Progress,
 ) -> None:
     highest = 0
+    further: list[str] = []
     batch: list[CaptureRows] = []
     for key in _keys(archive, CAPTURES):
         capture_id = read_key(key).capture_id
@@ -82,6 +83,7 @@ def _take_captures(
         try:
             signed = adopt_capture(archive.store, keyset, key)
         except FurtherSignature:
+            further.append(key)
             continue
         except MalformedEvidence as error:
             rebuilt.left_out.append((key, error.code, str(error)))
@@ -94,8 +96,16 @@ def _take_captures(
             batch = []
     if batch:
         evidence.add_captures(connection, batch)
+    _name_orphaned(further, connection, rebuilt)
     if highest:
         sequence.raise_above(connection, Kind.CAPTURE.value, highest)
+
+
+def _name_orphaned(further: list[str], connection: Connection, rebuilt: Rebuilt) -> None:
+    for key in further:
+        if evidence.capture_by_id(connection, read_key(key).name) is None:
+            detail = "the envelope by the key that the statement names is gone"
+            rebuilt.left_out.append((key, FurtherSignature.code, detail))
 
 
 def _take_observations(

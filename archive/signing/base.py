@@ -3,9 +3,8 @@
 
 from typing import Protocol
 
-from archive.errors import SigningError, StatementTooLarge
-from archive.model.statement import PAYLOAD_TYPE
-from archive.proofs.dsse import SIGNED_BYTES_LIMIT, Envelope, pae
+from archive.errors import SigningError
+from archive.proofs.dsse import Envelope, check_size
 from archive.proofs.keys import PublicKey
 
 
@@ -27,11 +26,7 @@ def seal(signer: Signer, payload: bytes, listed_key: PublicKey) -> Envelope:
 
     Raises StatementTooLarge, and SigningError when the signature does not verify under that key.
     """
-    data = pae(PAYLOAD_TYPE, payload)
-    if len(data) > SIGNED_BYTES_LIMIT:
-        raise StatementTooLarge(
-            f"the statement has {len(data)} bytes to sign, over {SIGNED_BYTES_LIMIT}"
-        )
+    data = check_size(payload)
     signature = signer.sign(data)
     if not listed_key.verifies(signature, data):
         raise SigningError(f"the signer's key is not {listed_key.keyid8} of the keyset")

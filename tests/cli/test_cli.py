@@ -150,7 +150,7 @@ def test_show_prints_the_record_and_its_parts(ready: Muniment) -> None:
     assert ready("show", FIRST, "--part", "headers").out.startswith("HTTP/1.1 200 OK")
     for part in ("request", "logo"):
         missing = ready("show", FIRST, "--part", part)
-        assert missing.code == 3
+        assert missing.code == 1
         missing.assert_one_line_error()
 
 
@@ -266,7 +266,7 @@ def test_rebuild_remakes_the_catalogue(ready: Muniment, settings: Settings) -> N
     for path in settings.data.glob("catalog.sqlite*"):
         path.unlink()
     missing = ready("show", FIRST)
-    assert missing.code == 3
+    assert missing.code == 4
     missing.assert_one_line_error()
     done = ready("rebuild", "--json")
     assert done.code == 0
@@ -289,7 +289,7 @@ def test_without_an_archive_every_command_says_what_to_do(
     muniment: Muniment, command: list[str]
 ) -> None:
     done = muniment(*command)
-    assert done.code == 3
+    assert done.code == 4
     done.assert_one_line_error()
     assert "muniment init" in done.err
 
@@ -309,11 +309,11 @@ def test_a_settings_mistake_is_one_line(
         ("--config", str(tmp_path / "none.toml"), "init"),
     ):
         done = muniment(*arguments)
-        assert done.code == 3
+        assert done.code == 4
         done.assert_one_line_error()
     monkeypatch.setenv("MUNIMENT_COLOUR_RED", "1")
     unknown = muniment("init")
-    assert unknown.code == 3
+    assert unknown.code == 4
     assert "MUNIMENT_COLOUR_RED" in unknown.err
 
 
@@ -331,7 +331,7 @@ def test_a_setting_that_cannot_be_used_is_one_line_without_secrets(
 ) -> None:
     monkeypatch.setenv(name, value)
     done = muniment("init")
-    assert done.code == 3
+    assert done.code == 4
     done.assert_one_line_error()
     assert SECRET not in done.err
 
@@ -343,7 +343,7 @@ def test_a_data_folder_that_cannot_be_made_is_one_line(
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         monkeypatch.setenv("MUNIMENT_DATA", str(folder))
         done = muniment("init")
-        assert done.code == 3
+        assert done.code == 4
         done.assert_one_line_error()
 
 
@@ -354,13 +354,13 @@ def test_a_data_folder_without_permission_is_one_line(
     (tmp_path / "closed").mkdir(mode=0o500)
     monkeypatch.setenv("MUNIMENT_DATA", str(tmp_path / "closed" / "data"))
     done = muniment("init")
-    assert done.code == 3
+    assert done.code == 4
     done.assert_one_line_error()
 
 
 def test_an_unknown_command_is_refused(muniment: Muniment) -> None:
     for name in ("nonsense", "__init__", "../x"):
-        assert muniment(name).code == 2
+        assert muniment(name).code == 64
 
 
 def test_a_port_that_is_taken_is_one_line(ready: Muniment, origin: Origin) -> None:

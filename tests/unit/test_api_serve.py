@@ -58,7 +58,7 @@ def test_serve_says_in_one_line_what_is_missing(tmp_path: Path) -> None:
         timeout=60,
         check=False,
     )
-    assert done.returncode == 3
+    assert done.returncode == 4
     assert len(done.stderr.splitlines()) == 1
     assert "muniment init" in done.stderr
 

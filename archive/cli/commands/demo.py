@@ -116,6 +116,8 @@ def _flip_a_byte(settings: "Settings", archive: "Archive", record: "RecordId") -
     click.echo("\n4. Flip one byte of the stored page in a copy of the archive")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
+        # Reading a database file drops this process's locks on it (SQLite, "How To Corrupt", 2.2).
+        archive.database.close()
         shutil.copytree(settings.data, copy)
         stored = copy / "store" / key
         data = bytearray(stored.read_bytes())
