@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from support.reserving import NOW, reserve, reserve_and_fail, reserve_many
 
 from archive.catalog import access, sequence
 from archive.catalog.access import ApiKey
@@ -24,8 +25,6 @@ from archive.errors import (
     SettingsError,
 )
 
-NOW = "2026-03-06T20:00:36.123456Z"
-
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -38,28 +37,6 @@ def database(path: Path) -> Iterator[Database]:
     opened.migrate()
     yield opened
     opened.close()
-
-
-def reserve(database: Database, count: int = 1, kind: str = "C") -> list[int]:
-    with database.writing() as connection:
-        return sequence.reserve(connection, kind, count, "somebody", NOW)
-
-
-def reserve_and_fail(database: Database) -> None:
-    with contextlib.suppress(LookupError), database.writing() as connection:
-        sequence.reserve(connection, "C", 1, "somebody", NOW)
-        raise LookupError
-
-
-def reserve_many(url: str, times: int) -> list[int]:
-    """In a process of its own: reservations, each followed by one that is rolled back."""
-    database = Database(url)
-    kept: list[int] = []
-    for _ in range(times):
-        kept += reserve(database)
-        reserve_and_fail(database)
-    database.close()
-    return kept
 
 
 def test_d59_reservations_of_four_processes_never_share_a_number(database: Database) -> None:
