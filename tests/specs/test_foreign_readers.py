@@ -155,7 +155,11 @@ def changed_status(containers: list[Path], kind: bytes, folder: Path) -> str:
     """A copy of a container whose first record, of this type, has another HTTP status."""
     begins = b"WARC/1.1\r\nWARC-Type: " + kind
     plain = (gzip.decompress(path.read_bytes()) for path in containers)
-    data = next(data for data in plain if data.startswith(begins) and b"\nHTTP/1.1 200" in data)
+    data = next(
+        data
+        for data in plain
+        if data.startswith(begins) and data.split(b"\r\n\r\n")[1].startswith(b"HTTP/1.1 200")
+    )
     changed = folder / "changed.warc"
     changed.write_bytes(data.replace(b"\nHTTP/1.1 200", b"\nHTTP/1.1 201", 1))
     return str(changed)
