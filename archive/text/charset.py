@@ -47,6 +47,12 @@ def decode(body: bytes, content_type: str | None) -> tuple[str, CharsetDecision]
     return text, CharsetDecision(encoding, source, replacements)
 
 
+def as_utf8(body: bytes, text: str, decision: CharsetDecision) -> bytes:
+    """The decoded text in UTF-8: the body itself, where that is what it is."""
+    is_body = decision.encoding == "utf-8" and decision.source != "bom"
+    return body if is_body and not decision.replacements else text.encode("utf-8", "replace")
+
+
 def _choose(body: bytes, content_type: str | None) -> tuple[str, str]:
     for mark, marked in _MARKS:
         if body.startswith(mark):

@@ -33,8 +33,10 @@ def extract(body: bytes, media_type: str, content_type: str | None) -> Extractio
 def _from_html(body: bytes, media_type: str, content_type: str | None) -> Extraction:
     source, decision = charset.decode(body, content_type)
     if media_type == "application/xhtml+xml":
-        source = _without_cdata(source)
-    page = recipe_1_html.read(source)
+        markup = _without_cdata(source).encode("utf-8", "replace")
+    else:
+        markup = charset.as_utf8(body, source, decision)
+    page = recipe_1_html.read(markup)
     return Extraction(
         recipe=NAME,
         text=page.text,

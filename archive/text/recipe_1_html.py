@@ -60,9 +60,8 @@ class Page:
     hidden_chars: int
 
 
-def read(source: str) -> Page:
-    """The text of an HTML document, whatever is wrong with its markup."""
-    markup = source.encode("utf-8", "replace")
+def read(markup: bytes) -> Page:
+    """The text of an HTML document in UTF-8, whatever is wrong with its markup."""
     reader = _parse(markup, _Reader())
     if reader.item_counts:
         reader = _parse(markup, _Reader(item_counts=tuple(reader.item_counts)))

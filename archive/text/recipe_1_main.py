@@ -55,7 +55,7 @@ def main_lines(texts: Sequence[str], lines: Sequence[Line], areas: Sequence[Area
     inside = range(area.start, len(texts) if area.end < 0 else area.end)
     if not _has_heading(inside, areas):
         return whole
-    words = [len(text.split()) for text in texts]
+    words = [text.count(" ") + 1 for text in texts]
     held = sum(words[inside.start : inside.stop])
     if 2 * held <= sum(words):
         return whole

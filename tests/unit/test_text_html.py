@@ -13,7 +13,7 @@ from archive.text import recipe_1_html
 
 
 def lines(source: str) -> list[str]:
-    return recipe_1_html.read(source).text.split("\n")
+    return recipe_1_html.read(source.encode()).text.split("\n")
 
 
 @pytest.mark.parametrize(
@@ -82,21 +82,21 @@ def test_list_labels(name: str, source: str, expected: list[str]) -> None:
 
 def test_facts_of_the_page() -> None:
     page = recipe_1_html.read(
-        "<html lang='de-AT'><title> A\n B </title><body>shown text<p hidden>not shown</p>"
+        b"<html lang='de-AT'><title> A\n B </title><body>shown text<p hidden>not shown</p>"
     )
     assert (page.title, page.language, page.hidden_chars) == ("A B", "de-AT", len("not shown"))
-    assert recipe_1_html.read("<html lang='no tag at all'>x").language is None
+    assert recipe_1_html.read(b"<html lang='no tag at all'>x").language is None
 
 
 def test_text_that_waits_for_a_script_counts_as_shown() -> None:
-    page = recipe_1_html.read(f"Loading<div style='display:none'>{'clause ' * 50}</div>")
+    page = recipe_1_html.read(f"Loading<div style='display:none'>{'clause ' * 50}</div>".encode())
     assert page.text.count("clause") == 50
     assert page.hidden_chars == 0
 
 
 def test_offsets_lead_to_the_element_where_a_line_begins() -> None:
     source = "<h1>T</h1><div><p>one</p><p>x <b>two</b></p><ol><li>a<li><i>b</i></ol></div>"
-    page = recipe_1_html.read(source)
+    page = recipe_1_html.read(source.encode())
     tree = etree.HTML(source)
     starts = [start for start, _ in page.offsets]
     assert starts == sorted(starts)
@@ -126,7 +126,7 @@ CLAUSE = "This paragraph is a clause of the policy that someone left outside of 
     ],
 )
 def test_main_content_only_when_nothing_is_lost(name: str, source: str, menus: int) -> None:
-    text = recipe_1_html.read(source).text
+    text = recipe_1_html.read(source.encode()).text
     assert text.count("Home") == menus, name
     assert text.count("We may share") == 9
 
@@ -134,7 +134,7 @@ def test_main_content_only_when_nothing_is_lost(name: str, source: str, menus: i
 def test_depth_does_not_matter() -> None:
     depth = 50_000
     source = "<div>" * depth + "deep" + "</div>" * depth + "<p>after</p>"
-    page = recipe_1_html.read(source)
+    page = recipe_1_html.read(source.encode())
     assert page.text == "deep\nafter"
     assert all(path.count("/") <= 64 for _, path in page.offsets)
 
@@ -169,7 +169,7 @@ def test_every_visible_text_node_appears_once_and_in_order(
     markup = f"<{unshown}>secret {secret}</{unshown}>".join(
         as_markup(node, words) for node in nodes
     )
-    text = recipe_1_html.read(f"<!doctype html><body>{markup}").text
+    text = recipe_1_html.read(f"<!doctype html><body>{markup}".encode()).text
     read = [word for word in text.split() if word != "-"]
     assert read == [unicodedata.normalize("NFC", word) for word in words]
 
@@ -179,7 +179,7 @@ def test_every_visible_text_node_appears_once_and_in_order(
     | st.text("<>/!-\"'= apdivlo&#;\n", max_size=200)
 )
 def test_any_text_is_read(source: str) -> None:
-    page = recipe_1_html.read(source)
+    page = recipe_1_html.read(source.encode())
     assert unicodedata.is_normalized("NFC", page.text)
     assert not page.text.endswith("\n")
     assert all(page.text[start - 1 : start] in {"", "\n"} for start, _ in page.offsets)
