@@ -5,19 +5,25 @@ Run `python -m tests.bench accuracy [folder]`. The folder is MUNIMENT_TEST_DATA,
 ../shared/data beside the repository. Exit code 1 when a page is judged wrongly, 2 without data.
 """
 
-import datetime as dt
+import contextlib
 import gzip
+import ipaddress
 import json
 import os
 import pathlib
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from archive.clock import SystemClock
+from archive.fetching.http import FetchSettings, HttpFetcher
 from archive.fetching.outcome import classify
-from archive.model.fetch import Exchange, Fetch, FetchEnd
+from archive.model.fetch import Fetch
 from archive.model.outcome import Outcome, OutcomeKind
 from archive.model.text import Extraction
+from archive.net.guard import AddressGuard
 from archive.text import recipes
 
 KINDS_OF_STATE = {
@@ -84,48 +90,59 @@ def pages(folder: pathlib.Path) -> Iterator[Page]:
             )
 
 
-def fetched(body: bytes, url: str = "https://a.example/") -> Fetch:
-    """The fetch that a server would have caused that sent this body with status 200."""
-    now = dt.datetime(2026, 3, 6, 20, 0, 36, tzinfo=dt.UTC)
-    exchange = Exchange(
-        url=url,
-        requested_at=now,
-        received_at=now,
-        remote_address="127.0.0.1",
-        tls_leaf_sha256=None,
-        request=b"",
-        response_head=b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n",
-        response_body=body,
-        payload=body,
-        status=200,
-        headers=(("Content-Type", "text/html"),),
-    )
-    return Fetch(
-        url=url,
-        started_at=now,
-        exchanges=(exchange,),
-        end=FetchEnd.COMPLETE,
-        detail="",
-        body=body,
-        codings=(),
-        coding_flaw=None,
-    )
+@contextlib.contextmanager
+def served(bodies: Sequence[bytes]) -> Iterator[str]:
+    """The address of a loopback server that has the bodies under `/0`, `/1` and so on."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = bodies[int(self.path[1:])]
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its signature
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
-def judge(page: Page, rounds: int = 1) -> Judgement:
-    """Extracts and classifies one page; the time is the best of the rounds."""
+def judge_all(wanted: Sequence[Page], rounds: int = 1) -> list[Judgement]:
+    """Fetches, extracts and classifies each page; its time is the best of the rounds."""
+    guard = AddressGuard((ipaddress.ip_network("127.0.0.0/8"),))
+    settings = FetchSettings(user_agent="Muniment accuracy bench")
+    with (
+        served([page.body for page in wanted]) as base,
+        HttpFetcher(settings, guard, SystemClock()) as fetcher,
+    ):
+        return [
+            _judge(page, fetcher.fetch(f"{base}/{number}"), rounds)
+            for number, page in enumerate(wanted)
+        ]
+
+
+def _judge(page: Page, fetch: Fetch, rounds: int) -> Judgement:
     best = float("inf")
     for _ in range(rounds):
         start = time.perf_counter()
-        extraction = recipes.run(recipes.latest(), page.body, "text/html")
+        extraction = recipes.run(recipes.latest(), fetch.body, "text/html")
         best = min(best, time.perf_counter() - start)
-    return Judgement(page, extraction, classify(fetched(page.body, page.url), extraction), best)
+    return Judgement(page, extraction, classify(fetch, extraction), best)
 
 
 def main(argv: list[str]) -> int:
     """Prints the score and every miss."""
     folder = policies_folder(argv[0] if argv else None)
-    judgements = [judge(page, _ROUNDS) for page in pages(folder)] if folder.is_dir() else []
+    judgements = judge_all(list(pages(folder)), _ROUNDS) if folder.is_dir() else []
     if not judgements:
         print(f"accuracy: no labelled pages under {folder}; set MUNIMENT_TEST_DATA")
         return 2

@@ -51,7 +51,7 @@ def letters(text: str) -> str:
 
 
 def test_only_the_pages_labelled_ok_are_minted(pages: list[accuracy.Page]) -> None:
-    judgements = [accuracy.judge(page) for page in pages]
+    judgements = accuracy.judge_all(pages)
     wrong = [(each.page.file, each.outcome) for each in judgements if not each.has_right_kind]
     assert len(judgements) > 100
     assert wrong == []
@@ -77,7 +77,5 @@ def test_no_letter_of_any_page_is_lost_by_the_parser(pages: list[accuracy.Page])
 
 
 def test_main_content_keeps_the_policy(pages: list[accuracy.Page]) -> None:
-    for page in pages:
-        if page.state == "ok":
-            text = accuracy.judge(page).extraction.text
-            assert len(text) > 0.95 * page.visible_chars, page.file
+    for each in accuracy.judge_all([page for page in pages if page.state == "ok"]):
+        assert len(each.extraction.text) > 0.95 * each.page.visible_chars, each.page.file
