@@ -35,7 +35,7 @@ _FIRST_PLAIN, _FIRST_CODED = _first_with("body"), _first_with("body-raw")
 _LATEST = (
     sa.select(capture)
     .where(capture.c.url == sa.bindparam("url"), capture.c.vantage == sa.bindparam("vantage"))
-    .order_by(capture.c.captured_at.desc(), capture.c.number.desc())
+    .order_by(capture.c.number.desc())
     .limit(1)
 )
 
@@ -129,19 +129,17 @@ def parts_with_sha256(connection: Connection, prefix: str, limit: int) -> list[P
 
 def capture_with_object(connection: Connection, sha256: str) -> str | None:
     """The ID of a capture whose container, inventory, statement or envelope has this digest."""
-    return connection.execute(
-        sa.select(capture.c.id)
-        .where(
-            sa.or_(
-                capture.c.statement_sha256 == sha256,
-                capture.c.container_sha256 == sha256,
-                capture.c.inventory_sha256 == sha256,
-                capture.c.envelope_sha256 == sha256,
-            )
-        )
-        .order_by(capture.c.number)
-        .limit(1)
-    ).scalar()
+    columns = ("statement_sha256", "container_sha256", "inventory_sha256", "envelope_sha256")
+    for column in columns:
+        found = connection.execute(
+            sa.select(capture.c.id)
+            .where(capture.c[column] == sha256)
+            .order_by(capture.c.number)
+            .limit(1)
+        ).scalar()
+        if found is not None:
+            return str(found)
+    return None
 
 
 def container_size(connection: Connection, sha256: str) -> int | None:
@@ -149,6 +147,15 @@ def container_size(connection: Connection, sha256: str) -> int | None:
     return connection.execute(
         sa.select(container.c.size).where(container.c.sha256 == sha256)
     ).scalar()
+
+
+def known_statements(connection: Connection, digests: Sequence[str]) -> set[str]:
+    """Those of these statements that are in the catalogue, of captures and observations."""
+    return {
+        sha256
+        for column in (capture.c.statement_sha256, observation.c.statement_sha256)
+        for sha256 in connection.execute(sa.select(column).where(column.in_(digests))).scalars()
+    }
 
 
 def every_container(connection: Connection) -> dict[str, int]:

@@ -6,12 +6,13 @@ adopted (its statement is in the store) or voided (it is not); the gap that a vo
 is explained by its row.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from archive.catalog.tables import id_sequence, ops_reservation
+from archive.catalog.tables import capture, id_sequence, ops_reservation
 from archive.errors import CatalogError
 
 
@@ -39,20 +40,15 @@ def reserve(
         after = 1 + count
         connection.execute(sa.insert(id_sequence).values(kind=kind, next_number=after))
     numbers = list(range(after - count, after))
-    connection.execute(
-        sa.insert(ops_reservation),
-        [
-            {
-                "kind": kind,
-                "number": number,
-                "owner": owner,
-                "reserved_at": reserved_at,
-                "is_void": 0,
-            }
-            for number in numbers
-        ],
-    )
+    intend(connection, [Reservation(kind, number, owner, reserved_at) for number in numbers])
     return numbers
+
+
+def intend(connection: Connection, reservations: Sequence[Reservation]) -> None:
+    """Write down what is about to be recorded, so that a crash can be settled."""
+    connection.execute(
+        sa.insert(ops_reservation), [{**asdict(item), "is_void": 0} for item in reservations]
+    )
 
 
 def close(connection: Connection, kind: str, number: int) -> None:
@@ -69,6 +65,42 @@ def close(connection: Connection, kind: str, number: int) -> None:
     )
     if closed.rowcount != 1:
         raise CatalogError(f"number {number} of kind {kind} is not reserved any more")
+
+
+def are_open(connection: Connection, numbers: Mapping[str, Collection[int]]) -> bool:
+    """Whether every one of these numbers, by kind, is still reserved and not void."""
+    for kind, wanted in numbers.items():
+        found = connection.execute(
+            sa.select(sa.func.count())
+            .select_from(ops_reservation)
+            .where(
+                ops_reservation.c.kind == kind,
+                ops_reservation.c.number.in_(list(wanted)),
+                ops_reservation.c.is_void == 0,
+            )
+        ).scalar()
+        if found != len(wanted):
+            return False
+    return True
+
+
+def forget(connection: Connection, kind: str, number: int) -> None:
+    """Drop a reservation in whatever state, because the number's record is there."""
+    connection.execute(
+        sa.delete(ops_reservation).where(
+            ops_reservation.c.kind == kind, ops_reservation.c.number == number
+        )
+    )
+
+
+def forget_recorded(connection: Connection) -> None:
+    """Drop every reservation, open or void, of a capture that has its row: a rebuild found it."""
+    connection.execute(
+        sa.delete(ops_reservation).where(
+            ops_reservation.c.kind == "C",
+            ops_reservation.c.number.in_(sa.select(capture.c.number)),
+        )
+    )
 
 
 def void(connection: Connection, kind: str, number: int) -> None:

@@ -46,7 +46,10 @@ capture = Table(
     Column("envelope_sha256", String(64), nullable=False),
     Column("record_json", LargeBinary, nullable=False),
     Column("record_sha256", String(64), nullable=False),
-    Index("capture_url", "url", "vantage", "captured_at"),
+    Index("capture_url", "url", "vantage", "number"),
+    Index("capture_container", "container_sha256"),
+    Index("capture_inventory", "inventory_sha256"),
+    Index("capture_envelope", "envelope_sha256"),
 )
 
 part = Table(

@@ -46,6 +46,7 @@ class Finding:
             "detail": self.detail,
             "evidence": [{"file": name, "sha256": sha} for name, sha in self.evidence],
             "depends_on": list(self.depends_on),
+            "method": f"{self.claim}/1",
         }
 
 
@@ -76,6 +77,7 @@ class TrustInputs:
 class Report:
     """All findings about one subject under one policy, and the result that follows."""
 
+    report_id: str
     policy: str
     subject: JsonValue
     trust: TrustInputs
@@ -93,17 +95,31 @@ class Report:
             count[finding.status] += 1
         return {
             "v": 1,
-            "verifier": {"name": self.verifier[0], "version": self.verifier[1]},
+            "report_id": self.report_id,
+            "verifier": {
+                "name": self.verifier[0],
+                "version": self.verifier[1],
+                "build_sha256": None,
+            },
             "policy": self.policy,
             "verified_at": self.verified_at,
+            "offline": False,
             "subject": self.subject,
             "trust_inputs": {
                 "root_fingerprints": list(self.trust.root_fingerprints),
                 "root_source": self.trust.root_source,
                 "keyset_version": self.trust.keyset_version,
+                "log_policy_sha256": None,
+                "tsa_roots": [],
+                "pinned_checkpoint": None,
             },
             "claims": [finding.to_json() for finding in self.findings],
-            "time": {"claimed": self.claimed_time, "not_before": None, "not_after": None},
+            "time": {
+                "claimed": self.claimed_time,
+                "not_before": None,
+                "not_after": None,
+                "sources": [],
+            },
             "summary": {
                 "pass": count[Status.PASS],
                 "fail": count[Status.FAIL],

@@ -56,6 +56,8 @@ def _opened(
     data: bytes, keyset: Keyset, kind: str, envelope_key: str
 ) -> tuple[Statement, Envelope]:
     envelope = read_envelope(data)
+    if read_key(envelope_key).keyid8 != envelope.keyid[:8]:
+        raise MalformedStatement(f"{envelope_key} is named for another key than signed it")
     listed = keyset.keys.get(envelope.keyid)
     if listed is None or not listed.key.verifies(envelope.signature, envelope.signed_bytes()):
         raise MalformedStatement(f"{envelope_key} is not signed by a key of the trusted keyset")

@@ -7,21 +7,17 @@ from archive import canonical
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.model.inventory import Derived, Inventory, expected_subjects
-from archive.model.look import Look, Redirect
+from archive.model.look import Look, Redirect, signed_http_date
 from archive.model.statement import CAPTURE_V1, INVENTORY, OBSERVATION_V1, Statement
-from archive.model.text import Extraction
 from archive.proofs.dsse import check_size
 from archive.services.container import Circumstances, Looked, record_look
 from archive.warc.write import ContainerWriter
 
-# What a server or a page can fill is cut, so that the signed bytes stay within their limit.
-_HTTP_DATE_LIMIT = 64
+# What a server can fill is cut, so that the signed bytes stay within their limit.
 _REASON_LIMIT = 200
 _REASON_BYTES_LIMIT = 400
 _SIGNALS_LIMIT = 6
 _SIGNAL_LIMIT = 40
-_TITLE_LIMIT = 300
-_LANGUAGE_LIMIT = 35
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ def assemble(looked: Looked, around: Circumstances, writer: ContainerWriter) -> 
         own_container=own,
         containers=recorded.containers if recorded else (),
         parts=recorded.parts if recorded else (),
-        derived=_derived(extraction) if text is not None else None,
+        derived=Derived.of(extraction) if extraction and text is not None else None,
         overflow=overflow,
     )
     inventory_bytes = inventory.to_bytes()
@@ -78,7 +74,6 @@ def assemble(looked: Looked, around: Circumstances, writer: ContainerWriter) -> 
 
 def _look(looked: Looked, around: Circumstances, text: bytes | None) -> Look:
     fetch, outcome, last = looked.fetch, looked.outcome, looked.fetch.last
-    http_date = last.header("date") if last else None
     answered = last if last and last.status is not None else None
     requested_at = fetch.exchanges[0].requested_at if fetch.exchanges else fetch.started_at
     return Look(
@@ -89,7 +84,7 @@ def _look(looked: Looked, around: Circumstances, text: bytes | None) -> Look:
         redirects=tuple(Redirect(hop.url, hop.status or 0) for hop in fetch.exchanges[:-1]),
         requested_at=rfc3339(requested_at),
         received_at=rfc3339(answered.received_at) if answered else None,
-        http_date=http_date if http_date and _is_plain(http_date) else None,
+        http_date=signed_http_date(last.header("date")) if last else None,
         status=answered.status if answered else None,
         remote_address=last.remote_address if last else None,
         tls_leaf_sha256=last.tls_leaf_sha256 if last else None,
@@ -107,26 +102,8 @@ def _look(looked: Looked, around: Circumstances, text: bytes | None) -> Look:
     )
 
 
-def _is_plain(http_date: str) -> bool:
-    return len(http_date) <= _HTTP_DATE_LIMIT and http_date.isprintable()
-
-
 def _fitting(reason: str) -> str:
     # Servers have a say in the reason, and the signed bytes have a limit.
     while len(canonical.dumps(reason)) > _REASON_BYTES_LIMIT:
         reason = reason[:-1]
     return reason
-
-
-def _derived(extraction: Extraction | None) -> Derived | None:
-    if extraction is None:
-        return None
-    charset = extraction.charset
-    return Derived(
-        title=extraction.title[:_TITLE_LIMIT] if extraction.title else None,
-        language=extraction.language[:_LANGUAGE_LIMIT] if extraction.language else None,
-        charset=charset.encoding if charset else None,
-        charset_source=charset.source if charset else None,
-        replacements=charset.replacements if charset else 0,
-        hidden_chars=extraction.hidden_chars,
-    )

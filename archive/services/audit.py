@@ -10,14 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from archive.catalog import evidence as rows
+from archive.catalog.sequence import open_reservations
 from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import parse_id
 from archive.model.claim import Finding, Status
-from archive.proofs.keyset import newest_trusted
+from archive.proofs.keyset import Keyset, newest_trusted
+from archive.services.adopt import FurtherSignature, adopt_capture, adopt_observation
+from archive.services.agreement import CLAIM as CATALOG_CLAIM
 from archive.services.context import Archive
-from archive.services.evidence import ObservationFiles
-from archive.services.reading_all import Kept, hash_blobs, records_findings
-from archive.services.trust import keyset_chain, stored_keysets
+from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
+from archive.services.trust import keyset_chain, stored_keysets, trusted_keyset
 from archive.storage.layout import KEYSETS, blob_key, inventory_key, read_key
 
 Progress = Callable[[int, int], None]
@@ -32,6 +34,8 @@ _ENVELOPE_CLAIMS = frozenset(
         "key.valid_at_time",
     }
 )
+_SIGNED_ROLES = {"statement", "observation"}
+AGREES = CATALOG_CLAIM.id
 _PLAIN_CLAIMS = _ENVELOPE_CLAIMS | {"inventory.bound"}
 _DEEP_CLAIMS = _PLAIN_CLAIMS | {"object.digest", "warc.records", "body.from_warc"}
 CLAIMS = {
@@ -107,23 +111,6 @@ def audit(archive: Archive, progress: Progress, options: AuditOptions) -> Audit:
     return report
 
 
-def kept_records(archive: Archive) -> list[Kept]:
-    """Every capture and observation that the catalogue knows."""
-    with archive.database.reading() as connection:
-        captures = [
-            Kept(row.id, ObservationFiles("", row.inventory_sha256, row.envelope_key))
-            for row in rows.every_capture(connection)
-        ]
-        observations = [
-            Kept(
-                None,
-                ObservationFiles(row.statement_sha256, row.inventory_sha256, row.envelope_key),
-            )
-            for row in rows.every_observation(connection)
-        ]
-    return captures + observations
-
-
 def _audit_keysets(archive: Archive, report: Audit) -> None:
     try:
         newest_trusted(stored_keysets(archive.store), archive.pinned_roots)
@@ -149,26 +136,18 @@ def _audit_objects(
     named = in_records | {blob_key(sha256) for sha256 in contents}
     for item in kept:
         named.update((item.files.envelope_key, _inventory_place(item)))
-    blobs: list[tuple[str, int]] = []
-    seen: set[str] = set()
-    for stored in archive.store.list():
-        seen.add(stored.key)
-        role = read_key(stored.key).role
-        # From the deep level on, each record's own check hashes its containers.
-        if role == "blob" and (options.level == "plain" or stored.key not in in_records):
-            blobs.append((stored.key, stored.size))
-        if role != "keyset" and stored.key not in named:
-            report.unreferenced.append(stored.key)
+    blobs, seen = _listed(archive, report, options, (in_records, named))
     for sha256 in sorted(containers):
         if blob_key(sha256) not in seen:
             report.damages.append(
                 Damage(blob_key(sha256), "object.digest", "OBJECT_MISSING", "not in the store")
             )
+    _audit_unlisted(archive, report)
     total = len(blobs) + len(kept)
     for key, size, found in hash_blobs(archive.store, blobs, options.workers):
         report.objects += 1
         report.bytes += size
-        progress(report.objects, total)
+        progress(min(report.objects, total), total)
         if isinstance(found, StorageError):
             report.damages.append(
                 Damage(key, "object.digest", found.code, str(found), is_certain=False)
@@ -177,6 +156,63 @@ def _audit_objects(
             report.damages.append(
                 Damage(key, "object.digest", "OBJECT_DIGEST_MISMATCH", f"SHA-256 is {found}")
             )
+
+
+def _listed(
+    archive: Archive, report: Audit, options: AuditOptions, known: tuple[set[str], set[str]]
+) -> tuple[list[tuple[str, int]], set[str]]:
+    """The blobs to hash here, and every key there is; what belongs to no record is noted."""
+    in_records, named = known
+    blobs: list[tuple[str, int]] = []
+    seen: set[str] = set()
+    for stored in archive.store.list():
+        seen.add(stored.key)
+        role = read_key(stored.key).role
+        # From the deep level on, each record's own check hashes its containers.
+        if role == "blob" and (options.level == "plain" or stored.key not in in_records):
+            blobs.append((stored.key, stored.size))
+        elif role == "blob":
+            report.objects += 1
+            report.bytes += stored.size
+        if role != "keyset" and stored.key not in named:
+            report.unreferenced.append(stored.key)
+    return blobs, seen
+
+
+def _audit_unlisted(archive: Archive, report: Audit) -> None:
+    """What is signed and not in the catalogue is no harmless leftover: it must be taken in."""
+    unlisted = [key for key in report.unreferenced if read_key(key).role in _SIGNED_ROLES]
+    if not unlisted:
+        return
+    try:
+        keyset = trusted_keyset(archive)
+    except (MalformedEvidence, StorageError):
+        return  # the keyset's own damage is named already
+    for key in unlisted:
+        damage = _judge_unlisted(archive, keyset, key)
+        if damage is not None:
+            report.damages.append(damage)
+            report.unreferenced.remove(key)
+
+
+def _judge_unlisted(archive: Archive, keyset: Keyset, key: str) -> Damage | None:
+    adopt = adopt_capture if read_key(key).role == "statement" else adopt_observation
+    try:
+        signed = adopt(archive.store, keyset, key)
+    except FurtherSignature:
+        return None
+    except MalformedEvidence as error:
+        return Damage(key, "envelope.form", error.code, str(error))
+    except StorageError as error:
+        return Damage(key, "envelope.form", error.code, str(error), is_certain=False)
+    with archive.database.reading() as connection:
+        # It may have been recorded while this audit ran, or be on its way.
+        is_listed = bool(rows.known_statements(connection, [signed.statement_sha256]))
+        is_under_way = bool(open_reservations(connection))
+    if is_listed:
+        return None
+    detail = "signed, and not in the catalogue: run `muniment rebuild`"
+    return Damage(key, AGREES, "NOT_CATALOGUED", detail, is_certain=not is_under_way)
 
 
 def _add_findings(report: Audit, item: Kept, findings: Sequence[Finding]) -> None:
@@ -207,6 +243,8 @@ def _damaged_key(item: Kept, finding: Finding) -> str:
         return item.files.envelope_key
     if finding.claim == "inventory.bound":
         return _inventory_place(item)
+    if finding.claim == AGREES:
+        return f"catalogue row of {item.name}"
     return f"{item.name} {finding.target}"
 
 

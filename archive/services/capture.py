@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Captures URLs: look, judge, and for each look that is *ok* mint a record.
 
-The order is DESIGN 4.2's: outcome, ID reserved, container and inventory stored, read back and
-compared, statement signed and stored, then the catalogue row. A group is durable as a whole
-(one reservation, one sync, one commit); a single capture is a group of one.
+The order (archive/specs/layout.md): outcome, ID reserved, container and inventory stored, read
+back and compared, statement signed and stored, then the catalogue row. A group is durable as a
+whole (one reservation, one sync, one commit); a single capture is a group of one.
 """
 
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection
 
 from archive.catalog import evidence, sequence
-from archive.catalog.evidence import CaptureRows
+from archive.catalog.sequence import Reservation
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.errors import (
@@ -32,7 +33,7 @@ from archive.model.look import Previous, Signer
 from archive.services.assemble import Assembled, assemble
 from archive.services.container import SALT_BYTES, Circumstances, Looked
 from archive.services.context import Archive, SigningKey, signing_key
-from archive.services.ownership import LEASE_SECONDS, this_process
+from archive.services.ownership import LEASE_SECONDS, OBSERVATION, this_process
 from archive.services.record import (
     SignedLook,
     capture_rows,
@@ -46,6 +47,10 @@ from archive.text import recipes
 from archive.warc.write import ContainerWriter
 
 GROUP_SIZE = 16
+GROUP_SECONDS = 2.0
+
+# Reserved numbers by kind; that of observations is no ID, only the intent.
+Numbers = dict[str, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +92,41 @@ def capture_many(
     # text recipe for the processor. Groups are recorded one after the other.
     with ThreadPoolExecutor(1) as recorder:
         before: _Group | None = None
-        for start in range(0, len(urls), group_size):
-            group = [_look_at(archive, url) for url in urls[start : start + group_size]]
-            looked = [item for item in group if isinstance(item, Looked)]
-            recording = recorder.submit(_record_group, archive, key, looked)
+        try:
+            for group in _groups(archive, urls, group_size):
+                looked = [item for item in group if isinstance(item, Looked)]
+                recording = recorder.submit(_record_group, archive, key, looked)
+                if before is not None:
+                    yield from before.results()
+                before = _Group(group, recording)
+        except KeyboardInterrupt:
+            # What is recorded has its IDs; nobody may have to search for them.
             if before is not None:
                 yield from before.results()
-            before = _Group(group, recording)
+            raise
         if before is not None:
             yield from before.results()
+
+
+def _groups(
+    archive: Archive, urls: Sequence[str], group_size: int
+) -> Iterator[list[Looked | Refused]]:
+    group: list[Looked | Refused] = []
+    begun = time.monotonic()
+    try:
+        for url in urls:
+            group.append(_look_at(archive, url))
+            # What was looked at must not wait long for slow neighbours.
+            if len(group) == group_size or time.monotonic() - begun > GROUP_SECONDS:
+                yield group
+                group, begun = [], time.monotonic()
+    except KeyboardInterrupt:
+        # What was looked at is recorded all the same; the caller sees it, then the interrupt.
+        if group:
+            yield group
+        raise
+    if group:
+        yield group
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,24 +158,37 @@ def _record_group(
 ) -> list[CaptureResult]:
     if not group:
         return []
-    now = archive.clock.now()
-    minted = sum(looked.outcome.is_ok for looked in group)
-    numbers: list[int] = []
-    if minted:
-        with archive.database.writing() as connection:
-            numbers = sequence.reserve(
-                connection, Kind.CAPTURE.value, minted, this_process(), rfc3339(now)
-            )
-    drafts = _assemble_group(archive, key, group, numbers)
+    started = time.monotonic()
+    numbers = _reserve(archive, group)
+    drafts = _assemble_group(archive, key, group, numbers[Kind.CAPTURE])
     assembled = [draft for draft in drafts if isinstance(draft, Assembled)]
     _store_content(archive, assembled)
-    if (archive.clock.now() - now).total_seconds() > LEASE_SECONDS / 2:
+    # Whoever took this process for dead has voided its numbers: then nothing may be signed.
+    with archive.database.reading() as connection:
+        is_mine = sequence.are_open(connection, numbers)
+    if not is_mine or time.monotonic() - started > LEASE_SECONDS / 2:
         raise StorageError("the store took too long for this capture: try again")
     signed = _sign_and_store(archive, key, assembled)
-    used = {item.look.capture_id.number for item in signed if item.look.capture_id}
-    _write_rows(archive, signed, set(numbers) - used)
+    _write_rows(archive, signed, numbers)
     recorded = iter(signed)
     return [Recorded(next(recorded)) if isinstance(draft, Assembled) else draft for draft in drafts]
+
+
+def _reserve(archive: Archive, group: Sequence[Looked]) -> Numbers:
+    owner, now = this_process(), rfc3339(archive.clock.now())
+    minted = sum(looked.outcome.is_ok for looked in group)
+    numbers: Numbers = {Kind.CAPTURE.value: [], OBSERVATION: []}
+    with archive.database.writing() as connection:
+        if minted:
+            numbers[Kind.CAPTURE] = sequence.reserve(
+                connection, Kind.CAPTURE.value, minted, owner, now
+            )
+        if minted < len(group):
+            # Observations have no ID: one row stands for the intent of the whole group.
+            intent = int.from_bytes(archive.random_bytes(6), "big")
+            sequence.intend(connection, [Reservation(OBSERVATION, intent, owner, now)])
+            numbers[OBSERVATION] = [intent]
+    return numbers
 
 
 def _assemble_group(
@@ -239,19 +283,28 @@ def _sign_and_store(
     return signed
 
 
-def _write_rows(archive: Archive, signed: Sequence[SignedLook], unused: set[int]) -> None:
-    captures: list[CaptureRows] = []
+def _write_rows(archive: Archive, signed: Sequence[SignedLook], numbers: Numbers) -> None:
+    unused = set(numbers[Kind.CAPTURE])
     with archive.database.writing() as connection:
+        # A rebuild may have taken in what lies in the store already.
+        known = evidence.known_statements(connection, [item.statement_sha256 for item in signed])
+        new = [item for item in signed if item.statement_sha256 not in known]
         for item in signed:
             capture_id = item.look.capture_id
             if capture_id is None:
                 evidence.add_observation(
                     connection, observation_row(item), container_rows(item.inventory.containers)
                 )
-            else:
+                continue
+            unused.discard(capture_id.number)
+            if item in new:
                 sequence.close(connection, Kind.CAPTURE.value, capture_id.number)
-                captures.append(capture_rows(item, capture_id.number))
-        for number in unused:
-            sequence.void(connection, Kind.CAPTURE.value, number)
+        captures = [
+            capture_rows(item, item.look.capture_id.number) for item in new if item.look.capture_id
+        ]
         if captures:
             evidence.add_captures(connection, captures)
+        for number in unused:
+            sequence.void(connection, Kind.CAPTURE.value, number)
+        for number in numbers[OBSERVATION]:
+            sequence.forget(connection, OBSERVATION, number)

@@ -17,9 +17,9 @@ from archive.model.look import Previous, Signer
 from archive.model.outcome import Outcome
 from archive.model.text import Extraction
 from archive.services.context import Identity
+from archive.warc.parts import declared_media_type
 from archive.warc.write import ContainerWriter, RevisitTarget, Truncation, WrittenRecord
 
-_MEDIA_TYPE_LIMIT = 100
 SALT_BYTES = 32
 TEXT_TYPE = "text/plain; charset=utf-8"
 _TRUNCATIONS = {
@@ -113,7 +113,8 @@ def record_look(
     drafts = _response_drafts(fetch, last, received)
     drafts.append(_write_request(last, received, writer, around.salt))
     _write_notes(looked, around, writer, received or drafts[-1].record)
-    reused = _typed(unchanged.parts, media_type_of(last)) if unchanged is not None else ()
+    media_type = declared_media_type(last.header("content-type"))
+    reused = _typed(unchanged.parts, media_type) if unchanged is not None else ()
     kept = next((part.sha256 for part in reused if part.role == "text"), None)
     if text is None or kept != sha256_hex(text):
         reused = tuple(part for part in reused if part.role != "text")
@@ -155,7 +156,7 @@ def _response_drafts(fetch: Fetch, last: Exchange, received: WrittenRecord | Non
     # What was cut short has no body that anyone could derive again; its bytes are in the WARC.
     if received.type != "response" or fetch.end is not FetchEnd.COMPLETE:
         return drafts
-    media_type = media_type_of(last)
+    media_type = declared_media_type(last.header("content-type"))
     sha256 = last.payload_sha256 if fetch.body is last.payload else sha256_hex(fetch.body)
     drafts.append(_Draft("body", media_type, fetch.body, received, sha256))
     if fetch.codings and fetch.coding_flaw is None:
@@ -229,12 +230,3 @@ def _write_notes(
         block=canonical.dumps(notes),
         at=last.requested_at,
     )
-
-
-def media_type_of(exchange: Exchange) -> str:
-    """The media type that the server declared, lower-case, without parameters."""
-    declared = (exchange.header("content-type") or "").partition(";")[0].strip().lower()
-    is_usable = declared.isascii() and declared.isprintable() and "/" in declared
-    if not is_usable or len(declared) > _MEDIA_TYPE_LIMIT:
-        return "application/octet-stream"
-    return declared

@@ -15,7 +15,9 @@ from archive.catalog.sequence import Reservation
 from archive.clock import parse_rfc3339
 
 LEASE_SECONDS = 600
+OBSERVATION = "O"  # the kind under which the intent to record an observation is reserved
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_PID_NAMESPACE = Path("/proc/self/ns/pid")
 _DEAD = {"Z", "X"}
 _START_FIELD = 19  # of /proc/<pid>/stat, counted after the command's closing bracket (proc(5))
 
@@ -38,7 +40,9 @@ def is_gone(reservation: Reservation, now: dt.datetime) -> bool:
 @cache
 def _machine() -> str:
     boot = _BOOT_ID.read_text(encoding="ascii").strip() if _BOOT_ID.exists() else "no-boot-id"
-    return f"{socket.gethostname()}/{boot}"
+    # Containers on one machine may share host name and boot, and see other processes each.
+    namespace = str(_PID_NAMESPACE.readlink()) if _PID_NAMESPACE.is_symlink() else "no-namespace"
+    return f"{socket.gethostname()}/{boot}/{namespace}"
 
 
 def _started(pid: int) -> int | None:

@@ -7,15 +7,18 @@ each with an archive of its own.
 
 import hashlib
 import multiprocessing
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 
+from archive.catalog import evidence as rows
 from archive.checks.runner import run_checks
-from archive.errors import StorageError
+from archive.errors import StorageError, StorageUnavailable
 from archive.ids import parse_id
 from archive.model.claim import Finding
 from archive.proofs.keyset import KeysetChain
+from archive.services.agreement import agreement
 from archive.services.context import Archive
 from archive.services.evidence import (
     ObservationFiles,
@@ -42,13 +45,31 @@ class Kept:
         return self.capture_id or self.files.statement_sha256
 
 
+def kept_records(archive: Archive) -> list[Kept]:
+    """Every capture and observation that the catalogue knows."""
+    with archive.database.reading() as connection:
+        captures = [
+            Kept(row.id, ObservationFiles("", row.inventory_sha256, row.envelope_key))
+            for row in rows.every_capture(connection)
+        ]
+        observations = [
+            Kept(
+                None,
+                ObservationFiles(row.statement_sha256, row.inventory_sha256, row.envelope_key),
+            )
+            for row in rows.every_observation(connection)
+        ]
+    return captures + observations
+
+
 def hash_blobs(
     store: Store, blobs: Sequence[tuple[str, int]], workers: int
 ) -> Iterator[tuple[str, int, str | StorageError]]:
     """Key, size and SHA-256 (or why it could not be read) of each object, in order."""
+    stop = threading.Event()
 
     def hashed(batch: Sequence[tuple[str, int]]) -> list[tuple[str, int, str | StorageError]]:
-        return [(key, size, _sha256(store, key, size)) for key, size in batch]
+        return [(key, size, _sha256(store, key, size, stop)) for key, size in batch]
 
     batches = [blobs[start : start + _BATCH] for start in range(0, len(blobs), _BATCH)]
     if workers == 1:
@@ -56,8 +77,14 @@ def hash_blobs(
             yield from hashed(batch)
         return
     with futures.ThreadPoolExecutor(workers) as pool:
-        for answers in pool.map(hashed, batches):
-            yield from answers
+        try:
+            for answers in pool.map(hashed, batches):
+                yield from answers
+        except BaseException:
+            # An interrupt must not wait for gigabytes that nobody asks for any more.
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def records_findings(
@@ -84,12 +111,14 @@ def records_findings(
             yield from zip(batch, answers, strict=True)
 
 
-def _sha256(store: Store, key: str, size: int) -> str | StorageError:
+def _sha256(store: Store, key: str, size: int, stop: threading.Event) -> str | StorageError:
     try:
         if size <= _WHOLE_BYTES:
             return hashlib.sha256(store.get(key)).hexdigest()
         digest = hashlib.sha256()
         for chunk in store.stream(key):
+            if stop.is_set():
+                return StorageUnavailable("the audit was interrupted")
             digest.update(chunk)
         return digest.hexdigest()
     except StorageError as error:
@@ -104,7 +133,8 @@ def _findings(
         gathered = capture_evidence(archive, capture_id, item.files.envelope_key, chain)
     else:
         gathered = observation_evidence(archive, item.files, chain)
-    return run_checks(gathered, claims)
+    found = run_checks(gathered, claims)
+    return (*found, agreement(archive, gathered, item.files.envelope_key, found))
 
 
 class _Worker:

@@ -97,6 +97,7 @@ def _take_captures(
     if batch:
         evidence.add_captures(connection, batch)
     _name_orphaned(further, connection, rebuilt)
+    sequence.forget_recorded(connection)
     if highest:
         sequence.raise_above(connection, Kind.CAPTURE.value, highest)
 

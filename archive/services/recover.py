@@ -14,12 +14,18 @@ from archive.catalog.sequence import Reservation
 from archive.errors import MalformedEvidence
 from archive.ids import Kind, RecordId
 from archive.proofs.keyset import Keyset
-from archive.services.adopt import adopt_capture
+from archive.services.adopt import adopt_capture, adopt_observation
 from archive.services.context import Archive
-from archive.services.ownership import is_gone
-from archive.services.record import SignedLook, capture_rows
+from archive.services.ownership import OBSERVATION, is_gone
+from archive.services.reading_all import kept_records
+from archive.services.record import (
+    SignedLook,
+    capture_rows,
+    container_rows,
+    observation_row,
+)
 from archive.services.trust import trusted_keyset
-from archive.storage.layout import CAPTURES, read_key
+from archive.storage.layout import CAPTURES, OBSERVATIONS, read_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,10 @@ def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
         # The archive must open all the same: verify and audit say what is wrong with its keys.
         return Recovery((), (), len(orphaned))
     adopted, voided = [], []
+    _settle_observations(archive, keyset, [item for item in orphaned if item.kind == OBSERVATION])
     for item in orphaned:
+        if item.kind == OBSERVATION:
+            continue
         capture_id = RecordId(archive.identity.prefix, Kind(item.kind), item.number)
         signed = _signed_in_store(archive, keyset, capture_id)
         with archive.database.writing() as connection:
@@ -65,6 +74,25 @@ def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
                 sequence.void(connection, item.kind, item.number)
                 voided.append(str(capture_id))
     return Recovery(tuple(adopted), tuple(voided))
+
+
+def _settle_observations(archive: Archive, keyset: Keyset, orphaned: Sequence[Reservation]) -> None:
+    if not orphaned:
+        return
+    listed = {item.files.statement_sha256 for item in kept_records(archive) if not item.capture_id}
+    with archive.database.writing() as connection:
+        for stored in archive.store.list(OBSERVATIONS):
+            place = read_key(stored.key)
+            if place.role != "observation" or place.name in listed:
+                continue
+            # What does not hold is audit's to name.
+            with contextlib.suppress(MalformedEvidence):
+                signed = adopt_observation(archive.store, keyset, stored.key)
+                evidence.add_observation(
+                    connection, observation_row(signed), container_rows(signed.inventory.containers)
+                )
+        for item in orphaned:
+            sequence.forget(connection, item.kind, item.number)
 
 
 def _signed_in_store(archive: Archive, keyset: Keyset, capture_id: RecordId) -> SignedLook | None:

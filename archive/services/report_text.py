@@ -12,7 +12,7 @@ _WORDS = {
 }
 _BOTTOM = {
     Result.VERIFIED: "VERIFIED: every claim that policy {policy!r} asks for holds.",
-    Result.FAILED: "FAILED: what is stored is not what was signed, or not all of it.",
+    Result.FAILED: "FAILED: {failed} does not hold.",
     Result.INCOMPLETE: "INCOMPLETE: nothing is disproven, but not all is proven: {missing}.",
     Result.MALFORMED: "MALFORMED: the statement file cannot be read.",
 }
@@ -31,7 +31,11 @@ def report_text(report: Report, note: str) -> str:
         )
     lines.append(
         _BOTTOM[report.result].format(
-            policy=report.policy, missing=", ".join(report.required_failed)
+            policy=report.policy,
+            missing=", ".join(report.required_failed),
+            failed=" and ".join(
+                dict.fromkeys(f.claim for f in report.findings if f.status is Status.FAIL)
+            ),
         )
     )
     return "\n".join(lines)

@@ -84,12 +84,21 @@ def _existing(archive: Archive, ids: Sequence[RecordId]) -> set[str]:
         return set(evidence.existing_ids(connection, captures))
 
 
+def resolve_cited(archive: Archive, text: str) -> Resolution:
+    """As `resolve`, and also takes the one ID within a citation, a permalink or `ID/v1`."""
+    whole = resolve(archive, text)
+    if whole.status != "malformed":
+        return whole
+    mentions = resolve_mentions(archive, text)
+    return mentions[0] if len(mentions) == 1 else whole
+
+
 def required_id(archive: Archive, text: str) -> RecordId:
-    """The one record that the text means.
+    """The one record that the text means, or cites.
 
     Raises MalformedId (no ID, or wrong check digits) and NotFound, each with candidates.
     """
-    found = resolve(archive, text)
+    found = resolve_cited(archive, text)
     if found.id is not None:
         return found.id
     meant = "".join(f"; did you mean {candidate}?" for candidate in found.candidates)

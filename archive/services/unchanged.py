@@ -11,6 +11,7 @@ from archive.model.inventory import Container, Part, RecordSpan
 from archive.services.container import Unchanged
 from archive.services.context import Archive
 from archive.storage.layout import blob_key
+from archive.warc.parts import open_part
 from archive.warc.read import WarcRecord, read_record
 from archive.warc.write import RevisitTarget
 
@@ -37,6 +38,9 @@ def unchanged_payload(archive: Archive, connection: Connection, fetch: Fetch) ->
     record = None if body is None else _read_again(archive, body.span)
     if body is None or size is None or record is None or record.target_uri is None:
         return None
+    # The catalogue only says where to look; whether it is this payload, the bytes say.
+    if open_part(record, "body-raw", len(last.payload)).sha256 != last.payload_sha256:
+        return None
     return Unchanged(
         RevisitTarget(
             record_id=record.record_id,
@@ -55,7 +59,10 @@ def _read_again(archive: Archive, span: RecordSpan) -> WarcRecord | None:
         data = archive.store.get_range(blob_key(span.container_sha256), span.offset, span.length)
     except StorageError:
         return None
-    return read_record(data) if sha256_hex(data) == span.record_sha256 else None
+    if sha256_hex(data) != span.record_sha256:
+        return None
+    record = read_record(data)
+    return record if record.type == "response" else None
 
 
 def _part(row: evidence.PartRow) -> Part:

@@ -5,6 +5,7 @@ A digest in full names bytes, so the record that has them is verified. A truncat
 search: it lists candidates and verifies nothing.
 """
 
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,10 +16,12 @@ from archive.catalog.evidence import PartMatch
 from archive.checks.evidence import Evidence
 from archive.checks.runner import run_checks
 from archive.clock import rfc3339
-from archive.digests import DigestReading
+from archive.digests import SHA256_OF_NOTHING, DigestReading
 from archive.errors import MalformedEvidence, NotFound
 from archive.ids import RecordId, parse_id
-from archive.model.claim import Finding, Report, Result, TrustInputs
+from archive.model.claim import Finding, Report, Result, Status, TrustInputs
+from archive.services.agreement import CLAIM as CATALOG_CLAIM
+from archive.services.agreement import agreement
 from archive.services.context import Archive
 from archive.services.evidence import (
     ObservationFiles,
@@ -26,11 +29,25 @@ from archive.services.evidence import (
     observation_evidence,
 )
 from archive.services.fingerprint import Fingerprints
-from archive.services.judge import judge, not_proven, required_claims
+from archive.services.judge import (
+    BYTES_ONLY,
+    claims_to_run,
+    judge,
+    not_proven,
+    required_claims,
+)
 from archive.services.trust import keyset_chain
 
 CANDIDATES_LIMIT = 20
-EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a report is asked for: the policy, the subject's members, the envelope's key."""
+
+    policy: str
+    subject: JsonValue
+    envelope_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +94,8 @@ def verify_record(archive: Archive, capture_id: RecordId, policy: str = "standar
     if row is None:
         raise NotFound(f"there is no record {capture_id}")
     gathered = capture_evidence(archive, capture_id, row.envelope_key, keyset_chain(archive))
-    subject = {"record_id": str(capture_id), "capture_id": str(capture_id), "part": None}
-    return report_on(archive, gathered, policy, subject)
+    subject = {"record_id": str(capture_id), "capture_id": str(capture_id)}
+    return report_on(archive, gathered, Asked(policy, subject, row.envelope_key))
 
 
 def verify_observation(archive: Archive, statement_sha256: str, policy: str = "standard") -> Report:
@@ -89,8 +106,8 @@ def verify_observation(archive: Archive, statement_sha256: str, policy: str = "s
         raise NotFound(f"there is no observation {statement_sha256}")
     files = ObservationFiles(statement_sha256, row.inventory_sha256, row.envelope_key)
     gathered = observation_evidence(archive, files, keyset_chain(archive))
-    subject = {"record_id": None, "observation": statement_sha256, "part": None}
-    return report_on(archive, gathered, policy, subject)
+    subject = {"record_id": None, "capture_id": None, "observation": statement_sha256}
+    return report_on(archive, gathered, Asked(policy, subject, row.envelope_key))
 
 
 def verify_digest(
@@ -100,7 +117,7 @@ def verify_digest(
     required_claims(policy)
     if reading.is_prefix:
         return _search(archive, reading.hex)
-    if reading.hex == EMPTY_SHA256:
+    if reading.is_of_nothing:
         note = "this is the digest of no bytes at all; it names no record"
         return BytesAnswer(reading.hex, is_prefix=False, matches=(), report=None, note=note)
     matches = _matches(archive, reading.hex)
@@ -130,7 +147,7 @@ def verify_bytes(
         fingerprints.update(chunk)
     sha256 = fingerprints.sha256()
     answer = verify_digest(archive, DigestReading(sha256, is_prefix=False, spelling="file"), policy)
-    if answer.report is not None or sha256 == EMPTY_SHA256:
+    if answer.report is not None or sha256 == SHA256_OF_NOTHING:
         return answer
     near = tuple(
         (how, match)
@@ -143,16 +160,20 @@ def verify_bytes(
     return BytesAnswer(sha256, is_prefix=False, matches=(), report=None, note=note, near=near)
 
 
-def report_on(archive: Archive, gathered: Evidence, policy: str, subject: JsonValue) -> Report:
-    """The report that the checks give on gathered evidence."""
-    findings = tuple(sorted(run_checks(gathered), key=_reading_order))
+def report_on(archive: Archive, gathered: Evidence, asked: Asked) -> Report:
+    """The report that the checks give on gathered evidence, and on the catalogue's rows of it."""
+    found = run_checks(gathered, claims_to_run(asked.policy))
+    if asked.policy != BYTES_ONLY:
+        found = (*found, agreement(archive, gathered, asked.envelope_key, found))
+    findings = tuple(sorted(found, key=_reading_order))
     return Report(
-        policy=policy,
-        subject=subject,
+        report_id=f"urn:uuid:{uuid.UUID(bytes=archive.random_bytes(16), version=4)}",
+        policy=asked.policy,
+        subject={**asked.subject, "package_sha256": None},
         trust=_trust(archive, gathered),
         findings=findings,
-        required_failed=not_proven(findings, policy),
-        result=judge(findings, policy),
+        required_failed=not_proven(findings, asked.policy),
+        result=judge(findings, asked.policy),
         verified_at=rfc3339(archive.clock.now()),
         claimed_time=_claimed_time(gathered, findings),
         verifier=("muniment", __version__),
@@ -169,6 +190,9 @@ def _verified_match(
 ) -> BytesAnswer:
     first = matches[0]
     report = verify_record(archive, parse_id(first.capture_id), policy)
+    if any(f.claim == CATALOG_CLAIM.id and f.status is Status.FAIL for f in report.findings):
+        note = f"the catalogue names {first.capture_id}, but the signed files do not say so"
+        return BytesAnswer(sha256, is_prefix=False, matches=(), report=report, note=note)
     note = f"the {first.role} of {first.capture_id}, captured {first.captured_at}"
     if len(matches) > 1:
         note += f", and of {len(matches) - 1} more"

@@ -451,3 +451,18 @@ def test_a_reader_that_goes_away_is_no_crash(ready: Muniment, settings: Settings
         ["/bin/sh", "-c", pipe], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("spelling", ["{id}/v1", "https://archive.example/{id}/v1", "see {id}."])
+def test_our_own_citations_are_taken_for_the_record(ready: Muniment, spelling: str) -> None:
+    cited = spelling.format(id=FIRST)
+    assert ready("verify", cited, "--json").json["subject"]["record_id"] == FIRST
+    assert ready("show", cited, "--json").json["id"] == FIRST
+
+
+def test_an_observation_is_shown_by_its_digest(muniment: Muniment, origin: Origin) -> None:
+    assert muniment("init").code == 0
+    printed = muniment("capture", origin.url("/nothing"), "--json").json
+    shown = muniment("show", printed["statement_sha256"], "--json")
+    assert (shown.code, shown.json["outcome"]) == (0, "error-page")
+    assert "error-page" in muniment("show", printed["statement_sha256"]).out

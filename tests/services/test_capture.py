@@ -36,6 +36,7 @@ from archive.errors import (
     StorageError,
     StorageUnavailable,
 )
+from archive.model.fetch import Fetch
 from archive.proofs.dsse import SIGNED_BYTES_LIMIT, read_envelope
 from archive.services.capture import Recorded, Refused, capture, capture_many
 from archive.services.context import Archive
@@ -367,3 +368,30 @@ def test_damaged_bytes_are_not_handed_out_as_the_part(
                 assert part_bytes(archive, capture_id, "body").data == page()
             except (ObjectConflict, MalformedEvidence):
                 continue
+
+
+def test_an_interrupt_loses_no_look_that_was_made(archive: Archive, origin: Origin) -> None:
+    origin.page("/terms", page())
+    whole = archive.fetcher
+
+    class Interrupted:
+        """A fetcher whose user presses Ctrl-C during the second URL."""
+
+        def fetch(self, url: str) -> Fetch:
+            if url.endswith("/slow"):
+                raise KeyboardInterrupt
+            return whole.fetch(url)
+
+        def close(self) -> None:
+            whole.close()
+
+    looks = capture_many(
+        replace(archive, fetcher=Interrupted()), [origin.url("/terms"), origin.url("/slow")]
+    )
+    recorded = next(looks)
+    with pytest.raises(KeyboardInterrupt):
+        next(looks)
+    assert isinstance(recorded, Recorded)
+    capture_id = recorded.signed.look.capture_id
+    assert capture_id is not None
+    assert verify_record(archive, capture_id).result.exit_code == 0

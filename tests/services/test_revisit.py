@@ -7,6 +7,7 @@ import pytest
 from support.archives import captured, failures, minted, page, stored_file
 from support.origin import Origin
 
+from archive.digests import sha256_hex
 from archive.model.inventory import Part
 from archive.services.capture import Recorded
 from archive.services.context import Archive
@@ -195,3 +196,19 @@ def test_the_parts_of_a_revisit_are_handed_out(archive: Archive, origin: Origin)
     assert part_bytes(archive, second, "body").data == page()
     assert b"200 OK" in part_bytes(archive, second, "headers").data
     assert "share data" in part_bytes(archive, second, "text").data.decode()
+
+
+def test_a_wrong_row_cannot_make_a_capture_lean_on_other_bytes(
+    archive: Archive, origin: Origin
+) -> None:
+    body = page("Other words than the first page has.")
+    origin.page("/terms", page())
+    origin.page("/other", body)
+    minted(archive, origin.url("/terms"))
+    with archive.database.writing() as connection:
+        connection.exec_driver_sql(
+            "update part set sha256 = ? where role = 'body'", (sha256_hex(body),)
+        )
+    second = captured(archive, origin.url("/other"))
+    assert record_types(archive, second)[0] == "response"
+    assert_verifies(archive, second)

@@ -20,6 +20,7 @@ from archive.digests import read_sha256, sha256_hex
 from archive.errors import InputError, NotFound
 from archive.ids import Kind, RecordId
 from archive.model.claim import Result, Status
+from archive.services.audit import AuditOptions, audit
 from archive.services.context import Archive
 from archive.services.report_text import report_text
 from archive.services.verify import (
@@ -250,3 +251,43 @@ def test_the_readable_report_ends_with_the_bottom_line(archive: Archive, record:
     last = report_text(verify_record(archive, record, "court"), "").splitlines()[-1]
     assert last.startswith("INCOMPLETE")
     assert "log.inclusion" in last
+
+
+def edit_row(archive: Archive, statement: str, *values: str) -> None:
+    with archive.database.writing() as connection:
+        connection.exec_driver_sql(statement, values)
+
+
+def test_forged_bytes_are_not_verified_because_the_catalogue_names_them(
+    archive: Archive, record: RecordId
+) -> None:
+    forged = b"<p>We sell your data.</p>"
+    edit_row(archive, "update part set sha256 = ? where role = 'body'", sha256_hex(forged))
+    answer = verify_bytes(archive, [forged])
+    assert answer.report is not None
+    assert answer.to_json()["verified"] is False
+    assert answer.matches == ()
+    failed = [item for item in answer.report.findings if item.status is Status.FAIL]
+    assert [(item.claim, item.code) for item in failed] == [("catalog.agrees", "CATALOG_DISAGREES")]
+    assert "body.sha256" in failed[0].detail
+
+
+@pytest.mark.parametrize("level", ["plain", "deep", "full"])
+def test_audit_compares_the_catalogue_with_the_signed_files(
+    archive: Archive, record: RecordId, level: str
+) -> None:
+    edit_row(archive, "update capture set record_json = replace(record_json, 'terms', 'fraud')")
+    report = audit(archive, lambda _done, _total: None, AuditOptions(level, None, 1))
+    assert [(item.claim, item.code) for item in report.damages] == [
+        ("catalog.agrees", "CATALOG_DISAGREES")
+    ]
+    assert report.exit_code == 1
+
+
+def test_a_deleted_row_of_a_signed_capture_is_named_by_audit(
+    archive: Archive, record: RecordId
+) -> None:
+    edit_row(archive, "delete from part")
+    edit_row(archive, "delete from capture")
+    report = audit(archive, lambda _done, _total: None, AuditOptions())
+    assert [item.code for item in report.damages] == ["NOT_CATALOGUED"]

@@ -20,10 +20,10 @@ def command(ctx: click.Context, urls: Sequence[str], *, as_json: bool) -> None:
 
     is_all_ok = True
     with opened(ctx) as archive:
-        for result in capture_many(archive, urls):
+        for number, result in enumerate(capture_many(archive, urls), start=1):
             if isinstance(result, Refused):
                 is_all_ok = False
-                _show_refused(result.error, as_json=as_json)
+                _show_refused(number, result.error, as_json=as_json)
                 continue
             record = record_json(result.signed)
             is_all_ok = is_all_ok and record["id"] is not None
@@ -39,13 +39,14 @@ def command(ctx: click.Context, urls: Sequence[str], *, as_json: bool) -> None:
     ctx.exit(0 if is_all_ok else 1)
 
 
-def _show_refused(error: MunimentError, *, as_json: bool) -> None:
+def _show_refused(number: int, error: MunimentError, *, as_json: bool) -> None:
     if as_json:
         # The URL is left out, for it may hold credentials; the error's own words never do.
         empty = ("url", "final_url", "status", "captured_at", "document_id", "statement_sha256")
         print_json(
             {
                 "id": None,
+                "index": number,
                 "outcome": "refused",
                 "code": error.code,
                 "reason": str(error),
@@ -54,4 +55,4 @@ def _show_refused(error: MunimentError, *, as_json: bool) -> None:
             }
         )
     else:
-        click.echo(f"refused: {error} [{error.code}]", err=True)
+        click.echo(f"refused: URL {number}: {error} [{error.code}]", err=True)

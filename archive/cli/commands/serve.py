@@ -14,8 +14,10 @@ import click
 
 from archive.cli.session import settings_of
 
-APPLICATION = "api.app:create_app()"
+APPLICATION = "api.app:create_app(threads={threads})"
+WORKER = "api.worker.PatientWorker"
 GRACE_SECONDS = 30
+KEEPALIVE_SECONDS = 5
 
 
 @click.command("serve")
@@ -29,14 +31,19 @@ GRACE_SECONDS = 30
 )
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option(
-    "--threads", default=4, show_default=True, type=click.IntRange(1), help="Threads of each."
+    "--threads", default=16, show_default=True, type=click.IntRange(1), help="Threads of each."
 )
 @click.option("--quiet", is_flag=True, help="Do not log a line for each request.")
 @click.pass_context
 def command(  # noqa: PLR0913 - click hands over each option
     ctx: click.Context, host: str, port: int, workers: int, threads: int, *, quiet: bool
 ) -> None:
-    """Serve pages and API until TERM or Ctrl-C; requests under way are finished first."""
+    """Serve pages and API until TERM or Ctrl-C; requests under way are finished first.
+
+    A request that arrives too slowly is ended, and costly work is bounded. Each request still
+    takes a thread while it arrives, so put a public archive behind a reverse proxy that reads a
+    request whole before it passes it on (nginx does), ends slow connections and limits clients.
+    """
     from archive.bootstrap import open_archive
 
     # Opened once here, so that what is wrong is one line and not a row of dying workers.
@@ -49,7 +56,8 @@ def command(  # noqa: PLR0913 - click hands over each option
             "bind": [address],
             "workers": workers,
             "threads": threads,
-            "worker_class": "gthread",
+            "worker_class": WORKER,
+            "keepalive": KEEPALIVE_SECONDS,
             "graceful_timeout": GRACE_SECONDS,
             "loglevel": "warning",
             "control_socket_disable": True,
@@ -91,7 +99,7 @@ def _serve(options: dict[str, Any]) -> None:
                 self.cfg.set(name, value)
 
         def load(self) -> Any:
-            return import_app(APPLICATION)
+            return import_app(APPLICATION.format(threads=options["threads"]))
 
     Server().run()
 

@@ -1,34 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
 """`muniment show ID`: the record, or the bytes of one of its parts."""
 
+import re
 import sys
+from typing import Any
 
 import click
 
 from archive.cli.session import json_option, opened, print_json
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
 
 @click.command("show")
-@click.argument("text", metavar="ID")
+@click.argument("text", metavar="ID|DIGEST")
 @click.option("--part", help="Write this part's bytes (body, text, headers) to standard output.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, text: str, part: str | None, *, as_json: bool) -> None:
-    """Show a record."""
-    from archive.services.cite import read_record, readable
+    """Show a record by its ID, or an observation by its statement's SHA-256."""
+    from archive.services.cite import read_record
     from archive.services.parts import part_bytes
     from archive.services.resolve import required_id
+    from archive.services.show import read_observation
 
     with opened(ctx) as archive:
-        capture_id = required_id(archive, text)
-        if part is not None:
-            sys.stdout.buffer.write(part_bytes(archive, capture_id, part).data)
+        if _DIGEST.fullmatch(text):
+            record = read_observation(archive, text)
+        elif part is not None:
+            data = part_bytes(archive, required_id(archive, text), part).data
+            sys.stdout.buffer.write(data)
             return
-        record = read_record(archive, capture_id)
+        else:
+            record = read_record(archive, required_id(archive, text))
     if as_json:
         print_json(record)
-        return
-    click.echo(f"{record['id']}  {readable(record['title'] or '')}")
+    else:
+        _print_text(record)
+
+
+def _print_text(record: Any) -> None:
+    from archive.services.cite import readable
+
+    click.echo(f"{record['id'] or 'observation'}  {readable(record['title'] or '')}")
+    click.echo(f"  {'outcome':17} {record['outcome']}: {readable(record['reason'])}")
+    click.echo(f"  {'signals':17} {' '.join(record['signals'])}")
     for name in ("url", "final_url", "captured_at", "status", "vantage", "statement_sha256"):
         click.echo(f"  {name:17} {record[name]}")
     for item in record["parts"]:

@@ -2,6 +2,7 @@
 """`muniment verify ID|FILE|HASH`: every claim that holds, and every one that does not."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,23 +16,30 @@ if TYPE_CHECKING:
     from archive.services.verify import BytesAnswer
 
 
+_CHUNK = 1 << 20
+
+
 @click.command("verify")
-@click.argument("target", metavar="ID|FILE|HASH")
+@click.argument("target", metavar="ID|FILE|HASH|-")
 @click.option("--policy", default="standard", show_default=True, help="bytes-only, standard, court")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, target: str, policy: str, *, as_json: bool) -> None:
     """Verify a record, a file, or a SHA-256 in any spelling.
 
+    A file that is named like a record ID is given as ./NAME; - reads standard input.
+
     Exit 0 verified, 1 failed, 2 incomplete (nothing disproven), 3 malformed.
     """
     from archive.services.report_text import report_text
-    from archive.services.resolve import resolve
+    from archive.services.resolve import resolve, resolve_cited
     from archive.services.verify import verify_record
 
     with opened(ctx) as archive:
-        found = None if _is_file(target) else resolve(archive, target)
-        if found is not None and found.status != "malformed":
+        found = resolve(archive, target)
+        if found.status == "malformed" and target != "-" and not _is_file(target):
+            found = resolve_cited(archive, target)
+        if found.status != "malformed":
             if found.id is None:
                 ctx.exit(_no_record(found, as_json=as_json))
             report = verify_record(archive, found.id, policy)
@@ -57,10 +65,14 @@ def _of_bytes(archive: "Archive", target: str, policy: str) -> "BytesAnswer":
     from archive.errors import InputError, MalformedDigest
     from archive.services.verify import verify_bytes, verify_digest
 
+    if target == "-":
+        return verify_bytes(archive, iter(lambda: sys.stdin.buffer.read(_CHUNK), b""), policy)
     if _is_file(target):
         return verify_bytes(archive, read_chunks(Path(target)), policy)
     if os.path.isdir(target):  # noqa: PTH112 - as in _is_file
         raise InputError(f"{target} is a folder: give a file, a record ID or a SHA-256")
+    if target.startswith((".", "/")):
+        raise InputError(f"there is no file {target}")
     try:
         reading = read_sha256(target)
     except MalformedDigest as error:
@@ -82,5 +94,6 @@ def _no_record(found: "Resolution", *, as_json: bool) -> int:
 
 
 def _is_file(target: str) -> bool:
-    # Not Path.is_file: it raises for a text too long to be a path, as a pasted hash may be.
-    return os.path.isfile(target)  # noqa: PTH113
+    # Not Path.is_file: it raises for a text too long to be a path, as a pasted hash may be. A
+    # pipe is a file here as well, as in `verify <(cat FILE)`.
+    return os.path.exists(target) and not os.path.isdir(target)  # noqa: PTH110, PTH112

@@ -40,7 +40,10 @@ def upgrade() -> None:
         sa.Column("record_json", sa.LargeBinary, nullable=False),
         sa.Column("record_sha256", sa.String(64), nullable=False),
     )
-    op.create_index("capture_url", "capture", ["url", "vantage", "captured_at"])
+    op.create_index("capture_url", "capture", ["url", "vantage", "number"])
+    op.create_index("capture_container", "capture", ["container_sha256"])
+    op.create_index("capture_inventory", "capture", ["inventory_sha256"])
+    op.create_index("capture_envelope", "capture", ["envelope_sha256"])
     op.create_table(
         "part",
         sa.Column("capture_number", sa.Integer, sa.ForeignKey("capture.number"), primary_key=True),
