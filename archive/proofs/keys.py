@@ -45,10 +45,6 @@ class PublicKey:
         """The SubjectPublicKeyInfo in base64."""
         return base64.b64encode(self.spki).decode("ascii")
 
-    def to_pem(self) -> str:
-        """The key as PEM, for `openssl`."""
-        return self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-
     def verifies(self, signature: bytes, data: bytes) -> bool:
         """Whether the signature over the data is by this key (RFC 8032)."""
         try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from archive import canonical
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
+from archive.errors import SigningError
 from archive.model.inventory import Derived, Inventory, expected_subjects
 from archive.model.look import Look, Redirect, signed_http_date
 from archive.model.statement import CAPTURE_V1, INVENTORY, OBSERVATION_V1, Statement
@@ -44,7 +45,8 @@ class Assembled:
 def assemble(looked: Looked, around: Circumstances, writer: ContainerWriter) -> Assembled:
     """Container, inventory and statement of a look.
 
-    Raises MalformedWarc and StatementTooLarge, which only a look beyond all bounds can cause.
+    Raises SigningError when the clock went back meanwhile; MalformedWarc and StatementTooLarge,
+    which only a look beyond all bounds can cause.
     """
     extraction = looked.extraction
     text = extraction.text.encode("utf-8") if extraction and extraction.flaw is None else None
@@ -76,6 +78,8 @@ def _look(looked: Looked, around: Circumstances, text: bytes | None) -> Look:
     fetch, outcome, last = looked.fetch, looked.outcome, looked.fetch.last
     answered = last if last and last.status is not None else None
     requested_at = fetch.exchanges[0].requested_at if fetch.exchanges else fetch.started_at
+    if answered and answered.received_at < requested_at:
+        raise SigningError("the clock was set back during this look: capture it again")
     return Look(
         capture_id=around.capture_id,
         previous=around.previous,

@@ -91,9 +91,12 @@ def signing_key(archive: Archive, keyset: Keyset) -> SigningKey:
     listed = keyset.keys.get(signer.public_key.keyid)
     if listed is None or listed.state != "active" or listed.role != "manifest":
         raise SigningError("the signing key is not an active manifest key of the keyset")
-    if not listed.valid_from <= archive.clock.now() < listed.valid_until:
+    now = archive.clock.now()
+    if now < listed.valid_from:
         raise SigningError(
-            f"the signing key is valid from {listed.valid_from:%Y-%m-%d} "
-            f"to {listed.valid_until:%Y-%m-%d}: rotate it"
+            f"the signing key is valid from {listed.valid_from:%Y-%m-%d %H:%M} UTC on, and it is "
+            f"{now:%Y-%m-%d %H:%M} by the clock: set the clock"
         )
+    if now >= listed.valid_until:
+        raise SigningError(f"the signing key ended on {listed.valid_until:%Y-%m-%d}: rotate it")
     return SigningKey(signer, listed, keyset.version)
