@@ -1,29 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """The application factory: gunicorn calls `api.app:create_app()`. Nothing opens at import."""
 
-from flask import Flask, Response
+from urllib.parse import urlsplit, urlunsplit
+
+from flask import Flask, Response, redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from api import headers, problems, resolver, v1
 from api.openapi import ProblemApi
 from api.pages import site
 from api.request_log import logged
-from api.state import EXTENSION
+from api.state import BOUNDS_EXTENSION, EXTENSION
 from api.thin import thin_path
+from api.turns import bounds_for
 from archive import __version__
 from archive.bootstrap import open_archive
 from archive.errors import MunimentError
 from archive.ids import Kind, RecordId
+from archive.services.cite import readable
 from archive.services.context import Archive
 from archive.settings import load_settings
 
 _STATIC_SECONDS = 3600
 _OTHER_BYTES_LIMIT = 64 * 1024
+_PERMANENT_REDIRECT = 308
 
 
-def create_app(archive: Archive | None = None) -> Flask:
+def create_app(archive: Archive | None = None, threads: int = 16) -> Flask:
     """The application over an archive; without one, over that of the settings.
 
+    `threads` is how many requests the process handles at once; its bounds are made to fit.
     Raises what `archive.bootstrap.open_archive` raises.
     """
     app = Flask("api")
@@ -36,13 +42,17 @@ def create_app(archive: Archive | None = None) -> Flask:
         SEND_FILE_MAX_AGE_DEFAULT=_STATIC_SECONDS,
     )
     app.extensions[EXTENSION] = open_archive(load_settings()) if archive is None else archive
+    app.extensions[BOUNDS_EXTENSION] = bounds_for(threads)
     v1.register(ProblemApi(app))
     app.register_blueprint(site.blueprint)
     app.register_blueprint(resolver.blueprint)
     _handle_errors(app)
+    # Run in reverse order: what replaces a redirect comes before what adds headers.
     app.after_request(_secured)
+    app.after_request(_redirected_within)
     example = RecordId(app.extensions[EXTENSION].identity.prefix, Kind.CAPTURE, 1)
     app.jinja_env.globals.update(version=__version__, example=str(example))
+    app.jinja_env.filters["readable"] = _readable
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     lanes = logged(thin_path(app.extensions[EXTENSION], app.wsgi_app))
@@ -62,6 +72,19 @@ def _handle_errors(app: Flask) -> None:
     @app.errorhandler(Exception)
     def _bug(error: Exception) -> Response:
         return problems.render(problems.of_bug(error))
+
+
+def _readable(text: str | None) -> str:
+    return readable(text or "")
+
+
+def _redirected_within(response: BaseResponse) -> BaseResponse:
+    """The framework's own redirect, which repeats the client's Host, as one without a host."""
+    if response.status_code != _PERMANENT_REDIRECT:
+        return response
+    target = urlsplit(response.headers["Location"])
+    path = "/" + target.path.lstrip("/")
+    return redirect(urlunsplit(("", "", path, target.query, "")), _PERMANENT_REDIRECT)
 
 
 def _secured(response: BaseResponse) -> BaseResponse:

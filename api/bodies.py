@@ -14,7 +14,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from api.problems import FieldError, Problem, ProblemRaised, of_error, title_of
-from api.state import current_archive
+from api.state import current_archive, current_bounds
 from archive import canonical
 from archive.canonical import JsonValue
 from archive.errors import InputError, MalformedJson
@@ -27,12 +27,17 @@ _PARTS_LIMIT = 8
 
 
 def read_json(schema: Schema) -> dict[str, JsonValue]:
-    """The request's JSON, checked against the schema; raises the problems 400, 415 and 422."""
+    """The request's JSON, checked against the schema.
+
+    Raises the problems 400, 408, 413, 415, 422, and 503 while too many bodies arrive.
+    """
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Send JSON, with Content-Type: application/json.")
     request.max_content_length = JSON_BYTES_LIMIT
+    with current_bounds().bodies.place():
+        data = request.get_data(cache=False)
     try:
-        value = canonical.loads(request.get_data(cache=False), JSON_BYTES_LIMIT)
+        value = canonical.loads(data, JSON_BYTES_LIMIT)
     except MalformedJson as error:
         raise ProblemRaised(Problem(400, error.code, "Not JSON", str(error))) from error
     try:
@@ -45,8 +50,8 @@ def read_json(schema: Schema) -> dict[str, JsonValue]:
 def file_chunks() -> Iterator[bytes]:
     """The bytes of the uploaded file as they arrive: a raw body, or the form's field `file`.
 
-    Raises the problem 413 above the archive's limit, 400 when the upload breaks off, 415 and
-    422 for a body that carries no file.
+    Raises the problem 413 above the archive's limit, 400 when the upload breaks off, 408 when
+    it is too slow, 415 and 422 for a body that carries no file.
     """
     limit = current_archive().upload_bytes_limit
     if request.mimetype == "application/octet-stream":

@@ -13,9 +13,10 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from flask import Response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestTimeout
 
 from api.negotiation import PROBLEM, prefers_html
+from api.patience import SlowClient
 from api.request_log import request_id
 from archive.canonical import JsonValue
 from archive.errors import (
@@ -120,6 +121,8 @@ def of_error(error: MunimentError, errors: tuple[FieldError, ...] = ()) -> Probl
 
 def of_http(error: HTTPException) -> Problem:
     """The problem that an HTTP error of the framework is, with the headers that belong to it."""
+    if isinstance(error, ClientDisconnected) and isinstance(error.__context__, SlowClient):
+        error = RequestTimeout("The body arrived too slowly.")
     status = error.code or 500
     own = tuple(pair for pair in error.get_headers() if pair[0].lower() != "content-type")
     return Problem(

@@ -16,18 +16,21 @@ from api.pages.record_page import record_page, report_page
 from api.parts import part_answer
 from api.problems import Problem, ProblemRaised, title_of
 from api.record_json import RecordRow, links, record_answer, version_answer
+from api.reports import is_failed, is_large, record_report
 from api.responses import (
     answer_response,
+    json_head,
     json_response,
     not_acceptable,
+    page_head,
     page_response,
     text_response,
 )
 from api.state import current_archive, public_base_url
-from archive.errors import InputError, NotFound
+from archive.errors import InputError, NotFound, ObjectConflict
 from archive.ids import RecordId
 from archive.services.cite import cite, read_record
-from archive.services.verify import verify_record
+from archive.services.judge import required_claims
 
 blueprint = Blueprint("record", __name__)
 
@@ -76,11 +79,14 @@ def part(text: str, role: str) -> Response:
 
 @blueprint.get("/<text>/cite")
 def citation(text: str) -> Response:
-    """A citation to paste, as text."""
+    """A citation to paste, as text; none of a record that is known to fail verification."""
     capture_id = record_named(text, after="/cite")
     archive, style = current_archive(), request.args.get("style", "plain")
     if best_offer(request.accept_mimetypes, (PLAIN,)) is None:
         raise not_acceptable((PLAIN,))
+    row = _row(capture_id)
+    if request.method != "HEAD" and not is_large(row) and is_failed(record_report(row)):
+        raise ProblemRaised(_not_citable(capture_id))
     try:
         words = cite(archive, read_record(archive, capture_id), public_base_url(), style)
     except InputError as error:
@@ -90,13 +96,19 @@ def citation(text: str) -> Response:
 
 @blueprint.get("/<text>/verify")
 def verification(text: str) -> Response:
-    """Every claim about the record, answered now: as a page or as JSON."""
+    """Every claim about the record, answered within the last minutes: as a page or as JSON."""
     capture_id = record_named(text, after="/verify")
     chosen = _representation()
-    report = verify_record(current_archive(), capture_id, request.args.get("policy", "standard"))
+    policy = request.args.get("policy", "standard")
+    required_claims(policy)
+    row = _row(capture_id)
+    place = f"/{capture_id}/verify?format={'json' if chosen == JSON else 'html'}"
+    if request.method == "HEAD":
+        return json_head(place) if chosen == JSON else page_head(place)
+    report = record_report(row, policy)
     if chosen == JSON:
-        return json_response(report.to_json(), f"/{capture_id}/verify?format=json")
-    return page_response(report_page(report), f"/{capture_id}/verify?format=html")
+        return json_response(report.to_json(), place)
+    return page_response(report_page(report), place)
 
 
 def _representation() -> str:
@@ -114,8 +126,12 @@ def _row(capture_id: RecordId) -> RecordRow:
 
 
 def _page(capture_id: RecordId, row: RecordRow, path: str) -> Response:
-    page = record_page(capture_id, row, path, asked_as(capture_id))
-    response = page_response(page, f"{path}?format=html")
+    place = f"{path}?format=html"
+    if request.method == "HEAD":
+        response = page_head(place)
+    else:
+        page = record_page(capture_id, row, path, asked_as(capture_id))
+        response = page_response(page, place)
     response.headers["Link"] = links(row, path, current_archive().base_url)
     return response
 
@@ -125,6 +141,11 @@ def _nothing_there(named: str, slug: str) -> Problem:
     if _VERSION.fullmatch(slug):
         detail = f"A capture is one look and has one version: /{named}/v1."
     return Problem(404, NotFound.code, title_of(NotFound), detail)
+
+
+def _not_citable(capture_id: RecordId) -> Problem:
+    detail = f"This record fails verification and is not cited: see /{capture_id}/verify."
+    return Problem(500, ObjectConflict.code, title_of(ObjectConflict), detail)
 
 
 def _unknown_style(error: InputError) -> ProblemRaised:

@@ -23,6 +23,16 @@ def page_response(page: str, location: str | None = None) -> Response:
     return _located(_digested(page.encode("utf-8"), _HTML), location)
 
 
+def page_head(location: str | None = None) -> Response:
+    """The answer to HEAD for a page that is not made, since making it means verifying."""
+    return _head(_HTML, location)
+
+
+def json_head(location: str | None = None) -> Response:
+    """The answer to HEAD for JSON that is not made, since making it means verifying."""
+    return _head(_JSON, location)
+
+
 def json_response(value: JsonValue, location: str | None = None) -> Response:
     """JSON, compact and with the members in the order given; `location` as for a page."""
     data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
@@ -65,6 +75,13 @@ def _digested(data: bytes, content_type: str) -> Response:
     if parse_etags(request.headers.get("If-None-Match")).contains_weak(sha256):
         return Response(status=304, headers=headers.not_modified(fields))
     return Response(data, headers=fields)
+
+
+def _head(content_type: str, location: str | None) -> Response:
+    response = Response(headers=[("Content-Type", content_type), ("Cache-Control", "no-cache")])
+    # The length of what GET gives is not known; none is better than a false one.
+    response.automatically_set_content_length = False
+    return _located(response, location)
 
 
 def _located(response: Response, location: str | None) -> Response:

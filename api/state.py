@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The archive behind the running application, and the address that the outside knows it by."""
+"""What the running application works with, and the address that the outside knows it by."""
+
+import ipaddress
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request
 
+from api.turns import Bounds
 from archive.services.context import Archive
 
 EXTENSION = "muniment"
+BOUNDS_EXTENSION = "muniment.bounds"
 
 
 def current_archive() -> Archive:
@@ -19,6 +24,27 @@ def archive_of(app: Flask) -> Archive:
     return archive
 
 
+def current_bounds() -> Bounds:
+    """The bounds on costly work in this process."""
+    bounds: Bounds = current_app.extensions[BOUNDS_EXTENSION]
+    return bounds
+
+
 def public_base_url() -> str:
-    """The address that citations print: the configured one, else the one asked at."""
-    return current_archive().base_url or request.url_root.rstrip("/")
+    """The address that citations print: the configured one, or empty.
+
+    Without one, a loopback address that was asked at. Any other comes from the client, who may
+    write what it likes into Host, and a citation is for good.
+    """
+    configured = current_archive().base_url
+    if configured or not _is_loopback(request.host):
+        return configured
+    return request.url_root.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

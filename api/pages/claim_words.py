@@ -15,9 +15,10 @@ _WORDS = {
     "statement.id": "The statement is about this record and no other",
     "inventory.bound": "The list of parts is the one that was signed",
     "object.digest": "The stored bytes are those that were signed",
-    "warc.records": "The web archive file is whole, record by record",
+    "warc.records": "The web archive file is whole, and holds what the statement tells of",
     "body.from_warc": "The bytes of the page are those that came over the wire",
     "text.derives": "The text follows from the page by the named recipe, run again now",
+    "catalog.agrees": "The catalogue says what the signed files say",
     "server.authorship": "The server at that address really authored the page",
 }
 _SIGNS = {

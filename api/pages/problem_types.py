@@ -11,6 +11,8 @@ _HTTP_ONLY = {
     "NOT_ACCEPTABLE": "None of the forms that there are is the one that Accept asked for.",
     "STYLE_UNKNOWN": "The citation style is none that this archive has; the detail lists them.",
     "INTERNAL_ERROR": "Something unexpected happened; the operator finds it by the request ID.",
+    "BUSY": "The archive has as much of this work under way as it does at once; try again.",
+    "REQUEST_TIMEOUT": "The body of the request arrived too slowly.",
     "BAD_REQUEST": "The request cannot be read, or broke off.",
     "METHOD_NOT_ALLOWED": "This address knows other methods; the Allow header lists them.",
     "REQUEST_ENTITY_TOO_LARGE": "The body is larger than this archive takes.",

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The record page: what it says, who said it when, how to cite it, and what is proven.
 
-A damaged record still has its page, which shows the claims that fail and not the bytes.
+A damaged record still has its page, which shows the claims that fail and neither the bytes nor a
+citation. A large one is not verified for its page, which says so.
 """
 
 import datetime as dt
@@ -13,16 +14,16 @@ from flask import render_template
 
 from api.pages.claim_words import shown_report
 from api.record_json import RecordRow
+from api.reports import LARGE_BYTES, disowns_catalog, is_failed, is_large, record_report
 from api.state import current_archive, public_base_url
 from archive.canonical import JsonValue
 from archive.clock import parse_rfc3339
 from archive.errors import MalformedEvidence, NotFound, StorageError
 from archive.ids import RecordId
 from archive.model.claim import Report
-from archive.services.cite import cite
+from archive.services.cite import cite, readable
 from archive.services.parts import part_bytes
 from archive.services.resolve import Resolution
-from archive.services.verify import verify_record
 
 EXCERPT_CHARACTERS = 1500
 
@@ -57,9 +58,11 @@ class ShownPart:
 
 
 def record_page(capture_id: RecordId, row: RecordRow, path: str, asked: Resolution | None) -> str:
-    """The page of a record. Its claims are answered now, for this page."""
-    archive = current_archive()
+    """The page of a record, with its claims unless it is large. Raises the problem 503."""
     record = json.loads(row.data)
+    report = None if is_large(row) else record_report(row)
+    is_disowned = report is not None and disowns_catalog(report)
+    is_citable = report is None or not is_failed(report)
     return render_template(
         "record.html",
         record=record,
@@ -67,10 +70,11 @@ def record_page(capture_id: RecordId, row: RecordRow, path: str, asked: Resoluti
         host=urlsplit(record["final_url"]).hostname or record["final_url"],
         captured=_moment(record["captured_at"]),
         asked=asked,
-        excerpt=_excerpt(capture_id),
-        citation=cite(archive, record, public_base_url()),
+        excerpt=_NOT_SHOWN if is_disowned else _excerpt(capture_id, record),
+        citation=cite(current_archive(), record, public_base_url()) if is_citable else None,
         parts=[_part(part) for part in record["parts"]],
-        report=shown_report(verify_record(archive, capture_id)),
+        report=shown_report(report) if report is not None else None,
+        is_disowned=is_disowned,
     )
 
 
@@ -81,7 +85,14 @@ def report_page(report: Report) -> str:
     )
 
 
-def _excerpt(capture_id: RecordId) -> Excerpt:
+_NOT_SHOWN = Excerpt(
+    (), is_cut=False, missing="Not shown, since the catalogue is not to be trusted."
+)
+
+
+def _excerpt(capture_id: RecordId, record: JsonValue) -> Excerpt:
+    if any(part["role"] == "text" and part["bytes"] > LARGE_BYTES for part in record["parts"]):
+        return Excerpt((), is_cut=False, missing="The text is large, and not shown on this page.")
     try:
         text = part_bytes(current_archive(), capture_id, "text").data.decode("utf-8")
     except NotFound:
@@ -93,12 +104,15 @@ def _excerpt(capture_id: RecordId) -> Excerpt:
 
 
 def cut_excerpt(text: str) -> Excerpt:
-    """The first words of a text, cut between words, one paragraph for each line."""
+    """The first words of a text, cut between words, one paragraph for each line.
+
+    Controls that act on a terminal or turn words around are left out: these are a page's words.
+    """
     is_cut = len(text) > EXCERPT_CHARACTERS
     begun = text[:EXCERPT_CHARACTERS]
     if is_cut:
         begun = begun.rsplit(maxsplit=1)[0] if len(begun.split()) > 1 else begun
-    lines = tuple(line for line in begun.splitlines() if line.strip())
+    lines = tuple(filter(None, map(readable, begun.splitlines())))
     return Excerpt(lines, is_cut, "" if lines else "The page has no words.")
 
 

@@ -6,18 +6,18 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
-from api.bodies import file_chunks
 from api.identified import not_resolved
 from api.pages.claim_words import shown_report
 from api.pages.problem_types import problem_type
 from api.problems import FieldError, Problem, ProblemRaised, title_of
-from api.responses import page_response
+from api.reports import digest_answer, upload_answer
+from api.responses import page_head, page_response
 from api.state import current_archive
 from archive.digests import read_sha256
 from archive.errors import MalformedDigest, NotFound
 from archive.services.limits import limits_text
 from archive.services.resolve import resolve
-from archive.services.verify import BytesAnswer, verify_bytes, verify_digest
+from archive.services.verify import BytesAnswer
 
 blueprint = Blueprint("site", __name__)
 
@@ -47,15 +47,16 @@ def verify() -> Response:
     text = request.args.get("sha256")
     if text is None:
         return page_response(render_template("verify.html"))
-    answer = verify_digest(current_archive(), read_sha256(_digest_in(text, "sha256")))
-    return page_response(_answer_page(answer))
+    reading = read_sha256(_digest_in(text, "sha256"))
+    if request.method == "HEAD":
+        return page_head()
+    return page_response(_answer_page(digest_answer(reading)))
 
 
 @blueprint.post("/verify")
 def verify_file() -> Response:
     """The answer about an uploaded file, which is hashed and not kept."""
-    answer = verify_bytes(current_archive(), file_chunks())
-    return page_response(_answer_page(answer))
+    return page_response(_answer_page(upload_answer()))
 
 
 @blueprint.get("/limits")

@@ -21,7 +21,7 @@ _BODY = {"required": True, "content": {"application/json": {"schema": CaptureReq
 @blueprint.at("/captures", "POST")
 @blueprint.answers(201, RecordSchema, "A capture was minted; Location is its permanent URL")
 @blueprint.answers(200, RecordSchema, "The page was not what it should be: an observation, id null")
-@blueprint.refuses(400, 401, 403, 415, 422, 503)
+@blueprint.refuses(400, 401, 403, 408, 413, 415, 422, 503)
 @blueprint.documents(requestBody=_BODY, security=KEY_NEEDED)
 def create_capture() -> Response:
     """Capture a URL.

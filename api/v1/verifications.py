@@ -7,17 +7,19 @@ interpreted and never kept.
 
 from flask import Response, request
 
-from api.bodies import blamed_on, file_chunks, read_json
+from api.bodies import blamed_on, read_json
 from api.identified import not_resolved
 from api.openapi import ApiBlueprint
 from api.problems import ProblemRaised
+from api.record_json import RecordRow
+from api.reports import digest_answer, record_report, upload_answer
 from api.responses import json_response
 from api.schemas import ReportSchema, VerificationRequest
 from api.state import current_archive
 from archive.canonical import JsonValue
 from archive.digests import read_sha256
+from archive.errors import NotFound
 from archive.services.resolve import resolve
-from archive.services.verify import verify_bytes, verify_digest, verify_record
 
 blueprint = ApiBlueprint("verifications", __name__, description="Verifies records and files")
 
@@ -41,15 +43,14 @@ _POLICY = {
 
 @blueprint.at("/verifications", "POST")
 @blueprint.answers(200, ReportSchema, "The report, whether or not the claims hold")
-@blueprint.refuses(400, 404, 413, 415, 422, 503)
+@blueprint.refuses(400, 404, 408, 413, 415, 422, 503)
 @blueprint.documents(requestBody=_BODY, parameters=[_POLICY])
 def create_verification() -> Response:
     """Verify a record by its ID, bytes by their SHA-256, or an uploaded file."""
     if request.mimetype == "application/json":
         return json_response(_of_named(read_json(VerificationRequest())))
-    chunks = file_chunks()
     with blamed_on("policy"):
-        answer = verify_bytes(current_archive(), chunks, request.args.get("policy", "standard"))
+        answer = upload_answer(request.args.get("policy", "standard"))
     return json_response(answer.to_json())
 
 
@@ -57,9 +58,12 @@ def _of_named(wanted: dict[str, JsonValue]) -> JsonValue:
     archive, policy = current_archive(), wanted["policy"]
     if "sha256" in wanted:
         with blamed_on("sha256"):
-            return verify_digest(archive, read_sha256(wanted["sha256"]), policy).to_json()
+            return digest_answer(read_sha256(wanted["sha256"]), policy).to_json()
     found = resolve(archive, wanted["id"])
     if found.id is None:
         raise ProblemRaised(not_resolved(found, "id"))
-    report = verify_record(archive, found.id, policy).to_json()
+    row = archive.hot.record(str(found.id))
+    if row is None:
+        raise NotFound(f"there is no record {found.id}")
+    report = record_report(RecordRow(str(found.id), *row), policy).to_json()
     return {**report, "note": found.detail} if found.detail else report

@@ -106,6 +106,7 @@ def test_static_files_are_the_archive_s_own(client: FlaskClient) -> None:
         ("", (), False),
         (" \n\n ", (), False),
         ("one\n\ntwo\n", ("one", "two"), False),
+        ("a\x1b[1mb\u202e\nc\x07\u2067\n\u200e", ("a [1mb", "c"), False),
         ("a" * 5000, ("a" * EXCERPT_CHARACTERS,), True),
         ("word " * 1000, (("word " * 1000)[: EXCERPT_CHARACTERS - 1].rsplit(maxsplit=1)[0],), True),
     ],

@@ -10,9 +10,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 from support.origin import Origin
 
+import api.pages.record_page
+import api.reports
 from api.app import create_app
 from archive.bootstrap import init_archive
 from archive.services.capture import capture
@@ -322,6 +325,7 @@ def test_the_page_of_a_damaged_record_shows_the_claim_that_fails(site: Site) -> 
     assert page.status_code == 200
     assert "Verification failed" in page.text
     assert "OBJECT_DIGEST_MISMATCH" in page.text
+    assert "There is no citation" in page.text
     assert part.status_code == 500
     assert part.mimetype == "application/problem+json"
     assert str(site.folder) not in part.text
@@ -360,3 +364,110 @@ def test_unknown_methods_keep_allow(site: Site) -> None:
     assert answer.status_code == 405
     assert "GET" in answer.headers["Allow"]
     assert json.loads(answer.data)["code"] == "METHOD_NOT_ALLOWED"
+
+
+def test_views_are_made_from_one_verification_and_head_from_none(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, asked = create_app(site.archive).test_client(), list[object]()
+    verify = api.reports.verify_record
+    monkeypatch.setattr(
+        api.reports, "verify_record", lambda *given: asked.append(given) or verify(*given)
+    )
+    for path in (f"/{FIRST}", f"/{FIRST}/v1", f"/{FIRST}/verify", f"/{FIRST}/verify?format=json"):
+        head = client.head(path)
+        assert (head.status_code, head.data) == (200, b"")
+        assert "Content-Length" not in head.headers
+    assert client.head(f"/{FIRST}/verify?policy=none").status_code == 422
+    assert asked == []
+    pages = [client.get(f"/{FIRST}") for _ in range(2)]
+    assert pages[0].data == pages[1].data
+    reports = [client.get(f"/{FIRST}/verify?format=json").get_json() for _ in range(2)]
+    reports.append(client.post("/api/v1/verifications", json={"id": FIRST}).get_json())
+    assert len({report["report_id"] for report in reports}) == 1
+    assert reports[0]["verified_at"] in pages[0].text
+    assert len(asked) == 1
+    client.get(f"/{FIRST}/verify?policy=court")
+    assert len(asked) == 2
+
+
+def test_a_large_record_is_not_verified_for_its_page(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = create_app(site.archive).test_client()
+    verify = api.reports.verify_record
+    monkeypatch.setattr(api.reports, "LARGE_BYTES", 1000)
+    monkeypatch.setattr(api.reports, "verify_record", lambda *_: pytest.fail("verified"))
+    monkeypatch.setattr(api.pages.record_page, "LARGE_BYTES", 1000)
+    page = client.get(f"/{FIRST}").text
+    assert "Not checked on this page, because it is large" in page
+    assert "The text is large" in page
+    assert f'href="/{FIRST}/verify"' in page
+    assert "Verified" not in page
+    assert client.get(f"/{FIRST}/cite").status_code == 200
+    monkeypatch.setattr(api.reports, "verify_record", verify)
+    assert "Verified" in client.get(f"/{FIRST}/verify").text
+
+
+@pytest.mark.parametrize("path", [f"/{FIRST}", f"/{FIRST}/verify?format=json"])
+def test_too_much_at_once_is_503(site: Site, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_app(site.archive, threads=1)
+    with app.extensions["muniment.bounds"].small.place():
+        busy = app.test_client().get(path)
+    assert busy.status_code == 503
+    assert "Retry-After" in busy.headers
+    assert app.test_client().get(path).status_code == 200
+    assert app.test_client().get("/problems/busy").status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example"])
+def test_nothing_is_taken_from_a_host_that_anyone_can_write(site: Site, host: str) -> None:
+    headers = {"Host": host}
+    for path in (f"/{FIRST}", f"/{FIRST}/cite"):
+        answer = site.client.get(path, headers=headers)
+        assert f"{FIRST}/v1" in answer.text
+        assert host not in answer.text
+    for path in (f"//{FIRST}", f"/a//{FIRST}?x=1", "//evil.example"):
+        moved = site.client.get(path, headers=headers)
+        if moved.status_code == 308:
+            assert moved.headers["Location"].startswith("/")
+            assert not moved.headers["Location"].startswith("//")
+            assert f"http://{host}" not in moved.text
+
+
+@pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
+def test_an_address_on_this_machine_is_cited_as_it_was_asked(site: Site, host: str) -> None:
+    answer = site.client.get(f"/{FIRST}/cite", headers={"Host": host})
+    assert f"http://{host}/{FIRST}/v1" in answer.text
+
+
+def changed(site: Site, capture_id: str, record: dict[str, object]) -> None:
+    data = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+    with site.archive.database.writing() as connection:
+        connection.execute(
+            sa.text(
+                "UPDATE capture SET record_json = :data, record_sha256 = :sha256 WHERE id = :id"
+            ),
+            {"data": data, "sha256": hashlib.sha256(data).hexdigest(), "id": capture_id},
+        )
+
+
+def test_a_catalogue_that_was_changed_is_told_first_and_is_not_cited(site: Site) -> None:
+    sound = site.client.get(f"/{SECOND}?format=json").get_json()
+    title = "A \u202elie\u2066 with\x1b[31m controls\x07"
+    changed(site, SECOND, {**sound, "title": title})
+    try:
+        page = site.client.get(f"/{SECOND}").text
+        cited = site.client.get(f"/{SECOND}/cite")
+    finally:
+        changed(site, SECOND, sound)
+    assert page.index("The catalogue does not say what was signed") < page.index("<h1>")
+    assert "CATALOG_DISAGREES" in page
+    assert "Clause 3" not in page
+    assert "There is no citation" in page
+    assert cited.status_code == 500
+    assert "<h1>A lie with [31m controls</h1>" in page
+    assert "<title>A lie with [31m controls ·" in page
+    for control in "\u202e\u2066\x1b\x07":
+        assert control not in page
+    assert "Clause 3" in site.client.get(f"/{SECOND}").text

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """`muniment serve` as a process: settings reach the workers, and TERM ends it cleanly."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -18,18 +20,22 @@ from archive.settings import load_settings
 _MAIN = "from archive.cli import main; main()"
 
 
-def test_serve_end_to_end(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    environment = {"MUNIMENT_DATA": str(data), "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8"}
-    archive, made = init_archive(load_settings(environment=environment))
-    archive.close()
-    process = subprocess.Popen(
+def serve(data: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
         [sys.executable, "-c", _MAIN, "--data", str(data), "serve", "--port", "0"],
         env={**os.environ, "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def test_serve_end_to_end(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    environment = {"MUNIMENT_DATA": str(data), "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8"}
+    archive, made = init_archive(load_settings(environment=environment))
+    archive.close()
+    process = serve(data)
     try:
         assert process.stdout is not None
         base = process.stdout.readline().split()[2].rstrip("/")
@@ -48,6 +54,47 @@ def test_serve_end_to_end(tmp_path: Path) -> None:
     assert process.returncode == 0, errors
     lines = [json.loads(line) for line in errors.splitlines()]
     assert {"event", "method", "path", "status", "ms", "request_id"} <= lines[0].keys()
+
+
+def test_slow_clients_do_not_keep_others_out(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    init_archive(load_settings(environment={"MUNIMENT_DATA": str(data)}))[0].close()
+    process = serve(data)
+    try:
+        assert process.stdout is not None
+        base = process.stdout.readline().split()[2].rstrip("/")
+        address = ("127.0.0.1", int(base.rsplit(":", 1)[1]))
+        upload = b"POST /api/v1/verifications HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+        upload += b"Content-Type: application/octet-stream\r\n\r\nabc"
+        slow = [begun(address, upload) for _ in range(24)]
+        for _ in range(5):
+            with urllib.request.urlopen(f"{base}/api/v1/health", timeout=8) as answer:
+                assert answer.status == 200
+        ends = [end_of(connection) for connection in slow]
+        assert {end[9:12] for end in ends} == {b"408", b"503"}
+        assert all(b"Retry-After" in end for end in ends if end[9:12] == b"503")
+        heads = [begun(address, b"GET / HTTP/1.1\r\nHost: x\r\nX") for _ in range(24)]
+        silent = [begun(address, b"") for _ in range(40)]
+        with urllib.request.urlopen(f"{base}/api/v1/health", timeout=8) as answer:
+            assert answer.status == 200
+        assert {end_of(connection) for connection in heads + silent} == {b""}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=40)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in errors
+
+
+def begun(address: tuple[str, int], data: bytes) -> socket.socket:
+    connection = socket.create_connection(address, timeout=40)
+    connection.sendall(data)
+    return connection
+
+
+def end_of(connection: socket.socket) -> bytes:
+    with connection, contextlib.suppress(ConnectionResetError):
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+    return b""
 
 
 def test_serve_says_in_one_line_what_is_missing(tmp_path: Path) -> None:

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verification as the web asks for it: bounded, and a finished report used again for a while.
+
+`verified_at` in a report tells when its claims were answered. One of a large record takes
+seconds and much memory, so those have one place of their own.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+from api.bodies import file_chunks
+from api.record_json import RecordRow
+from api.state import current_archive, current_bounds
+from archive.digests import DigestReading
+from archive.ids import parse_id
+from archive.model.claim import Report, Result, Status
+from archive.services.verify import BytesAnswer, verify_bytes, verify_digest, verify_record
+
+LARGE_BYTES = 4 * 1024 * 1024
+
+
+def is_large(row: RecordRow) -> bool:
+    """Whether verifying the record is too much work for every view of its page."""
+    return any(part["bytes"] > LARGE_BYTES for part in json.loads(row.data)["parts"])
+
+
+def record_report(row: RecordRow, policy: str = "standard") -> Report:
+    """The report on a record. Raises the problem 503, and what `verify_record` raises."""
+    archive, bounds = current_archive(), current_bounds()
+    turns = bounds.large if is_large(row) else bounds.small
+    return turns.result(
+        (row.id, row.sha256, policy), lambda: verify_record(archive, parse_id(row.id), policy)
+    )
+
+
+def digest_answer(reading: DigestReading, policy: str = "standard") -> BytesAnswer:
+    """What the archive says of a digest. Raises the problem 503 and as `verify_digest` does."""
+    archive, bounds = current_archive(), current_bounds()
+    if reading.is_prefix:
+        return verify_digest(archive, reading, policy)
+    # A search costs nothing and tells which record would be verified, if any.
+    found = verify_digest(archive, replace(reading, is_prefix=True)).matches
+    row = archive.hot.record(found[0].capture_id) if found else None
+    if row is None:
+        with bounds.large.place():
+            return verify_digest(archive, reading, policy)
+    turns = bounds.large if is_large(RecordRow(found[0].capture_id, *row)) else bounds.small
+    return turns.result(
+        (reading.hex, policy, found, row[1]), lambda: verify_digest(archive, reading, policy)
+    )
+
+
+def upload_answer(policy: str = "standard") -> BytesAnswer:
+    """What the archive says of the file in this request, which is hashed and not kept.
+
+    Raises the problems of `file_chunks`, and 503 while too many bodies arrive or too much is
+    verified.
+    """
+    bounds = current_bounds()
+    with ExitStack() as arrival, ExitStack() as verification:
+
+        def chunks() -> Iterator[bytes]:
+            yield from file_chunks()
+            arrival.close()
+            verification.enter_context(bounds.large.place())
+
+        arrival.enter_context(bounds.bodies.place())
+        return verify_bytes(current_archive(), chunks(), policy)
+
+
+def is_failed(report: Report) -> bool:
+    """Whether the record is not to be relied on: a claim fails, or nothing can be read."""
+    return report.result in {Result.FAILED, Result.MALFORMED}
+
+
+def disowns_catalog(report: Report) -> bool:
+    """Whether the catalogue, which pages are made from, is not what the signed files say."""
+    return any(
+        finding.claim == "catalog.agrees" and finding.status is Status.FAIL
+        for finding in report.findings
+    )
