@@ -7,6 +7,9 @@ from archive.checks.evidence import Claim, Evidence
 from archive.errors import MalformedEvidence
 from archive.model.claim import Finding
 from archive.model.inventory import Part
+from archive.warc.parts import content_type, declared_media_type, open_part
+from archive.warc.read import WarcRecord
+from archive.warc.write import IDENTICAL_PAYLOAD
 
 CLAIM = Claim(
     "body.from_warc",
@@ -41,12 +44,36 @@ def _of_body(evidence: Evidence, part: Part) -> Finding:
     own = evidence.record_of(head) if head is not None else None
     if own is None:
         return CLAIM.fails("body", "BODY_NOT_IN_WARC", "the response's header block is not there")
-    if own is not record and own.type != "revisit":
-        return CLAIM.fails("body", "BODY_NOT_IN_WARC", "headers and body are of two responses")
-    if own is not record and own.header("WARC-Refers-To") != record.record_id:
-        return CLAIM.fails("body", "BODY_NOT_IN_WARC", "the revisit refers to another response")
+    flaw = _flaw_of_revisit(own, record, part) if own is not record else None
+    if flaw is not None:
+        return CLAIM.fails("body", "BODY_NOT_IN_WARC", flaw)
+    raw = evidence.inventory.part("body-raw")
+    if raw is not None and raw.span != part.span:
+        return CLAIM.fails("body", "BODY_NOT_IN_WARC", "body and body-raw are of two responses")
+    media_type = declared_media_type(content_type(own.block[: own.http_body_start]))
+    if {media_type} != {part.media_type, raw.media_type if raw else part.media_type}:
+        return CLAIM.fails(
+            "body",
+            "MEDIA_TYPE_MISMATCH",
+            f"the server declared {media_type}, not what is on record",
+        )
     if own is not record:
         return CLAIM.passes(
             "body", f"unchanged since {record.record_id}, to which a revisit refers"
         )
     return CLAIM.passes("body", f"payload of {record.record_id}")
+
+
+def _flaw_of_revisit(own: WarcRecord, target: WarcRecord, body: Part) -> str | None:
+    if own.type != "revisit":
+        return "headers and body are of two responses"
+    if own.header("WARC-Refers-To") != target.record_id:
+        return "the revisit refers to another response"
+    stated = {
+        "WARC-Profile": IDENTICAL_PAYLOAD,
+        "WARC-Payload-Digest": f"sha256:{open_part(target, 'body-raw', body.size).sha256}",
+        "WARC-Refers-To-Target-URI": target.target_uri,
+        "WARC-Refers-To-Date": target.date,
+    }
+    wrong = [name for name, value in stated.items() if own.header(name) != value]
+    return f"the revisit's {wrong[0]} is not that of what it refers to" if wrong else None

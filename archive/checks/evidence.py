@@ -13,7 +13,7 @@ from archive.digests import sha256_hex
 from archive.errors import MunimentError
 from archive.ids import RecordId
 from archive.model.claim import Finding, Status
-from archive.model.inventory import Container, Inventory, Part
+from archive.model.inventory import Container, Inventory, Part, RecordSpan
 from archive.model.look import Look
 from archive.model.statement import Statement
 from archive.proofs.dsse import Envelope, read_envelope
@@ -48,6 +48,7 @@ class Evidence:
     _containers: dict[str, bytes | Absent] = field(default_factory=dict)
     _records: dict[str, tuple[WarcRecord, ...]] = field(default_factory=dict)
     _opened: dict[str, OpenedPart] = field(default_factory=dict)
+    _members: dict[tuple[str, int, int], str] = field(default_factory=dict)
 
     @cached_property
     def envelope(self) -> Envelope:
@@ -65,6 +66,11 @@ class Evidence:
     def look(self) -> Look:
         """The predicate as the statement has it. Raises MalformedStatement."""
         return Look.from_predicate(self.statement.predicate)
+
+    @cached_property
+    def whole_look(self) -> Look:
+        """The look with its long texts. Raises MalformedStatement and what `inventory` raises."""
+        return self.look.whole(self.statement.predicate, self.inventory.overflow)
 
     @cached_property
     def inventory(self) -> Inventory:
@@ -92,6 +98,17 @@ class Evidence:
                 raise MunimentError(data.detail)
             self._records[container.sha256] = tuple(read_records(data))
         return self._records[container.sha256]
+
+    def member_sha256(self, span: RecordSpan) -> str:
+        """The digest of the stored bytes of a record, taken once however many parts it has."""
+        place = (span.container_sha256, span.offset, span.length)
+        if place not in self._members:
+            data = self.container_bytes(Container(span.container_sha256, 0))
+            if isinstance(data, Absent):
+                raise MunimentError(data.detail)
+            member = memoryview(data)[span.offset : span.offset + span.length]
+            self._members[place] = sha256_hex(member)
+        return self._members[place]
 
     def record_of(self, part: Part) -> WarcRecord | None:
         """The WARC record that the inventory names for a part, or None when it is not there."""

@@ -7,7 +7,8 @@ from archive.checks.evidence import Absent, Claim, Evidence
 from archive.digests import sha256_hex
 from archive.errors import MalformedEvidence, MalformedStatement
 from archive.model.claim import Finding
-from archive.model.inventory import expected_subjects
+from archive.model.inventory import FIXED_MEDIA_TYPES, Inventory, expected_subjects
+from archive.model.look import Look
 from archive.model.statement import INVENTORY
 
 CLAIM = Claim(
@@ -31,7 +32,7 @@ def run(evidence: Evidence) -> Iterator[Finding]:
         return
     try:
         inventory = evidence.inventory
-        evidence.look.whole(evidence.statement.predicate, inventory.overflow)
+        look = evidence.whole_look
     except MalformedStatement as error:
         yield CLAIM.fails("inventory", "INVENTORY_NOT_BOUND", str(error), named)
         return
@@ -51,4 +52,43 @@ def run(evidence: Evidence) -> Iterator[Finding]:
             named,
         )
         return
+    yield from _of_parts(look, inventory, named)
+
+
+def _of_parts(look: Look, inventory: Inventory, named: tuple[str, bytes]) -> Iterator[Finding]:
+    needed, roles = _needed_roles(look, inventory), {part.role for part in inventory.parts}
+    if needed - roles:
+        missing = ", ".join(sorted(needed - roles))
+        yield CLAIM.fails("inventory", "PART_MISSING", f"it lists no {missing}", named)
+        return
+    if "text" in roles - needed:
+        yield CLAIM.fails(
+            "inventory",
+            "OBJECT_UNLISTED",
+            "it lists a text of which the statement is silent",
+            named,
+        )
+        return
+    for part in inventory.parts:
+        if part.media_type != FIXED_MEDIA_TYPES.get(part.role, part.media_type):
+            yield CLAIM.fails(
+                "inventory",
+                "MEDIA_TYPE_MISMATCH",
+                f"it calls the {part.role} {part.media_type!r}",
+                named,
+            )
+            return
     yield CLAIM.passes("inventory", f"{len(inventory.parts)} parts, signed", named)
+
+
+def _needed_roles(look: Look, inventory: Inventory) -> set[str]:
+    needed = set()
+    if look.capture_id is not None:
+        needed |= {"body", "headers", "request"}
+    if inventory.own_container is not None:
+        needed.add("request")
+    if look.status is not None:
+        needed.add("headers")
+    if look.recipe is not None:
+        needed.add("text")
+    return needed

@@ -5,10 +5,11 @@ import hashlib
 from collections.abc import Iterator
 
 from archive.checks.evidence import Absent, Claim, Evidence
-from archive.digests import sha256_hex
+from archive.digests import sha1_base32, sha256_hex
 from archive.errors import MalformedEvidence
 from archive.model.claim import Finding
 from archive.model.inventory import Container, Part
+from archive.warc.parts import OpenedPart
 
 CLAIM = Claim(
     "object.digest",
@@ -66,15 +67,25 @@ def _of_part(evidence: Evidence, part: Part) -> Finding:
         return CLAIM.fails(
             part.role, "OBJECT_SIZE_MISMATCH", f"{len(opened.data)} bytes, {part.size} on record"
         )
+    for name, found, expected in _digests(evidence, part, opened):
+        if found != expected:
+            return CLAIM.fails(
+                part.role, "OBJECT_DIGEST_MISMATCH", f"{name} is {found}, on record {expected}"
+            )
     if part.commitment is not None:
-        found = hashlib.sha256(opened.salt + opened.data).hexdigest()
-        expected = part.commitment
+        detail = f"{part.size} private bytes, salted commitment {part.commitment}"
+        return CLAIM.passes(part.role, detail)
+    return CLAIM.passes(part.role, f"{part.size} bytes, SHA-256 {part.sha256}")
+
+
+def _digests(
+    evidence: Evidence, part: Part, opened: OpenedPart
+) -> Iterator[tuple[str, str, str | None]]:
+    """What each digest of the part is called, what it is, and what it should be."""
+    if part.commitment is not None:
+        commitment = hashlib.sha256(opened.salt + opened.data).hexdigest()
+        yield "the salted commitment", commitment, part.commitment
     else:
-        found, expected = opened.sha256, part.sha256 or ""
-    if found != expected:
-        return CLAIM.fails(
-            part.role, "OBJECT_DIGEST_MISMATCH", f"SHA-256 is {found}, on record {expected}"
-        )
-    if part.commitment is not None:
-        return CLAIM.passes(part.role, f"{part.size} private bytes, salted commitment {found}")
-    return CLAIM.passes(part.role, f"{part.size} bytes, SHA-256 {found}")
+        yield "SHA-256", opened.sha256, part.sha256
+        yield "SHA-1", sha1_base32(opened.data), part.sha1
+    yield "SHA-256 of the stored record", evidence.member_sha256(part.span), part.span.record_sha256

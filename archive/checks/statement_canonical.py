@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from archive.checks.evidence import Claim, Evidence
 from archive.errors import MalformedEvidence, MalformedJson
 from archive.model.claim import Finding
+from archive.model.look import Look
+from archive.model.outcome import OutcomeKind
 from archive.model.statement import CAPTURE_V1, OBSERVATION_V1
 
 CLAIM = Claim(
@@ -25,16 +27,32 @@ def run(evidence: Evidence) -> Iterator[Finding]:
                 "statement", "STATEMENT_SCHEMA", f"{kind} says nothing of a capture", payload
             )
             return
-        is_capture = evidence.look.capture_id is not None
+        look = evidence.look
     except MalformedJson as error:
         yield CLAIM.fails("statement", "STATEMENT_NOT_CANONICAL", str(error), payload)
         return
     except MalformedEvidence as error:
         yield CLAIM.fails("statement", "STATEMENT_SCHEMA", str(error), payload)
         return
-    if is_capture != (kind == CAPTURE_V1):
-        yield CLAIM.fails(
-            "statement", "STATEMENT_SCHEMA", "only a capture statement names a capture", payload
-        )
+    contradiction = _contradiction(look, is_capture=kind == CAPTURE_V1)
+    if contradiction is not None:
+        yield CLAIM.fails("statement", "STATEMENT_SCHEMA", contradiction, payload)
         return
     yield CLAIM.passes("statement", f"RFC 8785, {kind}", payload)
+
+
+def _contradiction(look: Look, *, is_capture: bool) -> str | None:
+    if (look.capture_id is not None) != is_capture:
+        return "only a capture statement names a capture"
+    if (look.outcome is OutcomeKind.OK) != is_capture:
+        return f"the outcome {look.outcome.value} is not that of a {_noun(is_capture=is_capture)}"
+    if (look.received_at is None) != (look.status is None):
+        return "a response has a status and a time at which it came, or neither"
+    # One form of time, so that the order of the texts is that of the moments.
+    if look.received_at is not None and look.received_at < look.requested_at:
+        return f"it was received at {look.received_at}, before {look.requested_at}, when asked for"
+    return None
+
+
+def _noun(*, is_capture: bool) -> str:
+    return "capture" if is_capture else "observation"

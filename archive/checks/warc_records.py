@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Claim warc.records: every WARC record's own digests, lengths, URI and date hold."""
+"""Claim warc.records: every WARC record holds, and those of this look are as the statement says."""
 
 from collections.abc import Iterator
 
 from archive.checks.evidence import Claim, Evidence
+from archive.checks.exchanges import Exchanges, contradiction
 from archive.errors import MalformedWarc
 from archive.model.claim import Finding
 from archive.model.inventory import Container
@@ -11,16 +12,15 @@ from archive.warc.flaws import check_record
 
 CLAIM = Claim(
     "warc.records",
-    "Do the WARC records agree with the digests that they carry?",
+    "Do the WARC records agree with their digests and with the statement?",
     ("object.digest",),
 )
 
 
 def run(evidence: Evidence) -> Iterator[Finding]:
-    """One finding for each container."""
-    if not evidence.inventory.containers:
-        yield CLAIM.not_applicable("container", "nothing was received, so nothing is stored")
-        return
+    """One finding for each container; the own one is also held against the statement."""
+    if evidence.inventory.own_container is None:
+        yield _without_container(evidence)
     for container in evidence.inventory.containers:
         yield _of_container(evidence, container)
 
@@ -34,4 +34,16 @@ def _of_container(evidence: Evidence, container: Container) -> Finding:
     for record in records:
         for flaw in check_record(record):
             return CLAIM.fails(target, flaw.code, f"{record.record_id}: {flaw.detail}")
+    if container.sha256 == evidence.inventory.own_container:
+        held = Exchanges.of(records)
+        differing = contradiction(evidence.whole_look, evidence.inventory, held)
+        if differing is not None:
+            return CLAIM.fails(target, "WARC_STATEMENT_MISMATCH", f"the statement: {differing}")
     return CLAIM.passes(target, f"{len(records)} records")
+
+
+def _without_container(evidence: Evidence) -> Finding:
+    differing = contradiction(evidence.whole_look, evidence.inventory, Exchanges.of(()))
+    if differing is not None:
+        return CLAIM.fails("container", "WARC_STATEMENT_MISMATCH", f"the statement: {differing}")
+    return CLAIM.not_applicable("container", "nothing was received, so nothing is stored")

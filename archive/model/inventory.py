@@ -15,8 +15,19 @@ from archive.errors import MalformedInventory
 from archive.ids import RecordId
 from archive.model.fields import Fields
 from archive.model.statement import CONTAINER, INVENTORY
+from archive.model.text import Extraction
 
 ROLES = ("body", "body-raw", "headers", "request", "text")
+# The body is what its server calls it; the other parts are always of one type.
+FIXED_MEDIA_TYPES = {
+    "headers": "message/http",
+    "request": "message/http",
+    "text": "text/plain; charset=utf-8",
+}
+
+# What a page can fill is cut, so that the list stays readable.
+_TITLE_LIMIT = 300
+_LANGUAGE_LIMIT = 35
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,19 @@ class Derived:
             "replacements": self.replacements,
             "hidden_chars": self.hidden_chars,
         }
+
+    @classmethod
+    def of(cls, extraction: Extraction) -> Self:
+        """The facts that an extraction gives."""
+        charset = extraction.charset
+        return cls(
+            title=extraction.title[:_TITLE_LIMIT] if extraction.title else None,
+            language=extraction.language[:_LANGUAGE_LIMIT] if extraction.language else None,
+            charset=charset.encoding if charset else None,
+            charset_source=charset.source if charset else None,
+            replacements=charset.replacements if charset else 0,
+            hidden_chars=extraction.hidden_chars,
+        )
 
     @classmethod
     def from_json(cls, value: JsonValue) -> Self:

@@ -23,6 +23,9 @@ TEXT_LIMIT = 512
 CHAIN_LIMIT = 512
 MODES = ("http",)
 
+# What a server can fill is cut, so that the signed bytes stay within their limit.
+_HTTP_DATE_LIMIT = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Previous:
@@ -200,6 +203,13 @@ class Look:
             if "redirects" in overflow
             else self.redirects,
         )
+
+
+def signed_http_date(sent: str | None) -> str | None:
+    """The Date header as a statement has it; None when it is none, long or unprintable."""
+    if not sent or len(sent) > _HTTP_DATE_LIMIT or not sent.isprintable():
+        return None
+    return sent
 
 
 def _plain_text(value: JsonValue) -> str:

@@ -21,6 +21,7 @@ from archive.warc.read import WarcRecord
 from archive.warc.write import SALT_HEADER
 
 _ANY_RATIO = 1 << 40
+_MEDIA_TYPE_LIMIT = 100
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,15 @@ def content_type(head: bytes) -> str | None:
         if name.lower() == "content-type":
             return value
     return None
+
+
+def declared_media_type(content_type: str | None) -> str:
+    """The media type that a Content-Type declares, lower-case, without parameters."""
+    declared = (content_type or "").partition(";")[0].strip().lower()
+    is_usable = declared.isascii() and declared.isprintable() and "/" in declared
+    if not is_usable or len(declared) > _MEDIA_TYPE_LIMIT:
+        return "application/octet-stream"
+    return declared
 
 
 def _decoded(payload: bytes, headers: tuple[tuple[str, str], ...], size_limit: int) -> bytes:

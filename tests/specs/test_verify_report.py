@@ -129,6 +129,7 @@ def test_one_damage_fails_one_claim_and_skips_what_rests_on_it(
         "warc.records",
         "body.from_warc",
         "text.derives",
+        "catalog.agrees",
     }
     assert {f.code for f in report.findings if f.status is Status.SKIPPED} == {"DEPENDS"}
 

@@ -18,7 +18,8 @@ from archive.digests import sha256_hex
 from archive.ids import Kind, RecordId
 from archive.model.claim import Finding, Status
 from archive.model.inventory import Inventory
-from archive.model.look import Look, Signer
+from archive.model.look import Look, Redirect, Signer
+from archive.model.outcome import OutcomeKind
 from archive.model.statement import CAPTURE_V1, INVENTORY, KEYSET_V1, OBSERVATION_V1, Statement
 from archive.proofs.keyset import KeysetChain, SignedKeyset
 from archive.signing.file import FileSigner
@@ -26,6 +27,7 @@ from archive.signing.file import FileSigner
 ROOT, ONLINE, OTHER = (signer(seed) for seed in (1, 2, 3))
 PINNED = (ROOT.public_key.keyid,)
 AT = START + dt.timedelta(days=100)
+MOMENT = dt.timedelta(microseconds=1)
 EMPTY = Inventory(None, None, (), (), None, {})
 RECORD = RecordId("CA", Kind.CAPTURE, 7)
 
@@ -228,6 +230,23 @@ PAYLOADS: dict[str, tuple[bytes, str]] = {
         bent(look=observed(capture_id=RECORD)).signed(),
         "STATEMENT_SCHEMA",
     ),
+    "a good look that is no capture": (
+        bent(look=observed(outcome=OutcomeKind.OK)).signed(),
+        "STATEMENT_SCHEMA",
+    ),
+    "a capture of a look that was not good": (
+        bent(look=observed(capture_id=RECORD), kind=CAPTURE_V1).signed(),
+        "STATEMENT_SCHEMA",
+    ),
+    "an answer that came before it was asked for": (
+        bent(look=observed(status=200, received_at=rfc3339(AT - MOMENT))).signed(),
+        "STATEMENT_SCHEMA",
+    ),
+    "a status that came at no time": (bent(look=observed(status=200)).signed(), "STATEMENT_SCHEMA"),
+    "a time of an answer without a status": (
+        bent(look=observed(received_at=rfc3339(AT))).signed(),
+        "STATEMENT_SCHEMA",
+    ),
 }
 
 
@@ -267,6 +286,24 @@ def test_signed_overflow_that_the_statement_does_not_name_is_not_bound() -> None
 def test_a_subject_that_the_inventory_does_not_list_is_told() -> None:
     subjects = {INVENTORY: sha256_hex(EMPTY.to_bytes()), "logo": "a" * 64}
     assert bent(subjects=subjects).root_cause() == ("inventory.bound", "OBJECT_UNLISTED")
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"final_url": "https://b.example/"}, ("warc.records", "WARC_STATEMENT_MISMATCH")),
+        (
+            {"redirects": (Redirect("https://a.example/terms", 301),)},
+            ("warc.records", "WARC_STATEMENT_MISMATCH"),
+        ),
+        ({"status": 200, "received_at": rfc3339(AT)}, ("inventory.bound", "PART_MISSING")),
+        ({"recipe": "text/1", "text_sha256": "a" * 64}, ("inventory.bound", "PART_MISSING")),
+    ],
+)
+def test_a_statement_tells_of_nothing_that_is_not_stored(
+    changes: dict[str, Any], cause: tuple[str, str]
+) -> None:
+    assert bent(look=observed(**changes)).root_cause() == cause
 
 
 @pytest.mark.parametrize(("is_certain", "status"), [(True, Status.FAIL), (False, Status.UNKNOWN)])
