@@ -181,7 +181,7 @@ def report_on(archive: Archive, gathered: Evidence, asked: Asked) -> Report:
 
 
 def _reading_order(finding: Finding) -> int:
-    order = required_claims("court")
+    order = (*required_claims("court"), CATALOG_CLAIM.id)
     return order.index(finding.claim) if finding.claim in order else len(order)
 
 
