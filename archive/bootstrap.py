@@ -14,9 +14,9 @@ from archive.fetching.http import FetchSettings, HttpFetcher
 from archive.ids import Kind, RecordId
 from archive.net.guard import AddressGuard
 from archive.services.context import Archive, Identity
-from archive.services.initialise import Initialised, KeyFiles, initialise
+from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
 from archive.services.recover import recover
-from archive.settings import Settings
+from archive.settings import Settings, check_roots
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
 from archive.storage.open import open_store
@@ -32,6 +32,7 @@ class Stand:
 def open_archive(settings: Settings, stand: Stand | None = None) -> Archive:
     """An archive that is ready: its schema is checked and what a crash left open is settled.
 
+    On a read-only catalogue nothing can be settled; it reads and verifies as it is.
     Raises SettingsError, CatalogMissing, CatalogOutdated, StorageError.
     """
     database = Database(settings.database_url)
@@ -41,7 +42,13 @@ def open_archive(settings: Settings, stand: Stand | None = None) -> Archive:
     finally:
         database.close()
     archive = wire(settings, stand)
-    recover(archive)
+    try:
+        check_prefix(archive)
+        if not archive.database.is_read_only:
+            recover(archive)
+    except BaseException:
+        archive.close()
+        raise
     return archive
 
 
@@ -83,7 +90,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         random_bytes=os.urandom,
         store=open_store(settings.store_url, endpoint=settings.store.endpoint or None),
         database=database,
-        hot=HotReader(database.path),
+        hot=HotReader(database.path, is_immutable=database.is_immutable),
         fetcher=_fetcher(settings, clock),
         open_signer=partial(_signer, settings),
         pinned_roots=_pinned_roots(settings),
@@ -94,8 +101,8 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
 
 
 def key_files(settings: Settings) -> KeyFiles:
-    """Where the private keys of these settings lie."""
-    return KeyFiles(settings.keys_folder, settings.passphrase_file)
+    """Where the private keys of these settings and the root fingerprint lie."""
+    return KeyFiles(settings.keys_folder, settings.passphrase_file, settings.root_keyid_file)
 
 
 def _signer(settings: Settings) -> Signer:
@@ -106,13 +113,15 @@ def _signer(settings: Settings) -> Signer:
 def _pinned_roots(settings: Settings) -> tuple[str, ...]:
     if settings.trust.roots:
         return settings.trust.roots
-    path = key_files(settings).root_keyid
+    path = settings.root_keyid_file
     try:
-        return (path.read_text(encoding="ascii").strip(),)
+        roots = (path.read_text(encoding="ascii").strip(),)
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"the root fingerprint {path} cannot be read") from error
+    check_roots(str(path), roots)
+    return roots
 
 
 def _fetcher(settings: Settings, clock: Clock) -> HttpFetcher:

@@ -118,18 +118,10 @@ def rfc3339(moment: dt.datetime) -> str:
 
     Raises `ValueError` for a moment without zone.
     """
-    return f"{_in_utc(moment).isoformat(timespec='microseconds')}Z"
-
-
-def rfc3339_seconds(moment: dt.datetime) -> str:
-    """The moment as `2026-03-06T20:00:36Z`, its fraction cut off."""
-    return f"{_in_utc(moment).isoformat(timespec='seconds')}Z"
-
-
-def _in_utc(moment: dt.datetime) -> dt.datetime:
     if moment.tzinfo is None:
         raise ValueError("a moment without zone; give it UTC where it is made")
-    return moment.astimezone(UTC).replace(tzinfo=None)
+    in_utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return f"{in_utc.isoformat(timespec='microseconds')}Z"
 
 
 def parse_rfc3339(text: str) -> dt.datetime:

@@ -78,12 +78,6 @@ def base64_of(hex_digest: str) -> str:
     return base64.b64encode(bytes.fromhex(hex_digest)).decode("ascii")
 
 
-def ni_uri(hex_digest: str) -> str:
-    """The hex SHA-256 as a `ni:` URI (RFC 6920), without an authority."""
-    unpadded = base64.urlsafe_b64encode(bytes.fromhex(hex_digest)).rstrip(b"=")
-    return f"ni:///sha-256;{unpadded.decode('ascii')}"
-
-
 def read_sha256(text: str) -> DigestReading:
     """The SHA-256 that the text spells: hex, base64, base32, SRI, `ni:`, HTTP field, tool output.
 

@@ -23,6 +23,8 @@ from archive.id_symbols import DASH, WITHIN_AN_ID, continues_a_word, symbols
 from archive.ids import Kind
 
 _MAX_MENTION_CHARACTERS = 96
+# Letters that no number holds, not even in a bad scan.
+_NO_DIGITS = frozenset("ABCDEFGHJKMNPQRSTUVWXYZ")
 _RUN = rf"(?=[OIL]{{0,{MAX_DIGITS}}}[0-9])[0-9OIL]{{1,{MAX_DIGITS}}}"
 _WRAPPED_DASH = r"-(?: {0,8}\n[ \n]{0,8})?"
 _END = "(?![A-Z0-9x])"
@@ -80,10 +82,14 @@ def _hint_pattern(prefix: str) -> re.Pattern[str]:
 
 def _mention_at(text: str, start: int, prefix: str) -> IdMention | None:
     seen, ends = "", [start]
+    letters_left = len(prefix) + len(Kind.PROVISION)
     for symbol, end in symbols(text, start):
         seen += symbol
         ends.extend([end] * len(symbol))
-        if symbol not in WITHIN_AN_ID or len(seen) > _MAX_MENTION_CHARACTERS:
+        letters_left -= symbol.isalpha()
+        # Without this end, a text of false starts would be read a hundred times over.
+        is_behind = letters_left < 0 and symbol in _NO_DIGITS
+        if symbol not in WITHIN_AN_ID or is_behind or len(seen) > _MAX_MENTION_CHARACTERS:
             break
     for pattern in _running_patterns(prefix):
         match = pattern.match(seen)

@@ -5,6 +5,7 @@ Dashes, spaces, full-width forms, escapes and invisible characters are levelled 
 looks like a Latin letter or a digit (Cyrillic, Arabic-Indic) is foreign, and never mapped.
 """
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -54,6 +55,7 @@ def symbols(text: str, start: int) -> Iterator[tuple[str, int]]:
             yield _symbol(character), position
 
 
+@functools.lru_cache(maxsize=4096)
 def _symbol(character: str) -> str:
     special = _SPECIAL_SYMBOLS.get(character)
     if special is not None:

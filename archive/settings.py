@@ -7,8 +7,9 @@ that a typing mistake never goes unnoticed. `config/muniment.sample.toml` shows 
 
 import ipaddress
 import os
+import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,13 @@ from archive.errors import SettingsError
 
 _DATA = "muniment-data"
 _WORDS_LIMIT = 64
+_NAME_LIMIT = 100
+_KEYID = re.compile(r"[0-9a-f]{64}")
+# RFC 3986 without user, query, fragment and the quote: it is printed in citations and in HTML.
+_BASE_URL = re.compile(
+    r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+    r"(?:/[A-Za-z0-9._~%!$&()*+,;=:@/-]*)?"
+)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -28,7 +36,7 @@ class ArchiveSettings:
     """[archive]: who this archive is."""
 
     prefix: str = "CA"  # first part of every record ID; never change it once IDs are out
-    name: str = "Muniment archive"  # as citations print it
+    name: str = "Muniment archive"  # as citations print it; at most 100 characters
     contact: str = ""  # the operator's address or URL, sent in the User-Agent of captures
 
 
@@ -77,14 +85,14 @@ class KeysSettings:
 class TrustSettings:
     """[trust]: the root keys that this archive verifies its own records against."""
 
-    roots: tuple[str, ...] = ()  # key IDs (64 hex digits); default <keys folder>/root.keyid
+    roots: tuple[str, ...] = ()  # key IDs (64 hex digits); default: in <data>/root.keyid
 
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
     """[server]: the HTTP door."""
 
-    base_url: str = ""  # public address, as citations print it; default the request's own
+    base_url: str = ""  # public http(s) URL, as citations print it; default the request's own
     upload_bytes_limit: int = 256 * 1024 * 1024  # of one file that is given for verification
 
 
@@ -123,6 +131,11 @@ class Settings:
         if self.keys.passphrase_file:
             return Path(self.keys.passphrase_file)
         return self.keys_folder / "passphrase"
+
+    @property
+    def root_keyid_file(self) -> Path:
+        """The fingerprint of the root key; apart from the private keys, for reading needs it."""
+        return self.data / "root.keyid"
 
     def allowed_networks(
         self,
@@ -177,9 +190,13 @@ def load_settings(
     _overlay(values, env)
     _check_counts(values)
     _check_words(values["capture"])
-    return Settings(
+    settings = Settings(
         data=folder, **{name: _SECTIONS[name](**members) for name, members in values.items()}
     )
+    _check_archive(settings.archive)
+    _check_base_url(settings.server.base_url)
+    check_roots("trust.roots", settings.trust.roots)
+    return settings
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -230,6 +247,30 @@ def _check_words(capture: Mapping[str, Any]) -> None:
             raise SettingsError(
                 f"capture.{key} must be 1 to {_WORDS_LIMIT} printable ASCII characters"
             )
+
+
+def check_roots(where: str, roots: Sequence[str]) -> None:
+    """Raise SettingsError, naming where they stand, unless these are root key IDs."""
+    if not all(_KEYID.fullmatch(root) for root in roots):
+        raise SettingsError(f"{where}: a root key ID has 64 hex digits 0-9 a-f")
+
+
+def _check_archive(archive: ArchiveSettings) -> None:
+    name = archive.name
+    if not (name.strip() and name.isprintable() and len(name) <= _NAME_LIMIT):
+        raise SettingsError(
+            f"archive.name must be 1 to {_NAME_LIMIT} printable characters on one line"
+        )
+    if not (archive.contact.isascii() and archive.contact.isprintable()):
+        raise SettingsError("archive.contact must be printable ASCII characters on one line")
+
+
+def _check_base_url(url: str) -> None:
+    if url and not _BASE_URL.fullmatch(url):
+        raise SettingsError(
+            "server.base_url must be an http:// or https:// URL in ASCII, without user, spaces, "
+            "quotes, query and fragment"
+        )
 
 
 def _check_counts(values: Mapping[str, Mapping[str, Any]]) -> None:

@@ -9,16 +9,17 @@ import sqlite3
 import threading
 from pathlib import Path
 
+from archive.catalog.database import read_only_uri
 from archive.errors import CatalogError
 
 _RECORD = "SELECT record_json, record_sha256 FROM capture WHERE id = ?"
 
 
 class HotReader:
-    """Reads records as they are served, ready-made."""
+    """Reads records as they are served, ready-made; `is_immutable` is `Database`'s word."""
 
-    def __init__(self, path: Path) -> None:
-        self._uri = f"{path.absolute().as_uri()}?mode=ro"
+    def __init__(self, path: Path, *, is_immutable: bool = False) -> None:
+        self._uri = read_only_uri(path, is_immutable=is_immutable)
         self._local = threading.local()
 
     def record(self, capture_id: str) -> tuple[bytes, str] | None:

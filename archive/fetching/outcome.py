@@ -6,6 +6,7 @@ In order: how the transfer ended, what the status says, whether the bytes are te
 itself (outcome_page.py): whether it says that it is something else, whether it has words at all.
 """
 
+import dataclasses
 import re
 from http import HTTPStatus
 
@@ -63,7 +64,18 @@ def classify(fetch: Fetch, extraction: Extraction | None) -> Outcome:
         reason = "The server sent no status line."
         return Outcome(OutcomeKind.MALFORMED_RESPONSE, reason, ("status:none",))
     look = look_at(fetch, fetch.last, fetch.last.status, extraction)
-    return _by_status(look) or _by_bytes(look) or by_words(look) or by_emptiness(look) or _ok(look)
+    found = _by_status(look) or _by_bytes(look) or by_words(look) or by_emptiness(look)
+    return _with_wish(found or _ok(look), look)
+
+
+def _with_wish(outcome: Outcome, look: Look) -> Outcome:
+    """The outcome, with the server's valid wish to wait when it is a refusal."""
+    wish = _wish(look)
+    if wish is None or outcome.is_ok:
+        return outcome
+    # Behind the first signal, since the statement cuts long lists at their end.
+    signals = (*outcome.signals[:1], f"retry-after:{wish}", *outcome.signals[1:])
+    return dataclasses.replace(outcome, signals=signals, retry_after_seconds=wish)
 
 
 def _by_status(look: Look) -> Outcome | None:
@@ -87,7 +99,7 @@ def _challenged(look: Look) -> Outcome | None:
         if sent is not None and value in sent.lower():
             reason = "The site answered with a bot check instead of the document."
             signals = (f"status:{look.status}", f"header:{name}")
-            return Outcome(OutcomeKind.BLOCKED, reason, signals, _retry_after(look))
+            return Outcome(OutcomeKind.BLOCKED, reason, signals)
     return None
 
 
@@ -109,18 +121,19 @@ def _printable(url: str) -> str:
 
 
 def _refused(look: Look) -> Outcome:
-    status, retry = look.status, _retry_after(look)
+    status = look.status
     signals = (f"status:{status}",)
     if status in _BLOCK_STATUSES:
         found = named_sign(look)
         if found and found[0].kind is OutcomeKind.BLOCKED:
             sign, evidence = found
-            return Outcome(OutcomeKind.BLOCKED, sign.reason, (*signals, evidence), retry)
+            return Outcome(OutcomeKind.BLOCKED, sign.reason, (*signals, evidence))
     asks_to_wait = look.exchange.header("retry-after") is not None
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == _OVERLOADED and asks_to_wait):
-        wish = "" if retry is None else f" and asks to wait {retry} seconds"
-        reason = f"The server limits the rate of requests ({status}){wish}."
-        return Outcome(OutcomeKind.RATE_LIMITED, reason, signals, retry)
+        wish = _wish(look)
+        asked = "" if wish is None else f" and asks to wait {wish} seconds"
+        reason = f"The server limits the rate of requests ({status}){asked}."
+        return Outcome(OutcomeKind.RATE_LIMITED, reason, signals)
     if status == HTTPStatus.FORBIDDEN:
         reason = "The server refuses to show the document to this client (403)."
         return Outcome(OutcomeKind.BLOCKED, reason, signals)
@@ -128,10 +141,10 @@ def _refused(look: Look) -> Outcome:
         reason = f"The server answered with a redirect that leads nowhere ({status})."
         return Outcome(OutcomeKind.ERROR_PAGE, reason, signals)
     reason = f"The server answered with an error ({status}) instead of the document."
-    return Outcome(OutcomeKind.ERROR_PAGE, reason, signals, retry)
+    return Outcome(OutcomeKind.ERROR_PAGE, reason, signals)
 
 
-def _retry_after(look: Look) -> int | None:
+def _wish(look: Look) -> int | None:
     return retry_after.seconds(look.exchange.header("retry-after"), look.exchange.received_at)
 
 

@@ -24,15 +24,29 @@ _TOP_LINES = 8
 _HEADING_CHARS = 90
 _BLANKS = " \n\t\u00a0"
 _STUB_CHARS = 400
+_STUB_REASON = "The page only sends its visitors on to another address."
 _STUB_DELAY_SECONDS = 30
 _SCRIPT_STUB_CHARS = 200
 _SCRIPT_STUB_BYTES = 20_000
 _SHELL_CHARS = 250
 _SHELL_BYTES = 10_000
 
+_PASSWORD = re.compile(rb"<input\b[^<>]{0,2000}?\btype\s*=\s*[\"']?password\b", re.IGNORECASE)
+_SIGN_IN = (
+    r"(?:please )?(?:(?:sign|log)[ -]?[io]n|login|anmelden|anmeldung|connexion|se connecter"
+    r"|iniciar sesión|accedi|entrar)\b"
+)
+_SIGN_IN_TITLE = re.compile(_SIGN_IN + ".{0,40}")
+_SIGN_IN_HEADING = re.compile(
+    rb"<h[1-3]\b[^<>]{0,500}>\s*(?:<[^<>]{0,500}>\s*){0,4}" + _SIGN_IN.encode(), re.IGNORECASE
+)
+_PROSE_WORDS = 8
 _TITLE_BREAK = re.compile(r" [|\\·•:\u2013\u2014-]+ |[|\\]")
 _QUOTES = str.maketrans({"\u2019": "'", "\u02bc": "'", "\u00a0": " "})
 _META = re.compile(rb"<meta\b[^<>]{0,2000}>", re.IGNORECASE)
+_REFRESH_HEADER = re.compile(
+    r"\s*([0-9]{1,6})(?:\.[0-9]*)?\s*[;,]\s*(?:url\s*=)?\s*['\"]?[^\s\"'>]", re.IGNORECASE
+)
 _REFRESH = re.compile(
     rb"""content\s*=\s*["']?\s*([0-9]{1,6})(?:\.[0-9]*)?\s*[;,]\s*(?:url\s*=)?\s*['"]?[^\s"'>]""",
     re.IGNORECASE,
@@ -85,9 +99,28 @@ def by_words(look: Look) -> Outcome | None:
     """The outcome that the page itself declares, or None."""
     found = named_sign(look)
     if found is None:
-        return None
+        return _by_login(look)
     sign, evidence = found
     return Outcome(sign.kind, sign.reason, (f"chars:{look.visible_chars}", evidence))
+
+
+def _by_login(look: Look) -> Outcome | None:
+    """The outcome of a page that is nothing but a sign-in form, or None.
+
+    Many sites carry such a form in their header: it counts only when the page is named for it, or
+    holds nothing else.
+    """
+    is_brief = look.visible_chars < _BRIEF_CHARS
+    if not (look.is_html and is_brief and _PASSWORD.search(look.fetch.body)):
+        return None
+    parts = _TITLE_BREAK.split(_folded(look.title))
+    is_named = any(_SIGN_IN_TITLE.fullmatch(part.strip()) for part in parts)
+    has_prose = any(len(line.split()) >= _PROSE_WORDS for line in look.text.split("\n"))
+    is_bare = look.visible_chars < _STUB_CHARS and not has_prose
+    if not (is_named or is_bare or _SIGN_IN_HEADING.search(look.fetch.body)):
+        return None
+    reason = "The site asks visitors to sign in instead of showing the document."
+    return Outcome(OutcomeKind.BLOCKED, reason, (f"chars:{look.visible_chars}", "login"))
 
 
 def named_sign(look: Look) -> tuple[Sign, str] | None:
@@ -130,7 +163,7 @@ def by_emptiness(look: Look) -> Outcome | None:
         return None
     has_words = any(char.isalnum() for char in look.text)
     has_scripts = look.is_html and b"<script" in look.fetch.body.lower()
-    stub = _stub(look) if look.is_html else None
+    stub = _stub_by_header(look) or (_stub(look) if look.is_html else None)
     if stub:
         return stub
     signals = (f"chars:{look.visible_chars}", f"bytes:{len(look.fetch.body)}")
@@ -146,14 +179,20 @@ def by_emptiness(look: Look) -> Outcome | None:
     return None
 
 
+def _stub_by_header(look: Look) -> Outcome | None:
+    delay = _REFRESH_HEADER.match(look.exchange.header("refresh") or "")
+    if delay and int(delay[1]) <= _STUB_DELAY_SECONDS:
+        return Outcome(OutcomeKind.REDIRECT_STUB, _STUB_REASON, ("header:refresh",))
+    return None
+
+
 def _stub(look: Look) -> Outcome | None:
     body = look.fetch.body
-    reason = "The page only sends its visitors on to another address."
     for meta in _META.findall(body):
         delay = _REFRESH.search(meta) if b"refresh" in meta.lower() else None
         if delay and int(delay[1]) <= _STUB_DELAY_SECONDS:
-            return Outcome(OutcomeKind.REDIRECT_STUB, reason, ("meta:refresh",))
+            return Outcome(OutcomeKind.REDIRECT_STUB, _STUB_REASON, ("meta:refresh",))
     is_small = look.visible_chars < _SCRIPT_STUB_CHARS and len(body) < _SCRIPT_STUB_BYTES
     if is_small and _SCRIPT_MOVE.search(body):
-        return Outcome(OutcomeKind.REDIRECT_STUB, reason, ("script:location",))
+        return Outcome(OutcomeKind.REDIRECT_STUB, _STUB_REASON, ("script:location",))
     return None

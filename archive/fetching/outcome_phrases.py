@@ -138,11 +138,12 @@ SIGNS = (
         sentences=(
             r"(?:verify|confirm|prove) (?:that )?you(?:'re| are) (?:a )?(?:not a robot|human)",
             r"our systems have detected unusual traffic",
-            r"(?:complete|solve) the (?:captcha|security check)",
+            r"(?:complete|solve) (?:the|this|a) (?:captcha|puzzle|challenge|security check)",
+            r"are you (?:a )?(?:human|robot)\?",
             r"enter the characters you see below",
         ),
         headings=(
-            r"(?:are you a )?robot(?: check| or human)?\??",
+            r"(?:are you (?:a )?)?(?:robot|human)(?: check| or (?:human|robot))?\??",
             r"human verification",
         ),
     ),

@@ -5,6 +5,7 @@ A verifier starts from a pinned root fingerprint (the root key's ID) and walks t
 new root set must be signed by the old threshold and by the new one (TUF's rule).
 """
 
+import contextlib
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from archive import canonical
 from archive.canonical import JsonValue
 from archive.clock import parse_rfc3339
 from archive.digests import sha256_hex
-from archive.errors import MalformedKeyset
+from archive.errors import MalformedEvidence, MalformedKeyset
 from archive.model.fields import Fields
 from archive.model.statement import CONTENT, KEYSET_V1, Statement
 from archive.proofs.dsse import Envelope
@@ -160,18 +161,37 @@ def newest_trusted(chain: Sequence[SignedKeyset], pinned_roots: Sequence[str]) -
     trusted: Keyset | None = None
     before: str | None = None
     for signed in chain:
-        keyset = signed.open()
-        _check_link(trusted, before, keyset, pinned_roots)
-        if keyset.signers_among(signed.envelopes) < keyset.threshold:
-            raise BrokenChain(f"keyset {keyset.version} lacks signatures of its own root keys")
-        if trusted and trusted.signers_among(signed.envelopes) < trusted.threshold:
-            raise BrokenChain(
-                f"keyset {keyset.version} lacks signatures of the root keys before it"
-            )
-        trusted, before = keyset, signed.statement_sha256
+        trusted = _next_trusted(trusted, before, signed, pinned_roots)
+        before = signed.statement_sha256
     if trusted is None:
         raise BrokenChain("there is no keyset")
     return trusted
+
+
+def chosen_chain(
+    rivals: Sequence[Sequence[SignedKeyset]], pinned_roots: Sequence[str]
+) -> tuple[SignedKeyset, ...]:
+    """For each version, of all that claim to be it, the one that follows from those before.
+
+    Where none follows, the first stands, for `newest_trusted` to say what is wrong with it.
+    Raises BrokenChain when the root keys themselves signed two keysets as one version.
+    """
+    chain: list[SignedKeyset] = []
+    trusted: Keyset | None = None
+    before: str | None = None
+    for claimants in rivals:
+        following = []
+        for signed in claimants:
+            with contextlib.suppress(MalformedEvidence):
+                following.append((signed, _next_trusted(trusted, before, signed, pinned_roots)))
+        if len(following) > 1:
+            version = following[0][1].version
+            raise BrokenChain(f"the root keys signed {len(following)} different keysets {version}")
+        if following:
+            [(chosen, trusted)] = following
+            before = chosen.statement_sha256
+        chain.append(following[0][0] if following else claimants[0])
+    return tuple(chain)
 
 
 @dataclass(frozen=True)
@@ -185,6 +205,18 @@ class KeysetChain:
     def newest(self) -> Keyset:
         """The newest trusted keyset. Raises as `newest_trusted`."""
         return newest_trusted(self.versions, self.pinned_roots)
+
+
+def _next_trusted(
+    trusted: Keyset | None, before: str | None, signed: SignedKeyset, pinned_roots: Sequence[str]
+) -> Keyset:
+    keyset = signed.open()
+    _check_link(trusted, before, keyset, pinned_roots)
+    if keyset.signers_among(signed.envelopes) < keyset.threshold:
+        raise BrokenChain(f"keyset {keyset.version} lacks signatures of its own root keys")
+    if trusted and trusted.signers_among(signed.envelopes) < trusted.threshold:
+        raise BrokenChain(f"keyset {keyset.version} lacks signatures of the root keys before it")
+    return keyset
 
 
 def _check_link(

@@ -3,6 +3,9 @@
 
 The root key is made beside the data and the keyset is marked as a development one; a production
 archive makes its root keys elsewhere and pins their fingerprints in the settings.
+
+Keys are made for a new archive only. Where roots are trusted already or a keyset lies in the
+store, new keys would take the place of the old trust, so nothing but the catalogue is made.
 """
 
 import base64
@@ -13,19 +16,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archive import canonical
-from archive.catalog import access, evidence
+from archive.catalog import access, evidence, sequence
 from archive.catalog.access import ApiKey
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
+from archive.errors import KeyLocked, SettingsError
+from archive.ids import Kind
 from archive.model.statement import CONTENT, KEYSET_V1, Statement
 from archive.proofs.keys import ED25519, PublicKey
 from archive.proofs.keyset import keyset_content
 from archive.services.context import Archive
 from archive.services.record import keyset_row
-from archive.services.trust import stored_keysets
+from archive.services.trust import has_keyset, stored_keysets
 from archive.signing.base import Signer, seal
 from archive.signing.file import create_key, open_key, read_passphrase, write_private
-from archive.storage.layout import blob_key, keyset_key
+from archive.storage.layout import CAPTURES, blob_key, keyset_key, read_key
 
 MANIFEST_KEY_DAYS = 3650
 SECRET_BYTES = 32
@@ -33,10 +38,15 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class KeyFiles:
-    """Where the private keys and what opens them lie."""
+    """Where the private keys and what opens them lie, and the fingerprint of the root key.
+
+    `root_keyid` is what a verifier pins. It is no secret, and lies apart from the private keys:
+    an archive without them still verifies.
+    """
 
     folder: Path
     passphrase_file: Path
+    root_keyid: Path
 
     @property
     def root(self) -> Path:
@@ -49,39 +59,62 @@ class KeyFiles:
         return self.folder / "manifest.pem"
 
     @property
-    def root_keyid(self) -> Path:
-        """The root key's ID: the fingerprint that a verifier pins."""
-        return self.folder / "root.keyid"
+    def are_complete(self) -> bool:
+        """Whether every file that signing needs is there, the root key's too."""
+        return all(path.exists() for path in (self.passphrase_file, self.root, self.manifest))
 
 
 @dataclass(frozen=True, slots=True)
 class Initialised:
-    """What is new: the root fingerprint, and the API key (shown once) when one was made."""
+    """The trusted root fingerprints, and what is new: the API key is shown this once.
 
-    root_keyid: str
+    `unlisted` counts captures in the store that a catalogue without any does not list.
+    """
+
+    roots: tuple[str, ...]
     api_key: str | None
     is_new: bool
+    unlisted: int
+
+    @property
+    def root_keyid(self) -> str:
+        """The first of the trusted root fingerprints."""
+        return self.roots[0]
 
 
 def initialise(archive: Archive, files: KeyFiles) -> Initialised:
     """Migrate the catalogue; make keys, keyset and API key when there are none.
 
-    Raises KeyLocked, StorageError, CatalogError.
+    Raises KeyLocked, SettingsError, MalformedEvidence, StorageError, CatalogError.
     """
+    is_founded = has_keyset(archive.store)
+    is_new = not archive.pinned_roots and not is_founded
+    if is_founded and not archive.pinned_roots and not files.are_complete:
+        raise KeyLocked(
+            f"the store holds a keyset, and its keys are not in {files.folder}: restore that "
+            "folder from backup, or name the root key IDs in trust.roots"
+        )
     archive.database.migrate()
-    is_new = not files.root_keyid.exists()
-    if is_new:
-        _make_keys(archive, files)
-    root_keyid = files.root_keyid.read_text(encoding="ascii").strip()
+    check_prefix(archive)
+    roots = tuple(archive.pinned_roots) or (_make_keys(archive, files),)
+    if not is_founded and files.are_complete:
+        _store_first_keyset(archive, files, roots)
+    _take_in_keysets(archive, roots)
+    unlisted = _count_unlisted(archive)
     with archive.database.reading() as connection:
-        has_keyset = bool(evidence.every_keyset_content(connection))
         has_api_key = access.has_api_keys(connection)
-    if not has_keyset:
-        if not stored_keysets(archive.store):
-            _store_first_keyset(archive, files)
-        _take_in_keysets(archive)
     api_key = None if has_api_key else make_api_key(archive, access.SCOPES, "made by init")
-    return Initialised(root_keyid, api_key, is_new)
+    return Initialised(roots, api_key, is_new, unlisted)
+
+
+def check_prefix(archive: Archive) -> None:
+    """Raise SettingsError when the catalogue's IDs have another prefix than the settings say."""
+    prefix = archive.database.prefix()
+    if prefix not in {None, archive.identity.prefix}:
+        raise SettingsError(
+            f"archive.prefix is {archive.identity.prefix}, and the IDs in this catalogue begin "
+            f"with {prefix}: a prefix never changes once IDs are out"
+        )
 
 
 def make_api_key(archive: Archive, scopes: Sequence[str], note: str) -> str:
@@ -99,8 +132,9 @@ def make_api_key(archive: Archive, scopes: Sequence[str], note: str) -> str:
     return f"mk_{key_id}_{secret}"
 
 
-def _make_keys(archive: Archive, files: KeyFiles) -> None:
-    if not files.passphrase_file.exists():
+def _make_keys(archive: Archive, files: KeyFiles) -> str:
+    has_key = files.root.exists() or files.manifest.exists()
+    if not has_key and not files.passphrase_file.exists():
         passphrase = base64.b64encode(archive.random_bytes(SECRET_BYTES)) + b"\n"
         write_private(files.passphrase_file, passphrase)
     passphrase = read_passphrase(files.passphrase_file)
@@ -108,15 +142,18 @@ def _make_keys(archive: Archive, files: KeyFiles) -> None:
     root = _opened_or_made(files.root, passphrase)
     _opened_or_made(files.manifest, passphrase)
     write_private(files.root_keyid, f"{root.public_key.keyid}\n".encode("ascii"))
+    return root.public_key.keyid
 
 
 def _opened_or_made(path: Path, passphrase: bytes) -> Signer:
     return open_key(path, passphrase) if path.exists() else create_key(path, passphrase)
 
 
-def _store_first_keyset(archive: Archive, files: KeyFiles) -> None:
+def _store_first_keyset(archive: Archive, files: KeyFiles, roots: Sequence[str]) -> None:
     passphrase = read_passphrase(files.passphrase_file)
     root = open_key(files.root, passphrase)
+    if root.public_key.keyid not in roots:
+        raise KeyLocked(f"the root key {files.root} is none of the trusted roots")
     manifest = open_key(files.manifest, passphrase)
     now = archive.clock.now()
     content = canonical.dumps(
@@ -131,10 +168,33 @@ def _store_first_keyset(archive: Archive, files: KeyFiles) -> None:
     archive.store.put(keyset_key(1, root.public_key.keyid8), envelope)
 
 
-def _take_in_keysets(archive: Archive) -> None:
+def _take_in_keysets(archive: Archive, roots: Sequence[str]) -> None:
+    with archive.database.reading() as connection:
+        if evidence.every_keyset_content(connection):
+            return
+    chain = stored_keysets(archive.store, roots)
     with archive.database.writing() as connection:
-        for signed in stored_keysets(archive.store):
+        for signed in chain:
             evidence.add_keyset(connection, keyset_row(signed))
+
+
+def _count_unlisted(archive: Archive) -> int:
+    """Captures that a catalogue without any leaves out; their numbers are not handed out again."""
+    if archive.database.prefix() is not None:
+        return 0
+    highest = 0
+    signed = set()
+    for item in archive.store.list(CAPTURES):
+        place = read_key(item.key)
+        if place.capture_id is None:
+            continue
+        highest = max(highest, place.capture_id.number)
+        if place.role == "statement":
+            signed.add(place.capture_id)
+    if highest:
+        with archive.database.writing() as connection:
+            sequence.raise_above(connection, Kind.CAPTURE.value, highest)
+    return len(signed)
 
 
 def _row(key: PublicKey, now: dt.datetime) -> canonical.JsonValue:

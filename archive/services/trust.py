@@ -1,49 +1,134 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the chain of keysets from the store, for signing and for verifying."""
+"""Reads the chain of keysets from the store, for signing and for verifying.
+
+A file that is no envelope, lies under another key's name or signs other bytes than the version
+that the root keys signed is passed over: whoever can add a file must not be able to break trust.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from archive.digests import sha256_hex
-from archive.errors import MalformedEvidence, MalformedKeyset, ObjectMissing
+from archive.errors import (
+    MalformedEnvelope,
+    MalformedEvidence,
+    MalformedKeyset,
+    MunimentError,
+    ObjectMissing,
+)
 from archive.model.statement import CONTENT, Statement
-from archive.proofs.dsse import read_envelope
-from archive.proofs.keyset import Keyset, KeysetChain, SignedKeyset, newest_trusted
+from archive.proofs.dsse import Envelope, read_envelope
+from archive.proofs.keyset import Keyset, KeysetChain, SignedKeyset, chosen_chain, newest_trusted
 from archive.services.context import Archive
 from archive.storage.base import Store
 from archive.storage.layout import KEYSETS, blob_key, read_key
 
 
-def stored_keysets(store: Store) -> tuple[SignedKeyset, ...]:
+def has_keyset(store: Store) -> bool:
+    """Whether a keyset envelope lies in the store, sound or not."""
+    return any(True for _ in _keyset_files(store))
+
+
+def stored_keysets(store: Store, pinned_roots: Sequence[str] = ()) -> tuple[SignedKeyset, ...]:
     """Every keyset version in the store, in order, as stored and not yet trusted.
 
-    Raises MalformedEvidence when a file cannot be read as what its key says, ObjectMissing when
-    a content file is not there.
+    Where files of one version sign different bytes, the version that follows from the pinned
+    roots is taken. Raises MalformedEvidence when none of a version's files can be read as what
+    its key says or the root keys signed two, ObjectMissing when a content file is not there.
     """
-    envelopes: dict[int, list[bytes]] = {}
-    for item in store.list(KEYSETS):
-        place = read_key(item.key)
-        if place.role == "keyset":
-            envelopes.setdefault(int(place.name), []).append(store.get(item.key))
-    chain = []
-    for version in sorted(envelopes):
-        opened = tuple(read_envelope(data) for data in envelopes[version])
-        content_sha256 = Statement.from_bytes(opened[0].payload).subjects.get(CONTENT)
-        if content_sha256 is None:
-            raise MalformedKeyset(f"keyset {version} names no content")
-        content = store.get(blob_key(content_sha256))
-        if sha256_hex(content) != content_sha256:
-            raise MalformedKeyset(f"the content of keyset {version} has another digest")
-        chain.append(SignedKeyset(opened, content))
-    return tuple(chain)
+    versions = _versions(store)
+    return chosen_chain([_readable(version) for version in versions], pinned_roots)
+
+
+def stray_keyset_files(store: Store, pinned_roots: Sequence[str] = ()) -> list[tuple[str, str]]:
+    """What `stored_keysets` passes over: each file's key, and why. Raises as that does."""
+    versions = _versions(store)
+    chain = chosen_chain([_readable(version) for version in versions], pinned_roots)
+    strays = []
+    for version, chosen in zip(versions, chain, strict=True):
+        strays += [(key, str(error)) for key, error in version.faults]
+        detail = f"signs other bytes than keyset {version.number}"
+        for signed, keys in version.claimants:
+            strays += [(key, detail) for key in keys if signed is not chosen]
+    return sorted(strays)
 
 
 def trusted_keyset(archive: Archive) -> Keyset:
     """The newest keyset that the pinned roots vouch for. Raises MalformedEvidence."""
-    return newest_trusted(stored_keysets(archive.store), archive.pinned_roots)
+    return newest_trusted(stored_keysets(archive.store, archive.pinned_roots), archive.pinned_roots)
 
 
 def keyset_chain(archive: Archive) -> KeysetChain:
     """The stored keysets to verify with; none when they are damaged, as claim key.chain says."""
     try:
-        versions = stored_keysets(archive.store)
+        versions = stored_keysets(archive.store, archive.pinned_roots)
     except (MalformedEvidence, ObjectMissing):
         versions = ()
     return KeysetChain(versions, tuple(archive.pinned_roots))
+
+
+@dataclass
+class _Version:
+    """One version's files: those that sign the same bytes together, and those with a fault."""
+
+    number: int
+    claimants: list[tuple[SignedKeyset, tuple[str, ...]]] = field(default_factory=list)
+    faults: list[tuple[str, MunimentError]] = field(default_factory=list)
+
+
+def _versions(store: Store) -> list[_Version]:
+    files: dict[int, list[str]] = {}
+    for key, number in _keyset_files(store):
+        files.setdefault(number, []).append(key)
+    return [_version(store, number, files[number]) for number in sorted(files)]
+
+
+def _version(store: Store, number: int, keys: Sequence[str]) -> _Version:
+    version = _Version(number)
+    by_payload: dict[bytes, dict[str, Envelope]] = {}
+    for key in keys:
+        try:
+            envelope = _named_envelope(key, store.get(key))
+        except MalformedEvidence as error:
+            version.faults.append((key, error))
+        else:
+            by_payload.setdefault(envelope.payload, {})[key] = envelope
+    for payload, envelopes in by_payload.items():
+        try:
+            signed = SignedKeyset(tuple(envelopes.values()), _content(store, number, payload))
+        except (MalformedEvidence, ObjectMissing) as error:
+            version.faults += [(key, error) for key in envelopes]
+        else:
+            version.claimants.append((signed, tuple(envelopes)))
+    return version
+
+
+def _readable(version: _Version) -> list[SignedKeyset]:
+    if not version.claimants:
+        key, error = version.faults[0]
+        raise type(error)(f"{key}: {error}") from error
+    return [signed for signed, _ in version.claimants]
+
+
+def _named_envelope(key: str, data: bytes) -> Envelope:
+    envelope = read_envelope(data)
+    if not envelope.keyid.startswith(read_key(key).keyid8):
+        raise MalformedEnvelope("the envelope is by another key than the file's name says")
+    return envelope
+
+
+def _content(store: Store, number: int, payload: bytes) -> bytes:
+    content_sha256 = Statement.from_bytes(payload).subjects.get(CONTENT)
+    if content_sha256 is None:
+        raise MalformedKeyset(f"keyset {number} names no content")
+    content = store.get(blob_key(content_sha256))
+    if sha256_hex(content) != content_sha256:
+        raise MalformedKeyset(f"the content of keyset {number} has another digest")
+    return content
+
+
+def _keyset_files(store: Store) -> Iterator[tuple[str, int]]:
+    for item in store.list(KEYSETS):
+        place = read_key(item.key)
+        if place.role == "keyset":
+            yield item.key, int(place.name)

@@ -119,7 +119,7 @@ class _Reader:
             return
         self._step_into(tag)
         has_role = False
-        if attributes:
+        if attributes or tag == "dialog":
             if self._believes_hidden and is_hidden(tag, attributes):
                 self._unshown, self._textless = 1, int(tag in UNSHOWN)
                 return

@@ -3,22 +3,29 @@
 
 A scan has no text layer; that is a fact about the capture, not an error. The order of the words is
 the one in which the file draws them, as pypdf reads it. Lines are NFC, without blanks at their
-ends; each page begins a line, and has one offset row.
+ends; each page begins a line, and has one offset row. The work is counted in recipe_1_pdf_work.py.
 """
 
 import binascii
-import io
+import logging
 import struct
 import unicodedata
 import zlib
 from dataclasses import dataclass
 
-from pypdf import PageObject, PdfReader
+from pypdf import PdfReader
 from pypdf.errors import PyPdfError
+
+from archive.text.recipe_1_pdf_work import CountedPage, CountedReader, Work
 
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_PAGES = 2_000
 _MOST_CHARS = 20_000_000
+
+# What pypdf says of broken files would let any site write to the operator's log.
+_PYPDF_LOG = logging.getLogger("pypdf")
+_PYPDF_LOG.addHandler(logging.NullHandler())
+_PYPDF_LOG.propagate = False
 
 # pypdf lets whatever its own code trips over escape; on hostile bytes that can be any of these.
 _FAULTS = (
@@ -55,20 +62,23 @@ def read(body: bytes) -> Paper:
     """The text layer of a PDF; damage, encryption and sizes over the limits give a flaw."""
     if len(body) > _MOST_BYTES:
         return _flawed("over-limit")
+    work = Work()
     try:
-        return _read(PdfReader(io.BytesIO(body), strict=False))
+        paper = _read(CountedReader(body, work))
     except _FAULTS:
-        return _flawed("unreadable")
+        paper = _flawed("unreadable")
+    # pypdf swallows some errors and goes on with a part of the document.
+    return _flawed("over-limit") if work.is_over_limit else paper
 
 
-def _read(reader: PdfReader) -> Paper:
+def _read(reader: CountedReader) -> Paper:
     if len(reader.pages) > _MOST_PAGES:
         return _flawed("over-limit")
     texts: list[str] = []
     offsets: list[tuple[int, str]] = []
     length = 0
     for number, page in enumerate(reader.pages, start=1):
-        text = _page_text(page)
+        text = _page_text(CountedPage(page, reader))
         if text:
             offsets.append((length, f"/page[{number}]"))
             texts.append(text)
@@ -79,8 +89,8 @@ def _read(reader: PdfReader) -> Paper:
     return Paper("\n".join(texts), _title(reader), _language(reader), tuple(offsets), flaw)
 
 
-def _page_text(page: PageObject) -> str:
-    lines = (line.strip() for line in page.extract_text().splitlines())
+def _page_text(page: CountedPage) -> str:
+    lines = (line.strip() for line in page.counted_text().splitlines())
     # A broken font map can yield lone surrogates, which no text file can hold.
     text = "\n".join(line for line in lines if line).encode("utf-8", "replace").decode("utf-8")
     return unicodedata.normalize("NFC", text)

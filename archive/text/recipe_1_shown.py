@@ -2,8 +2,9 @@
 """Recipe `text/1`, elements: which ones show their text, and which ones break lines.
 
 Shown is every text node, except those of elements that never paint their text (`UNSHOWN`), and of
-elements with the `hidden` attribute or an inline `display:none`. Exceptions, because scripts undo
-them: `hidden=until-found`, the streamed parts of React (`hidden id="S:..."`), html, body and main.
+elements with the `hidden` attribute or an inline `display:none`, and closed dialogs. Exceptions,
+because scripts undo them: `hidden=until-found`, the streamed parts of React (`hidden id="S:..."`),
+html, body and main.
 Style sheets are not read; aria-hidden text is shown.
 """
 
@@ -63,6 +64,8 @@ def has_shadow_root(attributes: Mapping[str, str]) -> bool:
 
 def is_hidden(tag: str, attributes: Mapping[str, str]) -> bool:
     """Whether the page marks an element as not shown."""
+    if tag == "dialog" and "open" not in attributes:
+        return True
     if "hidden" in attributes and attributes["hidden"].lower() != "until-found":
         if _STREAMED_PART.fullmatch(attributes.get("id", "")):
             return False

@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 
 import pytest
-from bench.accuracy import fetched
+from support.fetches import fetched
 
 from archive.fetching.outcome import classify
 from archive.model.outcome import Outcome, OutcomeKind
@@ -38,11 +38,14 @@ def test_d05_plain_body_labelled_gzip_is_kept_and_read() -> None:
 def test_d08_an_invalid_wish_is_no_wish(value: str) -> None:
     found = judged(b"slow down", 429, **{"Retry-After": value})
     assert (found.kind, found.retry_after_seconds) == (OutcomeKind.RATE_LIMITED, None)
+    assert found.signals == ("status:429",)
 
 
 @pytest.mark.parametrize("value", ["Wed, 21 Oct 2026 07:28:00 GMT", "9" * 400])
 def test_d08_a_valid_wish_is_capped(value: str) -> None:
-    assert judged(b"slow down", 503, **{"Retry-After": value}).retry_after_seconds == 86_400
+    found = judged(b"slow down", 503, **{"Retry-After": value})
+    assert found.retry_after_seconds == 86_400
+    assert found.signals == ("status:503", "retry-after:86400")
 
 
 @pytest.mark.parametrize(

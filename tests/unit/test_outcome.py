@@ -6,9 +6,9 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from bench.accuracy import fetched
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fetches import fetched
 
 from archive.fetching import retry_after
 from archive.fetching.outcome import classify
@@ -22,6 +22,9 @@ AKAMAI = (
     "<p>Reference #18.2d351ab8.1557333295.a4e16ab"
 )
 POLICY = "<h1>Privacy</h1>" + "<p>We may share your data with partners as the law allows.</p>" * 80
+
+LOGIN = "<form><label>Password <input name=p type='password'></label><button>Log in</button></form>"
+PROSE = "We may share your data with partners as the law of your country allows."
 
 
 def outcome(
@@ -70,6 +73,21 @@ def shell(size: int) -> str:
         ("redirect-stub", "<meta http-equiv='Refresh' content='0; URL=/b'>Moving", {}),
         ("redirect-stub", "<script>window.location.href='/b'</script>Moving on", {}),
         ("ok", "<meta http-equiv=refresh content='600; url=/'>Terms that reload", {}),
+        ("redirect-stub", "<p>Moving", {"refresh": "0; url=https://a.example/b"}),
+        ("redirect-stub", "Moving", {"refresh": "5;/b", "content_type": "text/plain"}),
+        ("ok", POLICY, {"refresh": "0; url=/b"}),
+        ("ok", "<p>Terms that reload", {"refresh": "600; url=/"}),
+        ("ok", "<p>Terms that reload themselves", {"refresh": "0"}),
+        ("blocked", f"<title>Sign in | Example</title><p>{PROSE}</p>{LOGIN}", {}),
+        ("blocked", f"<h1><span>Log in</span> to Example</h1><p>{PROSE}</p>{LOGIN}", {}),
+        ("blocked", f"<p>Example</p>{LOGIN}", {}),
+        ("ok", f"<header>{LOGIN}</header>{POLICY}", {}),
+        ("ok", f"<header>{LOGIN}</header><h1>Terms</h1><p>{PROSE}</p>", {}),
+        ("ok", f"<title>Terms | Login help</title>{LOGIN}{POLICY}", {}),
+        ("ok", f"<h1>Sign in</h1><p>{PROSE}</p>", {}),
+        ("blocked", "<p>Please complete the puzzle to go on</p>", {}),
+        ("blocked", "<h1>Are you human?</h1>", {}),
+        ("ok", POLICY.replace("partners", "partners. Are you human? Solve the puzzle."), {}),
         ("soft-404", "<title>Page not found | Example</title><p>Try the search.</p>", {}),
         ("soft-404", "<h1>404</h1><p>Nothing here</p>", {}),
         ("soft-404", "<h1>Seite nicht gefunden</h1>", {}),
@@ -137,8 +155,18 @@ def test_the_reason_names_the_status_and_who_blocks() -> None:
 
 
 def test_the_servers_wish_to_wait_is_kept() -> None:
-    assert outcome("x", status=429, retry_after="120").retry_after_seconds == 120
-    assert outcome("x", status=429, retry_after="soon").retry_after_seconds is None
+    found = outcome("x", status=429, retry_after="120")
+    assert found.retry_after_seconds == 120
+    assert found.signals == ("status:429", "retry-after:120")
+    found = outcome("x", status=429, retry_after="soon")
+    assert found.retry_after_seconds is None
+    assert found.signals == ("status:429",)
+    assert outcome(POLICY, retry_after="120").signals == ("status:200",)
+
+
+def test_a_long_list_of_signals_does_not_push_the_wish_out() -> None:
+    link = ", ".join(['<https://a.example>; rel="blocked-by"'] * 9)
+    assert outcome("x", status=451, link=link, retry_after="5").signals[1] == "retry-after:5"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ def test_without_file_and_environment_there_are_defaults() -> None:
     assert settings.database_url == "sqlite:///muniment-data/catalog.sqlite"
     assert settings.keys_folder == Path("muniment-data/keys")
     assert settings.passphrase_file == Path("muniment-data/keys/passphrase")
+    assert settings.root_keyid_file == Path("muniment-data/root.keyid")
     assert settings.allowed_networks() == ()
 
 
@@ -89,6 +90,17 @@ BAD_FILES = {
     "a vantage with a line break": ('[capture]\nvantage = "a\\nb"', "capture.vantage"),
     "a language that is too long": (f'[capture]\nlanguage = "{"x" * 65}"', "capture.language"),
     "no vantage": ('[capture]\nvantage = ""', "capture.vantage"),
+    "no name": ('[archive]\nname = ""', "archive.name"),
+    "a blank name": ('[archive]\nname = "  "', "archive.name"),
+    "a name of two lines": ('[archive]\nname = "a\\nb"', "archive.name"),
+    "a name that turns the text": ('[archive]\nname = "a\\u202eb"', "archive.name"),
+    "a name that is too long": (f'[archive]\nname = "{"x" * 101}"', "archive.name"),
+    "a contact of two lines": ('[archive]\ncontact = "a\\r\\nX: b"', "archive.contact"),
+    "a contact that is not ASCII": ('[archive]\ncontact = "café"', "archive.contact"),
+    "a root in capitals": (f'[trust]\nroots = ["{"A" * 64}"]', "trust.roots"),
+    "a root that is too short": (f'[trust]\nroots = ["{"a" * 63}"]', "trust.roots"),
+    "a root with a line break": (f'[trust]\nroots = ["{"a" * 64}\\n"]', "trust.roots"),
+    "an empty root": ('[trust]\nroots = [""]', "trust.roots"),
 }
 
 
@@ -128,3 +140,53 @@ def test_a_missing_file_and_a_folder_cannot_be_read(tmp_path: Path) -> None:
 
 def test_shipped_files_are_found() -> None:
     assert "[archive]" in shipped_text("muniment.sample.toml")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "archive.example",
+        "//archive.example",
+        "ftp://archive.example",
+        "javascript:alert(1)",
+        "http://",
+        "https:///v1",
+        "https://archive.example/a b",
+        'https://archive.example/"',
+        "https://archive.example/'",
+        "https://archive.example/<b>",
+        "https://archive.example/?q",
+        "https://archive.example/#f",
+        "https://user:hunter2@archive.example/",
+        "https://archive.example/\n",
+        "https://archive.example/\x07",
+        "https://archive.example:port/",
+        "https://archív.example/",
+        " https://archive.example",
+    ],
+)
+def test_a_base_url_that_is_none_is_named_and_not_repeated(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"server\.base_url") as caught:
+        load_settings(environment={"MUNIMENT_SERVER_BASE_URL": url})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://localhost:8080",
+        "https://archive.example/",
+        "https://archive.example/a-b/~c%20d",
+        "http://[::1]:80/x",
+    ],
+)
+def test_a_public_address_is_taken(url: str) -> None:
+    assert load_settings(environment={"MUNIMENT_SERVER_BASE_URL": url}).server.base_url == url
+
+
+def test_words_of_people_are_taken(tmp_path: Path) -> None:
+    text = f'[archive]\nname = "Archív – 档案"\n[trust]\nroots = ["{"0a" * 32}"]\n'
+    settings = from_file(tmp_path, text, MUNIMENT_ARCHIVE_CONTACT="a@b.example")
+    assert settings.archive.name == "Archív – 档案"
+    assert settings.trust.roots == ("0a" * 32,)

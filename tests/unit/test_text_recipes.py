@@ -3,10 +3,14 @@
 
 import hashlib
 import io
+import itertools
 import os
 import pathlib
 import subprocess
 import sys
+import time
+import zlib
+from collections.abc import Callable
 
 import pypdf
 import pytest
@@ -31,22 +35,57 @@ SAMPLE_TEXT = (
 
 def pdf_of(words: str) -> bytes:
     content = b"BT /F1 12 Tf 72 720 Td (" + words.encode("latin-1") + b") Tj ET"
-    objects = [
-        b"<</Type/Catalog/Pages 2 0 R/Lang(en-GB)>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources 6 0 R>>",
-        b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
-        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-        b"<</Font<</F1 5 0 R>>>>",
-    ]
-    body = b"%PDF-1.4\n"
-    places = []
-    for number, each in enumerate(objects, start=1):
-        places.append(len(body))
-        body += b"%d 0 obj\n%s\nendobj\n" % (number, each)
-    rows = b"".join(b"%010d 00000 n \n" % place for place in places)
-    table = b"xref\n0 7\n0000000000 65535 f \n" + rows
-    return body + table + b"trailer<</Size 7/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % len(body)
+    return pdf_from(
+        [
+            b"<</Type/Catalog/Pages 2 0 R/Lang(en-GB)>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources 6 0 R>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+            b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+            b"<</Font<</F1 5 0 R>>>>",
+        ]
+    )
+
+
+def pdf_of_pages(
+    count: int,
+    content: bytes,
+    *,
+    font: bytes = b"",
+    fonts: bytes = b"/F1 4 0 R",
+    resources: bytes = b"",
+    shared: bytes = b"",
+) -> bytes:
+    """Pages that share one content stream, one font and one more stream, object 5."""
+    pages = b" ".join(b"%d 0 R" % (6 + number) for number in range(count))
+    return pdf_from(
+        [
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[%s]/Count %d/MediaBox[0 0 612 792]"
+            b"/Resources<</Font<<%s>>%s>>>>" % (pages, count, fonts, resources),
+            packed(content),
+            b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica%s>>" % font,
+            shared or b"null",
+            *[b"<</Type/Page/Parent 2 0 R/Contents 3 0 R>>"] * count,
+        ]
+    )
+
+
+def packed(content: bytes, entries: bytes = b"") -> bytes:
+    small = zlib.compress(content, 9)
+    head = b"<<%s/Length %d/Filter/FlateDecode>>" % (entries, len(small))
+    return head + b"stream\n" + small + b"\nendstream"
+
+
+def pdf_from(objects: list[bytes]) -> bytes:
+    parts = [b"%PDF-1.4\n"]
+    parts += [b"%d 0 obj\n%s\nendobj\n" % each for each in enumerate(objects, start=1)]
+    places = list(itertools.accumulate(map(len, parts)))
+    rows = b"".join(b"%010d 00000 n \n" % place for place in places[:-1])
+    size = len(objects) + 1
+    table = b"xref\n0 %d\n0000000000 65535 f \n" % size + rows
+    trailer = b"trailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (size, places[-1])
+    return b"".join(parts) + table + trailer
 
 
 def test_names_and_unknown_names() -> None:
@@ -117,6 +156,61 @@ def test_pdf_flaws(monkeypatch: pytest.MonkeyPatch) -> None:
     assert recipe_1_pdf.read(b"%PDF-1.7 not one").flaw == "unreadable"
     monkeypatch.setattr(recipe_1_pdf, "_MOST_BYTES", 10)
     assert recipe_1_pdf.read(blank.getvalue()).flaw == "over-limit"
+
+
+WORDS = b"BT /F1 12 Tf 72 720 Td (word) Tj ET\n"
+CODES = b"1 beginbfrange <0000> <FFFF> <0000>\nendbfrange"
+FORM = b"/Type/XObject/Subtype/Form/Resources<</Font<</F1 4 0 R>>>>"
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "content shared by pages": lambda: pdf_of_pages(100, WORDS * 8000),
+    "operators of one byte": lambda: pdf_of_pages(100, b"/F1 1 Tf " + b"()'" * 100_000),
+    "pages without words": lambda: pdf_of_pages(2000, b"BT ET 0 0 m 1 1 l S\n" * 500),
+    "font shared by pages": lambda: pdf_of_pages(
+        2000, WORDS, font=b"/ToUnicode 5 0 R", shared=packed(CODES)
+    ),
+    "many fonts": lambda: pdf_of_pages(
+        2000, WORDS, fonts=b"".join(b"/F%d 4 0 R" % n for n in range(500))
+    ),
+    "form drawn again and again": lambda: pdf_of_pages(
+        1, b"/X Do " * 5000, resources=b"/XObject<</X 5 0 R>>", shared=packed(WORDS * 500, FORM)
+    ),
+    "objects without a table": lambda: b"%PDF-1.4\n" + b"1 0 obj 0 endobj\n" * 2_000_000,
+    "a table of nothing": lambda: pdf_from([b"null"] * 500_000),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_pdf_that_asks_for_too_much_work_is_over_the_limit(name: str) -> None:
+    bomb = BOMBS[name]()
+    before = time.process_time()
+    paper = recipe_1_pdf.read(bomb)
+    seconds = time.process_time() - before
+    print(f"{name}: {len(bomb)} bytes, {seconds:.1f} s")
+    assert (paper.flaw, paper.text) == ("over-limit", "")
+    # Without the limit each takes 20 seconds and more; a busy machine may need some more than 3.
+    assert seconds < 10
+
+
+def test_a_long_policy_is_under_the_limit() -> None:
+    words = b"(We)-250(may)-250(sha)20(re)-250(data)-250(as)-250(the)-250(law)-250(allo)15(ws.)"
+    lines = b"".join(b"BT /F1 11 Tf 72 %d Td [%s]TJ ET\n" % (720 - n, words) for n in range(46))
+    paper = recipe_1_pdf.read(pdf_of_pages(150, lines))
+    assert (paper.flaw, len(paper.offsets)) == (None, 150)
+
+
+def test_what_pypdf_says_of_a_broken_file_reaches_no_log() -> None:
+    program = (
+        "from archive.text import recipes;"
+        "print(recipes.run('text/1', b'%PDF-1.4 broken', 'application/pdf').flaw)"
+    )
+    source = str(pathlib.Path(archive.__file__).parents[1])
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": source},
+        capture_output=True,
+        check=True,
+    )
+    assert (ended.stdout, ended.stderr) == (b"unreadable\n", b"")
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,19 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
                 "is_new": made.is_new,
                 "root_keyid": made.root_keyid,
                 "api_key": made.api_key,
+                "unlisted": made.unlisted,
             }
         )
         return
     click.echo(f"{'Made a new' if made.is_new else 'Checked the'} archive in {settings.data}")
-    click.echo(f"Root key fingerprint (give it to verifiers): {made.root_keyid}")
+    click.echo(f"Root key fingerprint (give it to verifiers): {', '.join(made.roots)}")
     if made.api_key:
         click.echo(f"API key for writes, shown this once: {made.api_key}")
-    click.echo("Its keys lie beside its data: fit for development and for trying it out.")
+    if made.is_new:
+        click.echo("Its keys lie beside its data: fit for development and for trying it out.")
+    if made.unlisted:
+        are = "capture" if made.unlisted == 1 else "captures"
+        click.echo(
+            f"The store holds {made.unlisted} {are} that the catalogue does not list: "
+            "run `muniment rebuild`"
+        )
