@@ -210,7 +210,7 @@ class CatalogMissing(CatalogError):
 
 
 class CatalogOutdated(CatalogError):
-    """The catalogue has another schema version; `muniment init` migrates it."""
+    """The catalogue has another schema version: `muniment init` migrates an older one."""
 
     code = "CATALOG_OUTDATED"
 

@@ -92,7 +92,7 @@ class TrustSettings:
 class ServerSettings:
     """[server]: the HTTP door."""
 
-    base_url: str = ""  # public http(s) URL, as citations print it; default the request's own
+    base_url: str = ""  # public http(s) URL, as citations print it; without it they print no URL
     upload_bytes_limit: int = 256 * 1024 * 1024  # of one file that is given for verification
 
 

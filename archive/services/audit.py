@@ -19,7 +19,12 @@ from archive.services.adopt import FurtherSignature, adopt_capture, adopt_observ
 from archive.services.agreement import CLAIM as CATALOG_CLAIM
 from archive.services.context import Archive
 from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
-from archive.services.trust import keyset_chain, stored_keysets, trusted_keyset
+from archive.services.trust import (
+    keyset_chain,
+    stored_keysets,
+    stray_keyset_files,
+    trusted_keyset,
+)
 from archive.storage.layout import KEYSETS, blob_key, inventory_key, read_key
 
 Progress = Callable[[int, int], None]
@@ -113,12 +118,18 @@ def audit(archive: Archive, progress: Progress, options: AuditOptions) -> Audit:
 
 def _audit_keysets(archive: Archive, report: Audit) -> None:
     try:
-        newest_trusted(stored_keysets(archive.store), archive.pinned_roots)
+        roots = archive.pinned_roots
+        newest_trusted(stored_keysets(archive.store, roots), roots)
+        strays = stray_keyset_files(archive.store, roots)
     except (MalformedEvidence, ObjectMissing) as error:
         report.damages.append(Damage(KEYSETS, "key.chain", error.code, str(error)))
     except StorageError as error:
         report.damages.append(
             Damage(KEYSETS, "key.chain", error.code, str(error), is_certain=False)
+        )
+    else:
+        report.damages.extend(
+            Damage(key, "key.chain", "KEYSET_STRAY", detail) for key, detail in strays
         )
 
 

@@ -51,7 +51,7 @@ def rebuild(archive: Archive, progress: Progress) -> Rebuilt:
 
     Raises MalformedEvidence when no trusted keyset can be read: nothing is changed then.
     """
-    chain = stored_keysets(archive.store)
+    chain = stored_keysets(archive.store, archive.pinned_roots)
     keyset = newest_trusted(chain, archive.pinned_roots)
     rebuilt = Rebuilt(keysets=len(chain))
     with archive.database.writing() as connection:

@@ -22,7 +22,7 @@ from archive.services.capture import Recorded
 from archive.services.context import Archive
 from archive.settings import Settings
 from archive.storage.base import Store, StoredObject
-from archive.storage.layout import blob_key
+from archive.storage.layout import blob_key, keyset_key
 
 
 @pytest.fixture
@@ -110,6 +110,17 @@ def test_stray_objects_are_listed_and_do_no_harm(
     report = audited(archive, "plain")
     assert set(report.unreferenced) == {blob_key("a" * 64), "notes/hello.txt"}
     assert [damage.key for damage in report.damages] == [blob_key("a" * 64)]
+
+
+def test_a_file_that_is_no_keyset_is_named_beside_the_sound_one(
+    archive: Archive, records: list[Recorded]
+) -> None:
+    key = keyset_key(1, "0" * 8)
+    archive.store.put(key, b"{}")
+    report = audited(archive, "plain")
+    [damage] = report.damages
+    assert (damage.key, damage.claim, damage.code) == (key, "key.chain", "KEYSET_STRAY")
+    assert damage.is_certain
 
 
 class Away:

@@ -266,7 +266,7 @@ def test_an_id_that_nobody_has_is_404(site: Site) -> None:
         "/favicon.ico",
     ],
 )
-def test_d_45_what_is_no_id_is_refused_by_grammar(
+def test_d45_what_is_no_id_is_refused_by_grammar(
     site: Site, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_reading(*_: object) -> None:

@@ -13,16 +13,18 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     """Remake every evidence table; exit 1 when something in the store had to be left out."""
     from archive.bootstrap import wire
     from archive.errors import CatalogMissing
+    from archive.services.initialise import check_prefix
     from archive.services.rebuild import rebuild
-    from archive.services.trust import stored_keysets
+    from archive.services.trust import has_keyset
 
     settings = settings_of(ctx)
     if not settings.data.is_dir():
         raise CatalogMissing(f"no archive at {settings.data}: run `muniment init`")
     archive = wire(settings)
-    if not stored_keysets(archive.store):
+    if not has_keyset(archive.store):
         raise CatalogMissing(f"no keyset in {settings.store_url}: run `muniment init`")
     archive.database.migrate()
+    check_prefix(archive)
     with progress("rebuild") as step:
         done = 0
 
