@@ -8,7 +8,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from archive.catalog.tables import EVIDENCE_TABLES, capture, container, keyset, observation, part
+from archive.catalog.tables import (
+    EVIDENCE_TABLES,
+    capture,
+    container,
+    keyset,
+    observation,
+    part,
+    statement,
+)
 
 Values = Mapping[str, Any]
 PartRow = Any  # a row of the part table, columns as attributes
@@ -150,10 +158,15 @@ def container_size(connection: Connection, sha256: str) -> int | None:
 
 
 def known_statements(connection: Connection, digests: Sequence[str]) -> set[str]:
-    """Those of these statements that are in the catalogue, of captures and observations."""
+    """Those of these statements that are in the catalogue, of whatever kind."""
+    columns = (
+        capture.c.statement_sha256,
+        observation.c.statement_sha256,
+        statement.c.statement_sha256,
+    )
     return {
         sha256
-        for column in (capture.c.statement_sha256, observation.c.statement_sha256)
+        for column in columns
         for sha256 in connection.execute(sa.select(column).where(column.in_(digests))).scalars()
     }
 

@@ -92,6 +92,26 @@ observation = Table(
     Index("observation_url", "url", "observed_at"),
 )
 
+statement = Table(
+    "statement",
+    metadata,
+    Column("statement_sha256", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("content_sha256", String(64), nullable=False),
+    Column("made_at", String(27), nullable=False),
+    Column("envelope_key", Text, nullable=False),
+    Column("envelope_sha256", String(64), nullable=False),
+    Index("statement_kind", "kind", "made_at"),
+)
+
+statement_about = Table(
+    "statement_about",
+    metadata,
+    Column("statement_sha256", ForeignKey("statement.statement_sha256"), primary_key=True),
+    Column("concerns", String(80), primary_key=True),
+    Index("statement_about_concerns", "concerns"),
+)
+
 id_sequence = Table(
     "id_sequence",
     metadata,
@@ -119,4 +139,4 @@ ops_api_key = Table(
     Column("note", Text, nullable=False),
 )
 
-EVIDENCE_TABLES = (keyset, container, capture, part, observation)
+EVIDENCE_TABLES = (keyset, container, capture, part, observation, statement, statement_about)

@@ -6,12 +6,15 @@ of error everywhere.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from archive.canonical import JsonValue
 from archive.clock import parse_rfc3339
 from archive.errors import MalformedEvidence, MalformedId, MalformedTime
 from archive.ids import RecordId, parse_id
+
+_T = TypeVar("_T")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -92,6 +95,18 @@ class Fields:
         """A SHA-256, or null."""
         return None if self._is_null(name) else self.sha256(name)
 
+    def sha256s(self, name: str) -> tuple[str, ...]:
+        """A list of SHA-256 digests."""
+        return tuple(self._each(name, Fields.sha256))
+
+    def record_ids(self, name: str) -> tuple[RecordId, ...]:
+        """A list of record IDs in their canonical form."""
+        return tuple(self._each(name, Fields.record_id))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of strings."""
+        return tuple(self._each(name, Fields.text))
+
     def record_id(self, name: str) -> RecordId:
         """A member that is a record ID in its canonical form."""
         try:
@@ -142,6 +157,10 @@ class Fields:
         """Refuse members that were not read."""
         if self._left:
             raise self._error(f"{self._what} has unknown members: {', '.join(sorted(self._left))}")
+
+    def _each(self, name: str, read: Callable[["Fields", str], _T]) -> Iterator[_T]:
+        for item in self.items(name):
+            yield read(Fields({name: item}, self._error, self._what), name)
 
     def _is_null(self, name: str) -> bool:
         if name in self._left and self._left[name] is None:

@@ -20,7 +20,11 @@ CAPTURE_V1 = f"{NAMESPACE}/capture/v1"
 OBSERVATION_V1 = f"{NAMESPACE}/observation/v1"
 KEYSET_V1 = f"{NAMESPACE}/keyset/v1"
 LIMITS_V1 = f"{NAMESPACE}/limits/v1"
-PREDICATE_TYPES = (CAPTURE_V1, OBSERVATION_V1, KEYSET_V1)
+# Kinds of statement whose only subject is a content file, by the folder they lie in.
+CONTENT_TYPES = {
+    kind: f"{NAMESPACE}/{kind}/v1" for kind in ("custody", "import", "probe", "restriction")
+}
+PREDICATE_TYPES = (CAPTURE_V1, OBSERVATION_V1, KEYSET_V1, *CONTENT_TYPES.values())
 
 SUBJECT_LIMIT = 8
 INVENTORY = "inventory.json"

@@ -1,18 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a signed look back out of the store, for recovery and for rebuilding the catalogue.
+"""Reads what was signed back out of the store, for recovery and for rebuilding the catalogue.
 
 Only what the trusted keyset's key signed is adopted, and only when inventory and containers are
 there; whether every byte is sound is `audit`'s question.
 """
 
+from archive import canonical
+from archive.catalog.statements import StatementRow
 from archive.digests import sha256_hex
 from archive.errors import MalformedEvidence, MalformedInventory, MalformedStatement, ObjectMissing
 from archive.ids import RecordId
+from archive.model.content import ContentPredicate
 from archive.model.inventory import Inventory, expected_subjects
 from archive.model.look import Look
-from archive.model.statement import CAPTURE_V1, INVENTORY, OBSERVATION_V1, Statement
+from archive.model.statement import (
+    CAPTURE_V1,
+    CONTENT,
+    CONTENT_TYPES,
+    INVENTORY,
+    OBSERVATION_V1,
+    Statement,
+)
 from archive.proofs.dsse import Envelope, read_envelope
 from archive.proofs.keyset import Keyset
+from archive.services.assertion import Stated
+from archive.services.content_kinds import KINDS
 from archive.services.record import SignedLook
 from archive.storage.base import Store
 from archive.storage.layout import blob_key, inventory_key, read_key
@@ -50,6 +62,34 @@ def adopt_observation(store: Store, keyset: Keyset, envelope_key: str) -> Signed
     if signed.look.capture_id is not None or signed.inventory.capture_id is not None:
         raise MalformedStatement("an observation names a capture")
     return signed
+
+
+def adopt_assertion(store: Store, keyset: Keyset, envelope_key: str) -> Stated:
+    """The statement over a content file whose envelope lies here. Raises as `adopt_capture`."""
+    data = store.get(envelope_key)
+    place = read_key(envelope_key)
+    statement, envelope = _opened(data, keyset, CONTENT_TYPES[place.kind], envelope_key)
+    if place.name != sha256_hex(envelope.payload):
+        raise MalformedStatement(f"{envelope_key} holds the statement of another digest")
+    if list(statement.subjects) != [CONTENT]:
+        raise MalformedStatement(f"{envelope_key} has other subjects than its content")
+    predicate = ContentPredicate.from_json(statement.predicate)
+    if predicate.signer.keyid != envelope.keyid:
+        raise FurtherSignature(f"{envelope_key} is a further signature of its statement")
+    content_sha256 = statement.subjects[CONTENT]
+    content = _get(store, blob_key(content_sha256))
+    if sha256_hex(content) != content_sha256:
+        raise MalformedStatement(f"the content of {envelope_key} has another digest")
+    row = StatementRow(
+        statement_sha256=place.name,
+        kind=place.kind,
+        content_sha256=content_sha256,
+        made_at=predicate.made_at,
+        envelope_key=envelope_key,
+        envelope_sha256=sha256_hex(data),
+    )
+    value = canonical.loads_canonical(content, canonical.CONTENT_LIMIT)
+    return Stated(row, predicate, KINDS[place.kind].read(value))
 
 
 def _opened(

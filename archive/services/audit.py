@@ -6,17 +6,24 @@ also opens each WARC record and hashes every part; `full` also runs each text re
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from archive.catalog import evidence as rows
 from archive.catalog.sequence import open_reservations
+from archive.catalog.statements import concerned_by, every_statement
 from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import parse_id
 from archive.model.claim import Finding, Status
 from archive.proofs.keyset import Keyset, newest_trusted
-from archive.services.adopt import FurtherSignature, adopt_capture, adopt_observation
+from archive.services.adopt import (
+    FurtherSignature,
+    adopt_assertion,
+    adopt_capture,
+    adopt_observation,
+)
 from archive.services.agreement import CLAIM as CATALOG_CLAIM
+from archive.services.assertion import concerns_of
 from archive.services.context import Archive
 from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
 from archive.services.trust import (
@@ -25,6 +32,7 @@ from archive.services.trust import (
     stray_keyset_files,
     trusted_keyset,
 )
+from archive.storage.base import Store
 from archive.storage.layout import KEYSETS, blob_key, inventory_key, read_key
 
 Progress = Callable[[int, int], None]
@@ -39,7 +47,7 @@ _ENVELOPE_CLAIMS = frozenset(
         "key.valid_at_time",
     }
 )
-_SIGNED_ROLES = {"statement", "observation"}
+_SIGNED_ROLES = {"statement", "observation", "assertion"}
 AGREES = CATALOG_CLAIM.id
 _PLAIN_CLAIMS = _ENVELOPE_CLAIMS | {"inventory.bound"}
 _DEEP_CLAIMS = _PLAIN_CLAIMS | {"object.digest", "warc.records", "body.from_warc"}
@@ -80,6 +88,7 @@ class Audit:
     objects: int = 0
     bytes: int = 0
     records: int = 0
+    statements: int = 0
     damages: list[Damage] = field(default_factory=list)
     unreferenced: list[str] = field(default_factory=list)
 
@@ -102,6 +111,7 @@ def audit(archive: Archive, progress: Progress, options: AuditOptions) -> Audit:
         chooser = random.Random(archive.random_bytes(8))  # noqa: S311 - a sample, no secret
         kept = chooser.sample(kept, min(options.sample, len(kept)))
     _audit_keysets(archive, report)
+    _audit_assertions(archive, report)
     claims = CLAIMS[options.level]
     if options.sample is None:
         _audit_objects(archive, report, kept, progress, options)
@@ -133,6 +143,36 @@ def _audit_keysets(archive: Archive, report: Audit) -> None:
         )
 
 
+def _audit_assertions(archive: Archive, report: Audit) -> None:
+    """Every statement over a content file: signed, whole, and listed as it says."""
+    with archive.database.reading() as connection:
+        listed = every_statement(connection)
+    if not listed:
+        return
+    try:
+        keyset = trusted_keyset(archive)
+    except (MalformedEvidence, StorageError):
+        return  # the keyset's own damage is named already
+    for row in listed:
+        report.statements += 1
+        try:
+            stated = adopt_assertion(archive.store, keyset, row.envelope_key)
+        except (MalformedEvidence, ObjectMissing) as error:
+            report.damages.append(Damage(row.envelope_key, "envelope.form", error.code, str(error)))
+            continue
+        except StorageError as error:
+            report.damages.append(
+                Damage(row.envelope_key, "envelope.form", error.code, str(error), is_certain=False)
+            )
+            continue
+        with archive.database.reading() as connection:
+            concerned = concerned_by(connection, row.statement_sha256)
+        if stated.row != row or concerned != concerns_of(stated):
+            detail = "the catalogue differs from what is signed: run `muniment rebuild`"
+            place = f"catalogue row of {row.statement_sha256}"
+            report.damages.append(Damage(place, AGREES, "CATALOG_DISAGREES", detail))
+
+
 def _audit_objects(
     archive: Archive,
     report: Audit,
@@ -143,10 +183,13 @@ def _audit_objects(
     with archive.database.reading() as connection:
         containers = rows.every_container(connection)
         contents = rows.every_keyset_content(connection)
+        stated = every_statement(connection)
     in_records = {blob_key(sha256) for sha256 in containers}
     named = in_records | {blob_key(sha256) for sha256 in contents}
     for item in kept:
         named.update((item.files.envelope_key, _inventory_place(item)))
+    for row in stated:
+        named.update((row.envelope_key, blob_key(row.content_sha256)))
     blobs, seen = _listed(archive, report, options, (in_records, named))
     for sha256 in sorted(containers):
         if blob_key(sha256) not in seen:
@@ -206,10 +249,16 @@ def _audit_unlisted(archive: Archive, report: Audit) -> None:
             report.unreferenced.remove(key)
 
 
+_ADOPTERS: Mapping[str, Callable[[Store, Keyset, str], str]] = {
+    "statement": lambda *where: adopt_capture(*where).statement_sha256,
+    "observation": lambda *where: adopt_observation(*where).statement_sha256,
+    "assertion": lambda *where: adopt_assertion(*where).row.statement_sha256,
+}
+
+
 def _judge_unlisted(archive: Archive, keyset: Keyset, key: str) -> Damage | None:
-    adopt = adopt_capture if read_key(key).role == "statement" else adopt_observation
     try:
-        signed = adopt(archive.store, keyset, key)
+        statement_sha256 = _ADOPTERS[read_key(key).role](archive.store, keyset, key)
     except FurtherSignature:
         return None
     except MalformedEvidence as error:
@@ -218,7 +267,7 @@ def _judge_unlisted(archive: Archive, keyset: Keyset, key: str) -> Damage | None
         return Damage(key, "envelope.form", error.code, str(error), is_certain=False)
     with archive.database.reading() as connection:
         # It may have been recorded while this audit ran, or be on its way.
-        is_listed = bool(rows.known_statements(connection, [signed.statement_sha256]))
+        is_listed = bool(rows.known_statements(connection, [statement_sha256]))
         is_under_way = bool(open_reservations(connection))
     if is_listed:
         return None

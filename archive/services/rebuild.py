@@ -15,7 +15,13 @@ from archive.catalog.evidence import CaptureRows
 from archive.errors import MalformedEvidence
 from archive.ids import Kind
 from archive.proofs.keyset import Keyset, newest_trusted
-from archive.services.adopt import FurtherSignature, adopt_capture, adopt_observation
+from archive.services.adopt import (
+    FurtherSignature,
+    adopt_assertion,
+    adopt_capture,
+    adopt_observation,
+)
+from archive.services.assertion import take_in
 from archive.services.context import Archive
 from archive.services.record import (
     capture_rows,
@@ -24,7 +30,7 @@ from archive.services.record import (
     observation_row,
 )
 from archive.services.trust import stored_keysets
-from archive.storage.layout import CAPTURES, OBSERVATIONS, read_key
+from archive.storage.layout import CAPTURES, OBSERVATIONS, STATEMENTS, read_key
 
 _BATCH = 500
 
@@ -37,6 +43,7 @@ class Rebuilt:
 
     captures: int = 0
     observations: int = 0
+    statements: int = 0
     keysets: int = 0
     left_out: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -60,6 +67,7 @@ def rebuild(archive: Archive, progress: Progress) -> Rebuilt:
             evidence.add_keyset(connection, keyset_row(signed))
         _take_captures(archive, keyset, connection, rebuilt, progress)
         _take_observations(archive, keyset, connection, rebuilt, progress)
+        _take_assertions(archive, keyset, connection, rebuilt, progress)
     return rebuilt
 
 
@@ -131,6 +139,28 @@ def _take_observations(
             connection, observation_row(signed), container_rows(signed.inventory.containers)
         )
         rebuilt.observations += 1
+
+
+def _take_assertions(
+    archive: Archive,
+    keyset: Keyset,
+    connection: Connection,
+    rebuilt: Rebuilt,
+    progress: Progress,
+) -> None:
+    for key in _keys(archive, STATEMENTS):
+        if read_key(key).role != "assertion":
+            continue
+        progress(key)
+        try:
+            stated = adopt_assertion(archive.store, keyset, key)
+        except FurtherSignature:
+            continue
+        except MalformedEvidence as error:
+            rebuilt.left_out.append((key, error.code, str(error)))
+            continue
+        take_in(connection, stated)
+        rebuilt.statements += 1
 
 
 def _keys(archive: Archive, prefix: str) -> Iterator[str]:

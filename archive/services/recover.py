@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from archive.catalog import evidence, sequence
 from archive.catalog.sequence import Reservation
+from archive.catalog.statements import every_statement
 from archive.errors import MalformedEvidence
 from archive.ids import Kind, RecordId
 from archive.proofs.keyset import Keyset
-from archive.services.adopt import adopt_capture, adopt_observation
+from archive.services.adopt import adopt_assertion, adopt_capture, adopt_observation
+from archive.services.assertion import take_in
 from archive.services.context import Archive
-from archive.services.ownership import OBSERVATION, is_gone
+from archive.services.ownership import ASSERTION, OBSERVATION, is_gone
 from archive.services.reading_all import kept_records
 from archive.services.record import (
     SignedLook,
@@ -25,7 +27,7 @@ from archive.services.record import (
     observation_row,
 )
 from archive.services.trust import trusted_keyset
-from archive.storage.layout import CAPTURES, OBSERVATIONS, read_key
+from archive.storage.layout import CAPTURES, OBSERVATIONS, STATEMENTS, read_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,9 @@ def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
         return Recovery((), (), len(orphaned))
     adopted, voided = [], []
     _settle_observations(archive, keyset, [item for item in orphaned if item.kind == OBSERVATION])
+    _settle_assertions(archive, keyset, [item for item in orphaned if item.kind == ASSERTION])
     for item in orphaned:
-        if item.kind == OBSERVATION:
+        if item.kind in {OBSERVATION, ASSERTION}:
             continue
         capture_id = RecordId(archive.identity.prefix, Kind(item.kind), item.number)
         signed = _signed_in_store(archive, keyset, capture_id)
@@ -91,6 +94,23 @@ def _settle_observations(archive: Archive, keyset: Keyset, orphaned: Sequence[Re
                 evidence.add_observation(
                     connection, observation_row(signed), container_rows(signed.inventory.containers)
                 )
+        for item in orphaned:
+            sequence.forget(connection, item.kind, item.number)
+
+
+def _settle_assertions(archive: Archive, keyset: Keyset, orphaned: Sequence[Reservation]) -> None:
+    if not orphaned:
+        return
+    with archive.database.reading() as connection:
+        listed = {row.statement_sha256 for row in every_statement(connection)}
+    with archive.database.writing() as connection:
+        for stored in archive.store.list(STATEMENTS):
+            place = read_key(stored.key)
+            if place.role != "assertion" or place.name in listed:
+                continue
+            # What does not hold is audit's to name.
+            with contextlib.suppress(MalformedEvidence):
+                take_in(connection, adopt_assertion(archive.store, keyset, stored.key))
         for item in orphaned:
             sequence.forget(connection, item.kind, item.number)
 

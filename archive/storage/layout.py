@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from archive.errors import MalformedId
 from archive.ids import RecordId, parse_id
+from archive.model.statement import CONTENT_TYPES
 
 CAPTURES = "captures/"
+STATEMENTS = "statements/"
 OBSERVATIONS = "statements/observation/"
 KEYSETS = "trust/keyset/"
 BLOBS = "blobs/sha256/"
@@ -16,6 +18,7 @@ _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{2})/([0-9a-f]{2})/([0-9a-f]{64})")
 _INVENTORY = re.compile(r"captures/([^/]+)/inventory\.json")
 _CAPTURE_STATEMENT = re.compile(r"captures/([^/]+)/statement\.([0-9a-f]{8})\.dsse\.json")
 _OBSERVATION = re.compile(r"statements/observation/([0-9a-f]{64})\.([0-9a-f]{8})\.dsse\.json")
+_ASSERTION = re.compile(r"statements/([a-z]+)/([0-9a-f]{64})\.([0-9a-f]{8})\.dsse\.json")
 _KEYSET = re.compile(r"trust/keyset/([1-9][0-9]*)\.([0-9a-f]{8})\.dsse\.json")
 
 
@@ -39,6 +42,11 @@ def observation_key(statement_sha256: str, keyid8: str) -> str:
     return f"{OBSERVATIONS}{statement_sha256}.{keyid8}.dsse.json"
 
 
+def assertion_key(kind: str, statement_sha256: str, keyid8: str) -> str:
+    """The key of an envelope over a statement whose subject is a content file."""
+    return f"{STATEMENTS}{kind}/{statement_sha256}.{keyid8}.dsse.json"
+
+
 def keyset_key(version: int, keyid8: str) -> str:
     """The key of one root signature's envelope over a keyset version."""
     return f"{KEYSETS}{version}.{keyid8}.dsse.json"
@@ -46,14 +54,17 @@ def keyset_key(version: int, keyid8: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a key is for: `blob`, `inventory`, `statement`, `observation`, `keyset` or `other`.
+    """What a key is for.
 
-    `name` is the digest, capture ID or keyset version that the key carries; `keyid8` the signer.
+    Roles: `blob`, `inventory`, `statement`, `observation`, `assertion`, `keyset` or `other`.
+    `name` is the digest, capture ID or keyset version that the key carries; `keyid8` the signer;
+    `kind` that of an assertion.
     """
 
     role: str
     name: str
     keyid8: str = ""
+    kind: str = ""
 
     @property
     def capture_id(self) -> RecordId | None:
@@ -72,6 +83,8 @@ def read_key(key: str) -> Place:
         return _of_capture("statement", match[1], match[2])
     elif match := _OBSERVATION.fullmatch(key):
         return Place("observation", match[1], match[2])
+    elif (match := _ASSERTION.fullmatch(key)) and match[1] in CONTENT_TYPES:
+        return Place("assertion", match[2], match[3], match[1])
     elif match := _KEYSET.fullmatch(key):
         return Place("keyset", match[1], match[2])
     return Place("other", key)

@@ -7,7 +7,10 @@ import pytest
 from specs.documents import codes, spec, table
 
 from archive.ids import Kind, RecordId
-from archive.services.context import Archive
+from archive.model.custody import CustodyEvent
+from archive.services.assertion import Assertion, state
+from archive.services.context import Archive, signing_key
+from archive.services.trust import trusted_keyset
 from archive.storage import layout
 
 TEXT = spec("layout.md")
@@ -20,12 +23,14 @@ VALUES = {
     "<id>": str(CAPTURE),
     "<keyid8>": "875336a3",
     "<n>": "12",
+    "<kind>": "custody",
 }
 WRITTEN = {
     "blob": layout.blob_key(SHA256),
     "inventory": layout.inventory_key(CAPTURE),
     "statement": layout.statement_key(CAPTURE, "875336a3"),
     "observation": layout.observation_key(SHA256, "875336a3"),
+    "assertion": layout.assertion_key("custody", SHA256, "875336a3"),
     "keyset": layout.keyset_key(12, "875336a3"),
 }
 
@@ -66,5 +71,11 @@ def test_what_is_not_in_the_table_has_the_role_other(key: str) -> None:
 
 
 def test_every_key_of_a_real_archive_is_in_the_table(varied: Archive) -> None:
+    event = CustodyEvent("export", "2026-11-27T10:00:00.000000Z", "operator", (CAPTURE,), "WACZ")
+    state(
+        varied,
+        signing_key(varied, trusted_keyset(varied)),
+        [Assertion("custody", event.to_json())],
+    )
     roles = {layout.read_key(item.key).role for item in varied.store.list()}
     assert roles == set(documented())

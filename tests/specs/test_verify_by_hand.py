@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands of statement.md section 7, run as they stand there, on a fresh archive."""
+"""The commands of statement.md section 8, run as they stand there, on a fresh archive."""
 
 import base64
 import json

@@ -105,10 +105,9 @@ def test_a_newer_schema_asks_for_a_newer_program_and_not_for_init(path: Path) ->
     database.close()
 
 
-def test_an_older_schema_asks_for_init(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archive.catalog.database.SCHEMA_VERSION", "0002")
-    database = Database(f"sqlite:///{path}")
-    with pytest.raises(CatalogOutdated, match=rf"{SCHEMA_VERSION}.*0002.*muniment init"):
+def test_an_older_schema_asks_for_init(path: Path) -> None:
+    database = set_schema(path, "0001")
+    with pytest.raises(CatalogOutdated, match=rf"0001.*{SCHEMA_VERSION}.*muniment init"):
         database.check_schema()
     database.close()
 

@@ -35,6 +35,7 @@ def command(
                 "objects": report.objects,
                 "bytes": report.bytes,
                 "records": report.records,
+                "statements": report.statements,
                 "damages": [
                     {
                         "object": damage.key,
@@ -53,7 +54,8 @@ def command(
             word = "damaged" if damage.is_certain else "unreadable"
             click.echo(f"{word}: {damage.key}  {damage.claim} {damage.code}: {damage.detail}")
         click.echo(
-            f"{report.objects} objects ({report.bytes} bytes) and {report.records} records read, "
+            f"{report.objects} objects ({report.bytes} bytes) and {report.records} records "
+            f"and {report.statements} other statements read, "
             f"{len(report.damages)} not sound, {len(report.unreferenced)} unreferenced"
         )
     ctx.exit(report.exit_code)

@@ -40,6 +40,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
             {
                 "captures": rebuilt.captures,
                 "observations": rebuilt.observations,
+                "statements": rebuilt.statements,
                 "keysets": rebuilt.keysets,
                 "left_out": [
                     {"object": key, "code": code, "detail": detail}
@@ -52,6 +53,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
             click.echo(f"left out: {key}  {code}: {detail}")
         click.echo(
             f"{rebuilt.captures} captures, {rebuilt.observations} observations, "
+            f"{rebuilt.statements} other statements, "
             f"{rebuilt.keysets} keysets taken in; {len(rebuilt.left_out)} left out"
         )
     ctx.exit(0 if rebuilt.is_complete else 1)
