@@ -4,6 +4,7 @@
 import os
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from archive import __version__
 from archive.catalog.database import Database
@@ -15,11 +16,12 @@ from archive.ids import Kind, RecordId
 from archive.net.guard import AddressGuard
 from archive.services.context import Archive, Identity
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
+from archive.services.installation import Installation
 from archive.services.recover import recover
 from archive.settings import Settings, check_roots
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
-from archive.storage.open import open_store
+from archive.storage.open import find_store, open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,30 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         base_url=settings.server.base_url.rstrip("/"),
         upload_bytes_limit=settings.server.upload_bytes_limit,
         reopen=partial(wire, settings, stand),
+    )
+
+
+def installation(
+    settings: Settings, config: Path | None = None, stand: Stand | None = None
+) -> Installation:
+    """Where everything of these settings lies, with nothing opened or made yet.
+
+    `config` is the settings file that was read, if any.
+    """
+    return Installation(
+        clock=stand.clock if stand else SystemClock(),
+        random_bytes=os.urandom,
+        version=__version__,
+        prefix=settings.archive.prefix,
+        data=settings.data,
+        files=key_files(settings),
+        open_database=partial(Database, settings.database_url),
+        find_store=partial(
+            find_store, settings.store_url, endpoint=settings.store.endpoint or None
+        ),
+        find_roots=partial(_pinned_roots, settings),
+        settings=settings.tree(),
+        config=config,
     )
 
 

@@ -137,6 +137,17 @@ class Settings:
         """The fingerprint of the root key; apart from the private keys, for reading needs it."""
         return self.data / "root.keyid"
 
+    def tree(self) -> dict[str, dict[str, Any]]:
+        """Every setting by section and name, as JSON values."""
+        return {
+            name: {
+                item.name: list(value) if isinstance(value, tuple) else value
+                for item in fields(kind)
+                for value in [getattr(getattr(self, name), item.name)]
+            }
+            for name, kind in _SECTIONS.items()
+        }
+
     def allowed_networks(
         self,
     ) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:

@@ -59,6 +59,18 @@ _REFUSALS = {
 
 def open_url(url: str, endpoint: str | None) -> "FileStore":
     """The store of `file:PATH`, relative or absolute, taken as written. Raises SettingsError."""
+    return FileStore(_checked_path(url, endpoint))
+
+
+def find_url(url: str, endpoint: str | None) -> "FileStore":
+    """The store of `file:PATH` whose folder is there. Raises SettingsError, StorageUnavailable."""
+    path = _checked_path(url, endpoint)
+    if not path.is_dir():
+        raise StorageUnavailable(f"there is no folder {path}: is its disk mounted?")
+    return FileStore(path)
+
+
+def _checked_path(url: str, endpoint: str | None) -> Path:
     path = url.removeprefix("file:")
     if path.startswith("///"):
         path = path.removeprefix("//")
@@ -66,7 +78,7 @@ def open_url(url: str, endpoint: str | None) -> "FileStore":
         raise SettingsError("a file store is written `file:PATH`, without a host")
     if endpoint is not None:
         raise SettingsError("a file store has no endpoint; remove that setting or use s3:")
-    return FileStore(Path(path))
+    return Path(path)
 
 
 class FileStore:
