@@ -32,7 +32,8 @@ _BLOCK_SIZE, _PARALLEL = 8, 1
 _SALT_BYTES = 32
 _DIGEST_BYTES = 8
 _TAG_BYTES = 16
-_SIGNED_BYTES = HEADER_BYTES - 32
+_MAC_BYTES = 32
+_SIGNED_BYTES = HEADER_BYTES - _MAC_BYTES - _DIGEST_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +58,21 @@ def seal_stream(
     data: Iterable[bytes],
     passphrase: Passphrase,
     random_bytes: Callable[[int], bytes],
+    *,
+    cost: int = COST,
 ) -> None:
-    """Write header and sealed chunks of the data, in pieces of any size.
+    """Write header and sealed chunks of the data, which comes in pieces of any size.
 
-    Raises BackupLocked when the passphrase is too short.
+    `cost` is log2 of scrypt's N. Raises BackupLocked when the passphrase is too short.
     """
     if not passphrase.is_long_enough:
         raise BackupLocked(
             f"the passphrase is too short: take {PASSPHRASE_CHARACTERS} characters or more"
         )
-    signed = MAGIC + bytes([VERSION, COST]) + random_bytes(_SALT_BYTES)
-    signed += hashlib.sha256(signed).digest()[:_DIGEST_BYTES]
+    signed = MAGIC + bytes([VERSION, cost]) + random_bytes(_SALT_BYTES)
     key, mac_key = _keys(passphrase, signed)
-    file.write(signed + hmac.digest(mac_key, signed, "sha256"))
+    signed += hmac.digest(mac_key, signed, "sha256")
+    file.write(signed + _digest(signed))
     cipher = ChaCha20Poly1305(key)
     pending: bytes | None = None
     number = 0
@@ -94,7 +97,7 @@ class SealedFile:
         _check_header(header)
         key, mac_key = _keys(passphrase, header)
         expected = hmac.digest(mac_key, header[:_SIGNED_BYTES], "sha256")
-        if not hmac.compare_digest(expected, header[_SIGNED_BYTES:]):
+        if not hmac.compare_digest(expected, header[_SIGNED_BYTES:-_DIGEST_BYTES]):
             raise BackupLocked("the passphrase does not open this backup")
         self._cipher = ChaCha20Poly1305(key)
 
@@ -144,14 +147,18 @@ def _check_header(header: bytes) -> None:
     if len(header) < HEADER_BYTES:
         raise MalformedBackup("the backup is cut short in its first bytes; copy it again")
     version, cost = header[len(MAGIC)], header[len(MAGIC) + 1]
-    end = _SIGNED_BYTES - _DIGEST_BYTES
-    if hashlib.sha256(header[:end]).digest()[:_DIGEST_BYTES] != header[end:_SIGNED_BYTES]:
+    if _digest(header[:-_DIGEST_BYTES]) != header[-_DIGEST_BYTES:]:
         raise MalformedBackup("the backup is damaged in its first bytes; take another copy")
     if version != VERSION or cost not in COSTS:
         raise MalformedBackup(
             f"the backup has version {version} and cost {cost}, which this program does not know: "
             "use a newer Muniment"
         )
+
+
+def _digest(data: bytes) -> bytes:
+    # No key goes into it: it tells a damaged header from a wrong passphrase, and no more.
+    return hashlib.sha256(data).digest()[:_DIGEST_BYTES]
 
 
 def _keys(passphrase: Passphrase, header: bytes) -> tuple[bytes, bytes]:

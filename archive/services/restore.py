@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brings back what a backup kept, into an archive whose store is at hand.
 
-`muniment rebuild` follows. The whole backup is read and everything that could be in its way is looked at before anything is
-changed. Nothing is replaced; a restore that was interrupted can be run again.
+`muniment rebuild` follows. The whole backup is read, and everything that could be in its way is
+looked at, before anything is changed. Nothing is replaced; a restore that was interrupted can be
+run again.
 """
 
 import contextlib

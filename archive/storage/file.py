@@ -5,6 +5,7 @@ A key is the path of its file, so `sha256sum` and `cp` are enough to check or to
 """
 
 import contextlib
+import datetime as dt
 import errno
 import logging
 import os
@@ -31,6 +32,7 @@ from archive.storage._durable import (
 )
 from archive.storage.base import (
     StoredObject,
+    Writing,
     checked_key,
     checked_prefix,
     checked_range,
@@ -110,6 +112,11 @@ class FileStore:
         self._temporary = Path(self._root, _TEMPORARY)
         self._remove_leftovers()
 
+    @property
+    def folder(self) -> Path:
+        """The folder, with every symbolic link on the way to it resolved."""
+        return Path(self._root)
+
     def put(self, key: str, data: bytes) -> None:
         """Store an object durably under a key that is new, or holds the same bytes."""
         checked_key(key)
@@ -159,6 +166,23 @@ class FileStore:
                 self._require_root()
                 return
             yield from self._listed(folder, prefix)
+
+    def check_writable(self, key: str) -> Writing:
+        """Whether this process may make files here, by mode and mount (access(2))."""
+        with self._opened(key):
+            folders = [self._root, *(self._path(name) for name in self._top_folders())]
+        closed = [folder for folder in folders if not os.access(folder, os.W_OK | os.X_OK)]
+        if closed:
+            raise StorageRefused(f"{closed[0]} cannot be written")
+        return Writing.CREATES_ONLY
+
+    def server_time(self) -> dt.datetime | None:
+        """None: the clock is this machine's."""
+        return None
+
+    def _top_folders(self) -> Iterator[str]:
+        with os.scandir(self._root) as entries:
+            yield from (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}" if key else self._root
