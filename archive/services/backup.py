@@ -36,8 +36,6 @@ from archive.services.initialise import KeyFiles
 from archive.services.installation import Installation
 from archive.signing.file import open_key, read_passphrase
 
-_SQLITE = "*.sqlite"
-
 
 @dataclass
 class BackedUp:
@@ -88,16 +86,6 @@ def backup(installation: Installation, path: Path, passphrase: Passphrase) -> Ba
     return made
 
 
-def other_databases(installation: Installation, database: Database) -> list[Path]:
-    """The SQLite files in the data folder that are not the catalogue."""
-    catalogue = database.url.database if database.url.get_backend_name() == "sqlite" else None
-    return [
-        path
-        for path in sorted(installation.data.glob(_SQLITE))
-        if path.is_file() and (catalogue is None or path.resolve() != Path(catalogue).resolve())
-    ]
-
-
 def _entries(installation: Installation, database: Database, made: BackedUp) -> Iterator[Entry]:
     roots = tuple(installation.find_roots())
     yield Head(
@@ -116,10 +104,10 @@ def _entries(installation: Installation, database: Database, made: BackedUp) -> 
         made.files.append(name)
         yield FileHead(place, name, len(data))
         yield from _pieces(data)
-    for path in other_databases(installation, database):
+    for path in installation.sqlite_files():
         made.files.append(path.name)
         yield from _database_file(installation.data, path)
-    made.elsewhere += [_to_dump(url) for url in installation.databases]
+    made.elsewhere += [_to_dump(url) for url in installation.servers()]
 
 
 def _secret_files(files: KeyFiles, made: BackedUp) -> Iterator[tuple[str, str, bytes]]:
@@ -162,7 +150,7 @@ def _pieces(data: bytes) -> Iterator[Entry]:
 
 
 def _to_dump(url: str) -> str:
-    return f"{url}: keep it with `pg_dump --format=custom --file=jobs.dump` and restore that first"
+    return f"the jobs in {url}: keep them with `pg_dump --format=custom --file=jobs.dump`"
 
 
 def _read_back(file: BufferedRandom, passphrase: Passphrase, made: BackedUp) -> None:

@@ -8,7 +8,6 @@ run again.
 
 import contextlib
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -41,13 +40,12 @@ from archive.errors import (
 )
 from archive.ids import Kind
 from archive.proofs.keyset import newest_trusted
-from archive.services.installation import Installation
+from archive.services.installation import Installation, without_password
 from archive.services.trust import has_keyset, stored_keysets
 from archive.storage.base import Store
 from archive.storage.layout import CAPTURES, read_key
 
 _SECRET_LIMIT = 1 << 20
-_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +214,9 @@ def _place(installation: Installation, file: FileHead) -> Path:
         return files.folder / file.name
     if file.place == "passphrase":
         return files.passphrase_file
-    return files.root_keyid if file.place == "root" else installation.data / file.name
+    if file.place == "root":
+        return files.root_keyid
+    return installation.sqlite_place(file.name)
 
 
 def _check_catalogue(database: Database) -> None:
@@ -290,4 +290,4 @@ def _differing(installation: Installation, held: Held) -> tuple[str, ...]:
 
 
 def _shown(value: JsonValue) -> str:
-    return _PASSWORD.sub(r"\1…@", repr(value))
+    return without_password(repr(value))

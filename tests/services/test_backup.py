@@ -274,6 +274,25 @@ def test_a_further_database_is_copied_while_it_is_written_to(
     ]
 
 
+def test_a_database_outside_the_data_folder_comes_back_to_its_place(
+    settings: Settings, kept: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "elsewhere.db"
+    inside = f"sqlite:///{settings.data}/catalog.sqlite"
+    here = replace(installation(settings), databases=(f"sqlite:///{path}", inside))
+    assert backup(here, tmp_path / "0.backup", PASSPHRASE).files.count("elsewhere.db") == 0
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table job (id integer)")
+    saved = backup(here, tmp_path / "a.backup", PASSPHRASE)
+    assert saved.files.count("elsewhere.db") == 1
+    assert "catalog.sqlite" not in saved.files
+    before = path.read_bytes()
+    path.unlink()
+    lose_all_but_the_store(settings)
+    assert path in restore(here, saved.path, PASSPHRASE).files
+    assert path.read_bytes() == before
+
+
 def test_a_left_over_log_is_not_played_into_a_database_that_comes_back(
     settings: Settings, kept: str, tmp_path: Path
 ) -> None:
@@ -288,10 +307,11 @@ def test_a_left_over_log_is_not_played_into_a_database_that_comes_back(
 
 
 def test_what_is_kept_elsewhere_is_said(settings: Settings, kept: str, tmp_path: Path) -> None:
-    elsewhere = replace(installation(settings), databases=("postgresql://db.example/jobs",))
+    url = "postgresql+psycopg://muniment:hunter2@db.example/jobs"
+    elsewhere = replace(installation(settings), databases=(url,))
     saved = backup(elsewhere, tmp_path / "a.backup", PASSPHRASE)
     [line] = saved.elsewhere
-    assert "postgresql://db.example/jobs" in line
+    assert "postgresql+psycopg://muniment:…@db.example/jobs" in line
     assert "pg_dump" in line
     assert saved.is_complete
 
