@@ -67,7 +67,7 @@ def backup(installation: Installation, path: Path, passphrase: Passphrase) -> Ba
     """
     made_at = rfc3339(installation.clock.now())
     if path.is_dir():
-        stamp = made_at[:19].replace("-", "").replace(":", "") + "Z"
+        stamp = made_at.replace("-", "").replace(":", "")
         path = path / f"muniment-{installation.prefix}-{stamp}.backup"
     made = BackedUp(path, made_at)
     database = installation.open_database()
