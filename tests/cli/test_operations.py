@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`muniment backup`, `restore` and `doctor` as they are called: shapes, exit codes, one-line errors."""
+"""`muniment backup`, `restore` and `doctor` as they are called: shapes, codes, one-line errors."""
 
 import json
 import os

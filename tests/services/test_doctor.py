@@ -505,15 +505,18 @@ def test_a_reservation_of_a_dead_process_is_settled_by_the_named_command(
 
 
 @pytest.mark.parametrize(
-    ("free", "state"),
+    ("free", "total", "state"),
     [
-        (FAIL_BYTES - 1, State.FAIL),
-        (WARN_BYTES - 1, State.WARN),
-        (WARN_BYTES, State.OK),
+        (FAIL_BYTES - 1, 1 << 40, State.FAIL),
+        (WARN_BYTES - 1, 1 << 40, State.WARN),
+        (WARN_BYTES, 1 << 40, State.OK),
+        (9 << 20, 100 << 20, State.FAIL),
+        (24 << 20, 100 << 20, State.WARN),
+        (25 << 20, 100 << 20, State.OK),
     ],
 )
-def test_room_on_the_disk(clinic: Clinic, free: int, state: State) -> None:
-    here = replace(installation(clinic.settings), space=lambda _: Space(1, free, 10 * free))
+def test_room_on_the_disk(clinic: Clinic, free: int, total: int, state: State) -> None:
+    here = replace(installation(clinic.settings), space=lambda _: Space(1, free, total))
     [found] = [item for item in examine(here) if item.check == "disk.room"]
     assert found.state is state
     assert f"{free >> 20} MiB" in found.found

@@ -11,8 +11,9 @@ from archive.services.doctor.diagnosis import Diagnosis, fail, ok, warn
 from archive.services.installation import Installation, Space
 from archive.storage.file import FileStore
 
-FAIL_BYTES = 256 << 20
-WARN_BYTES = 2 << 30
+# A small file system, such as a temporary one in memory, need not have so much at all.
+FAIL_BYTES, FAIL_SHARE = 256 << 20, 10
+WARN_BYTES, WARN_SHARE = 2 << 30, 4
 _FREE = "make room, or move the folder to a larger disk (RUNBOOK.md, Full disk)"
 
 
@@ -42,8 +43,8 @@ def _folders(installation: Installation) -> list[Path]:
 
 def _room(folder: Path, space: Space) -> Diagnosis:
     found = f"{folder}: {space.free >> 20} MiB of {space.total >> 20} MiB are free"
-    if space.free < FAIL_BYTES:
+    if space.free < min(FAIL_BYTES, space.total // FAIL_SHARE):
         return fail("disk.room", found, _FREE)
-    if space.free < WARN_BYTES:
+    if space.free < min(WARN_BYTES, space.total // WARN_SHARE):
         return warn("disk.room", found, _FREE)
     return ok("disk.room", found)
