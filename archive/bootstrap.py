@@ -2,8 +2,10 @@
 """The one place that wires: settings in, an Archive out. Nothing opens at import."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from archive import __version__
 from archive.catalog.database import Database
@@ -14,12 +16,15 @@ from archive.fetching.http import FetchSettings, HttpFetcher
 from archive.ids import Kind, RecordId
 from archive.net.guard import AddressGuard
 from archive.services.context import Archive, Identity
+from archive.services.doctor.diagnosis import Diagnosis, fail, ok
+from archive.services.doctor.examine import examine
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
+from archive.services.installation import Installation
 from archive.services.recover import recover
-from archive.settings import Settings, check_roots
+from archive.settings import Settings, check_roots, config_path, load_settings, unknown_variables
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
-from archive.storage.open import open_store
+from archive.storage.open import find_store, open_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,57 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         upload_bytes_limit=settings.server.upload_bytes_limit,
         reopen=partial(wire, settings, stand),
     )
+
+
+def installation(
+    settings: Settings, config: Path | None = None, stand: Stand | None = None
+) -> Installation:
+    """Where everything of these settings lies, with nothing opened or made yet.
+
+    `config` is the settings file that was read, if any.
+    """
+    return Installation(
+        clock=stand.clock if stand else SystemClock(),
+        random_bytes=os.urandom,
+        version=__version__,
+        prefix=settings.archive.prefix,
+        data=settings.data,
+        files=key_files(settings),
+        open_database=partial(Database, settings.database_url),
+        find_store=partial(
+            find_store, settings.store_url, endpoint=settings.store.endpoint or None
+        ),
+        find_roots=partial(_pinned_roots, settings),
+        settings=settings.tree(),
+        config=config,
+    )
+
+
+def diagnose(
+    config: Path | None = None,
+    data: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    stand: Stand | None = None,
+) -> tuple[Diagnosis, ...]:
+    """What the doctor says, from the settings on; nothing is changed. Never raises MunimentError.
+
+    The arguments are those of `load_settings`.
+    """
+    env = os.environ if environment is None else environment
+    strays = unknown_variables(env)
+    found = [
+        fail("settings.environment", f"{name} is no setting", f"run `unset {name}`, or correct it")
+        for name in strays
+    ]
+    known = {name: value for name, value in env.items() if name not in strays}
+    try:
+        settings = load_settings(config, known, data)
+        settings.allowed_networks()
+    except SettingsError as error:
+        found.append(fail("settings.read", str(error), "correct it; config/ has a sample"))
+        return tuple(found)
+    found.append(ok("settings.read", f"every setting is known; the data lies in {settings.data}"))
+    return (*found, *examine(installation(settings, config_path(config, known), stand)))
 
 
 def key_files(settings: Settings) -> KeyFiles:

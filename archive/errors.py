@@ -8,7 +8,11 @@ MunimentError
 │  ├─ MalformedDigest
 │  ├─ MalformedTime
 │  ├─ AddressRefused
-│  └─ InputTooLarge
+│  ├─ InputTooLarge
+│  ├─ MalformedBackup         a file that is no whole, sound backup
+│  └─ BackupLocked            the passphrase does not open the backup
+├─ BackupNotWritten           the backup's file could not be made
+├─ RestoreRefused             a restore would replace something, or does not fit
 ├─ NotFound                   a well-formed name of something that is not here
 ├─ AccessDenied               a key is missing, wrong, or lacks the scope
 ├─ SettingsError              a setting is missing or cannot be used
@@ -81,6 +85,30 @@ class InputTooLarge(InputError):
     """Input over a stated limit."""
 
     code = "INPUT_TOO_LARGE"
+
+
+class MalformedBackup(InputError):
+    """A file that is no backup, or a damaged or cut one; nothing of it is used."""
+
+    code = "BACKUP_MALFORMED"
+
+
+class BackupLocked(InputError):
+    """The passphrase does not open the backup, or is too short to make one with."""
+
+    code = "BACKUP_LOCKED"
+
+
+class BackupNotWritten(MunimentError):
+    """The backup could not be written where it was asked for; nothing stays of it."""
+
+    code = "BACKUP_NOT_WRITTEN"
+
+
+class RestoreRefused(MunimentError):
+    """Something that a restore would replace, or that does not belong to it, is in the way."""
+
+    code = "RESTORE_REFUSED"
 
 
 class NotFound(MunimentError):

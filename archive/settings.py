@@ -137,6 +137,17 @@ class Settings:
         """The fingerprint of the root key; apart from the private keys, for reading needs it."""
         return self.data / "root.keyid"
 
+    def tree(self) -> dict[str, dict[str, Any]]:
+        """Every setting by section and name, as JSON values."""
+        return {
+            name: {
+                item.name: list(value) if isinstance(value, tuple) else value
+                for item in fields(kind)
+                for value in [getattr(getattr(self, name), item.name)]
+            }
+            for name, kind in _SECTIONS.items()
+        }
+
     def allowed_networks(
         self,
     ) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
@@ -178,7 +189,7 @@ def load_settings(
     `data` and `config` come before `MUNIMENT_DATA` and `MUNIMENT_CONFIG`.
     """
     env = os.environ if environment is None else environment
-    chosen = config or (Path(env["MUNIMENT_CONFIG"]) if env.get("MUNIMENT_CONFIG") else None)
+    chosen = config_path(config, env)
     tree = _read_toml(chosen) if chosen else {}
     file_data = tree.pop("data", _DATA)
     if not isinstance(file_data, str) or not file_data:
@@ -199,6 +210,11 @@ def load_settings(
     return settings
 
 
+def config_path(config: Path | None, env: Mapping[str, str]) -> Path | None:
+    """The settings file in use: the one given, else that of `MUNIMENT_CONFIG`, else none."""
+    return config or (Path(env["MUNIMENT_CONFIG"]) if env.get("MUNIMENT_CONFIG") else None)
+
+
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -211,7 +227,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _section(name: str, members: Any) -> dict[str, Any]:
     if not isinstance(members, dict):
         raise SettingsError(f"the settings file's {name!r} is no section")
-    kinds = {item.name: type(item.default) for item in fields(_SECTIONS[name])}
+    kinds = _kinds(name)
     values: dict[str, Any] = {}
     for key, value in members.items():
         if key not in kinds:
@@ -226,17 +242,43 @@ def _section(name: str, members: Any) -> dict[str, Any]:
 
 
 def _overlay(values: dict[str, dict[str, Any]], env: Mapping[str, str]) -> None:
-    for variable, text in env.items():
-        if not variable.startswith("MUNIMENT_") or variable in _OTHER_NAMES:
-            continue
-        section, _, key = variable.removeprefix("MUNIMENT_").lower().partition("_")
-        kinds = {item.name: type(item.default) for item in fields(_SECTIONS.get(section, Settings))}
-        if section not in _SECTIONS or key not in kinds:
-            raise SettingsError(f"unknown setting in the environment: {variable}")
+    if unknown := unknown_variables(env):
+        raise SettingsError(f"unknown setting in the environment: {', '.join(unknown)}")
+    for variable, text in _own_variables(env):
+        section, key = _setting_of(variable)
+        kind = _kinds(section)[key]
         try:
-            values[section][key] = _READERS[kinds[key]](text)
+            values[section][key] = _READERS[kind](text)
         except ValueError as error:
-            raise SettingsError(f"{variable} must be of type {kinds[key].__name__}") from error
+            raise SettingsError(f"{variable} must be of type {kind.__name__}") from error
+
+
+def unknown_variables(env: Mapping[str, str]) -> list[str]:
+    """The variables that look like settings and are none."""
+    return [
+        variable
+        for variable, _ in _own_variables(env)
+        for section, key in [_setting_of(variable)]
+        if key not in _kinds(section)
+    ]
+
+
+def _own_variables(env: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [
+        (variable, text)
+        for variable, text in env.items()
+        if variable.startswith("MUNIMENT_") and variable not in _OTHER_NAMES
+    ]
+
+
+def _setting_of(variable: str) -> tuple[str, str]:
+    section, _, key = variable.removeprefix("MUNIMENT_").lower().partition("_")
+    return section, key
+
+
+def _kinds(section: str) -> dict[str, type[Any]]:
+    known = fields(_SECTIONS[section]) if section in _SECTIONS else ()
+    return {item.name: type(item.default) for item in known}
 
 
 def _check_words(capture: Mapping[str, Any]) -> None:

@@ -7,10 +7,12 @@ power cut. Keys are checked on the way in and on the way out: a name outside the
 somebody else left in the store is logged and never listed.
 """
 
+import datetime as dt
+import enum
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from archive.errors import InputError, ObjectConflict, StorageError
 
@@ -123,5 +125,32 @@ class Store(Protocol):
         """Every object whose key begins with the prefix, in key order.
 
         On S3 the order is the server's, which is key order where it follows Amazon.
+        """
+        ...
+
+
+class Writing(enum.StrEnum):
+    """What was seen of a store that was asked whether it may be written to."""
+
+    CREATES_ONLY = "creates-only"  # it takes new objects and refuses to overwrite
+    OVERWRITES = "overwrites"  # it takes objects, also where it was asked to create them only
+    UNKNOWN = "unknown"  # it cannot be asked without storing something new
+
+
+@runtime_checkable
+class Examinable(Protocol):
+    """A store that can be asked about itself without leaving anything in it."""
+
+    def check_writable(self, key: str) -> Writing:
+        """Whether objects may be stored; under the key lies one whose bytes stay as they are.
+
+        Raises StorageRefused when they may not, ObjectMissing, StorageUnavailable.
+        """
+        ...
+
+    def server_time(self) -> dt.datetime | None:
+        """The time by the server's clock, None where there is no server.
+
+        Raises StorageUnavailable.
         """
         ...

@@ -5,6 +5,7 @@ A key is the path of its file, so `sha256sum` and `cp` are enough to check or to
 """
 
 import contextlib
+import datetime as dt
 import errno
 import logging
 import os
@@ -31,6 +32,7 @@ from archive.storage._durable import (
 )
 from archive.storage.base import (
     StoredObject,
+    Writing,
     checked_key,
     checked_prefix,
     checked_range,
@@ -59,6 +61,18 @@ _REFUSALS = {
 
 def open_url(url: str, endpoint: str | None) -> "FileStore":
     """The store of `file:PATH`, relative or absolute, taken as written. Raises SettingsError."""
+    return FileStore(_checked_path(url, endpoint))
+
+
+def find_url(url: str, endpoint: str | None) -> "FileStore":
+    """The store of `file:PATH` whose folder is there. Raises SettingsError, StorageUnavailable."""
+    path = _checked_path(url, endpoint)
+    if not path.is_dir():
+        raise StorageUnavailable(f"there is no folder {path}: is its disk mounted?")
+    return FileStore(path)
+
+
+def _checked_path(url: str, endpoint: str | None) -> Path:
     path = url.removeprefix("file:")
     if path.startswith("///"):
         path = path.removeprefix("//")
@@ -66,7 +80,7 @@ def open_url(url: str, endpoint: str | None) -> "FileStore":
         raise SettingsError("a file store is written `file:PATH`, without a host")
     if endpoint is not None:
         raise SettingsError("a file store has no endpoint; remove that setting or use s3:")
-    return FileStore(Path(path))
+    return Path(path)
 
 
 class FileStore:
@@ -97,6 +111,11 @@ class FileStore:
         self._folders = Folders(self._root)
         self._temporary = Path(self._root, _TEMPORARY)
         self._remove_leftovers()
+
+    @property
+    def folder(self) -> Path:
+        """The folder, with every symbolic link on the way to it resolved."""
+        return Path(self._root)
 
     def put(self, key: str, data: bytes) -> None:
         """Store an object durably under a key that is new, or holds the same bytes."""
@@ -147,6 +166,23 @@ class FileStore:
                 self._require_root()
                 return
             yield from self._listed(folder, prefix)
+
+    def check_writable(self, key: str) -> Writing:
+        """Whether this process may make files here, by mode and mount (access(2))."""
+        with self._opened(key):
+            folders = [self._root, *(self._path(name) for name in self._top_folders())]
+        closed = [folder for folder in folders if not os.access(folder, os.W_OK | os.X_OK)]
+        if closed:
+            raise StorageRefused(f"{closed[0]} cannot be written")
+        return Writing.CREATES_ONLY
+
+    def server_time(self) -> dt.datetime | None:
+        """None: the clock is this machine's."""
+        return None
+
+    def _top_folders(self) -> Iterator[str]:
+        with os.scandir(self._root) as entries:
+            yield from (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}" if key else self._root

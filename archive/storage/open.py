@@ -24,14 +24,29 @@ def open_store(url: str, *, endpoint: str | None = None) -> Store:
 
     Raises SettingsError when the URL or the endpoint cannot be used.
     """
+    store: Store = _backend(url).open_url(url, endpoint)
+    return store
+
+
+def find_store(url: str, *, endpoint: str | None = None) -> Store:
+    """As `open_store`, for a store that is there: a missing folder is not made.
+
+    A backend whose `open_url` makes nothing needs no `find_url` of its own. Raises
+    StorageUnavailable, SettingsError.
+    """
+    backend = _backend(url)
+    store: Store = getattr(backend, "find_url", backend.open_url)(url, endpoint)
+    return store
+
+
+def _backend(url: str) -> ModuleType:
     scheme, colon, _ = url.partition(":")
     module = _opens(scheme) if colon and scheme in _modules() else None
     if module is None:
         # The URL itself is not repeated: a mistyped one may hold a secret.
         names = ", ".join(f"{name}:" for name in known_schemes())
         raise SettingsError(f"the store URL must begin with one of {names}")
-    store: Store = module.open_url(url, endpoint)
-    return store
+    return module
 
 
 def _modules() -> list[str]:

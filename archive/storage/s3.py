@@ -7,6 +7,8 @@ silence. So nothing is assumed: a probe sees what the server really does before 
 
 import base64
 import contextlib
+import datetime as dt
+import email.utils
 import hashlib
 import logging
 import secrets
@@ -23,6 +25,7 @@ from archive.errors import (
     InputError,
     ObjectMissing,
     SettingsError,
+    StorageError,
     StorageRefused,
     StorageUnavailable,
 )
@@ -30,6 +33,7 @@ from archive.storage._s3_client import PARALLEL, new_client, status_of, translat
 from archive.storage.base import (
     StoreCapabilities,
     StoredObject,
+    Writing,
     checked_key,
     checked_prefix,
     checked_range,
@@ -202,6 +206,38 @@ class S3Store:
         checked_key(key)
         with translating(key):
             return self._answer(key, VersionId=version_id)["Body"].read()
+
+    def check_writable(self, key: str) -> Writing:
+        """Offers the same bytes again under the key, to be created only if nothing lies there.
+
+        A server that honours `If-None-Match` refuses them (412) once it has checked the caller's
+        right to write. One that does not stores the same bytes once more.
+        """
+        data = self.get(key)
+        with translating("a write"):
+            try:
+                is_made = self._create(key, data)
+            except ClientError as error:
+                if status_of(error) in _UNSUPPORTED:
+                    return Writing.UNKNOWN
+                raise
+        return Writing.OVERWRITES if is_made else Writing.CREATES_ONLY
+
+    def server_time(self) -> dt.datetime | None:
+        """The `Date` of the server's answer, also of one that refuses (RFC 9110, 6.6.1)."""
+        try:
+            with translating("the server's clock"):
+                answer = self._client.head_bucket(Bucket=self._bucket)
+            headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        except StorageError as error:
+            if not isinstance(error.__cause__, ClientError):
+                raise
+            headers = error.__cause__.response["ResponseMetadata"]["HTTPHeaders"]
+        stated = headers.get("date", "")
+        try:
+            return email.utils.parsedate_to_datetime(stated).astimezone(dt.UTC)
+        except ValueError:
+            return None
 
     def _answer(self, key: str, **selection: Any) -> "GetObjectOutputTypeDef":
         return self._client.get_object(Bucket=self._bucket, Key=self._prefix + key, **selection)

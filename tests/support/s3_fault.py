@@ -34,6 +34,10 @@ class FaultyS3:
     """Of a multipart object by default: no MD5 of anything."""
     refusals: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Key to the status and code that every request for it is answered with."""
+    refused_methods: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Method to the status and code that every such request is answered with."""
+    date: str | None = None
+    """The `Date` header of every answer instead of the true one; empty for none."""
     ignores_range: bool = False
     cuts_body: bool = False
     """Closes the connection in the middle of a body."""
@@ -92,7 +96,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _noted_and_refused(self) -> bool:
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.state.seen.append((self.command, self._key(), headers))
-        refusal = self.state.refusals.get(self._key())
+        refusal = self.state.refused_methods.get(self.command)
+        refusal = refusal or self.state.refusals.get(self._key())
         if refusal is not None:
             self._fail(*refusal)
         return refusal is not None
@@ -143,7 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(
         self, status: int, body: bytes, *, with_body: bool = True, content_range: str = ""
     ) -> None:
-        self.send_response(status)
+        self.send_response_only(status)
+        if date := self.state.date if self.state.date is not None else self.date_time_string():
+            self.send_header("Date", date)
         self.send_header("ETag", self.state.etag)
         self.send_header("Content-Length", str(len(body)))
         if content_range:
