@@ -24,6 +24,7 @@ from archive.services.adopt import (
 )
 from archive.services.agreement import CLAIM as CATALOG_CLAIM
 from archive.services.assertion import concerns_of
+from archive.services.content_kinds import KINDS
 from archive.services.context import Archive
 from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
 from archive.services.trust import (
@@ -167,7 +168,8 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
             continue
         with archive.database.reading() as connection:
             concerned = concerned_by(connection, row.statement_sha256)
-        if stated.row != row or concerned != concerns_of(stated):
+            has_rows = KINDS[row.kind].agrees(connection, stated.content, row.statement_sha256)
+        if stated.row != row or concerned != concerns_of(stated) or not has_rows:
             detail = "the catalogue differs from what is signed: run `muniment rebuild`"
             place = f"catalogue row of {row.statement_sha256}"
             report.damages.append(Damage(place, AGREES, "CATALOG_DISAGREES", detail))
