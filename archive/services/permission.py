@@ -10,7 +10,6 @@ import enum
 from dataclasses import dataclass
 
 from archive.catalog import access
-from archive.catalog.hot import HotRow
 from archive.catalog.restrictions import Viewer
 from archive.clock import rfc3339
 from archive.model.restriction import HIDDEN, is_over
@@ -41,9 +40,10 @@ class Permission:
 OPEN = Permission(Sight.WHOLE, is_restricted=False)
 
 
-def permission(archive: Archive, reader: Reader, record_id: str, row: HotRow) -> Permission:
-    """What the reader may see of a record, whose row is as `archive.hot` gives it."""
-    _, _, policy, until = row
+def permission(
+    archive: Archive, reader: Reader, record_id: str, policy: str | None, until: str | None
+) -> Permission:
+    """What the reader may see of a record; `archive.hot` gives its policy and end with its row."""
     if policy is None or is_over(until, archive.clock.now()):
         return OPEN
     if _is_granted(archive, reader, record_id):
@@ -63,3 +63,9 @@ def _is_granted(archive: Archive, reader: Reader, record_id: str) -> bool:
         return False
     with archive.database.reading() as connection:
         return access.is_granted(connection, reader.key_id, record_id)
+
+
+def tells_actors(reader: Reader, found: Permission) -> bool:
+    """Whether the reader is told which keys read a record: a curator, or one who was granted it."""
+    is_granted = found.is_restricted and found.sight is Sight.WHOLE
+    return is_granted or bool(reader.scopes & {"curate", "admin"})

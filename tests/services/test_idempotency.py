@@ -2,6 +2,7 @@
 """The same request with the same key: done once, answered alike, also after a crash."""
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from archive.bootstrap import Stand, init_archive
 from archive.clock import FixedClock, rfc3339
 from archive.errors import IdempotencyInProgress, IdempotencyKeyReused
 from archive.services.context import Archive
-from archive.services.idempotency import Begun, KeptAnswer, begin, finish, give_up, look_since
+from archive.services.idempotency import Begun, KeptAnswer, Seen, begin, finish, give_up, look_since
+from archive.services.record import record_bytes
 
 NOW = dt.datetime.now(dt.UTC)
 ANSWER = KeptAnswer(201, '[["Location","/x"]]', b"{}")
@@ -105,7 +107,9 @@ def test_what_a_dead_process_saw_is_found(
     since = rfc3339(clock.at)
     assert look_since(archive, url, since) is None
     second = minted(archive, url)
-    assert look_since(archive, f"{url}#part", since) == str(second)
+    seen = look_since(archive, f"{url}#part", since)
+    assert seen is not None
+    assert (seen.capture_id, json.loads(seen.data)["id"]) == (str(second), str(second))
     assert look_since(archive, origin.url("/other"), since) is None
     missing = captured(archive, origin.url("/missing")).signed
-    assert look_since(archive, origin.url("/missing"), since) == missing.statement_sha256
+    assert look_since(archive, origin.url("/missing"), since) == Seen(None, record_bytes(missing))

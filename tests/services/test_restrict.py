@@ -74,7 +74,7 @@ def public(until: dt.datetime | None = None) -> Wanted:
 def seen(archive: Archive, reader: Reader, record: RecordId) -> Permission:
     row = archive.hot.record(str(record))
     assert row is not None
-    return permission(archive, reader, str(record), row)
+    return permission(archive, reader, str(record), row[2], row[3])
 
 
 def reader_with(archive: Archive, *scopes: str) -> Reader:
