@@ -8,6 +8,7 @@ a process that runs long or was asked for JSON sets up its logs, and by nothing 
 import logging
 import logging.config
 import re
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -55,6 +56,28 @@ def log_json(*, with_requests: bool = True) -> None:
             "root": {"level": "WARNING", "handlers": ["stderr"]},
         }
     )
+
+
+def command_began(name: str) -> None:
+    """Note that a command begins, for the line at its end."""
+    _Command.name, _Command.began = name, time.monotonic()
+
+
+def command_ended(exit_code: int) -> None:
+    """The one line about a command, when one began; its arguments may hold secrets."""
+    if _Command.name is None:
+        return
+    ms = round((time.monotonic() - _Command.began) * 1000, 1)
+    fields = {"command": _Command.name, "exit_code": exit_code, "ms": ms}
+    logging.getLogger("muniment.command").info("command", extra=fields)
+    _Command.name = None
+
+
+class _Command:
+    """The one command that this process runs."""
+
+    name: str | None = None
+    began: float = 0.0
 
 
 def without_secrets(
