@@ -42,12 +42,19 @@ class Metrics:
             registry=self._registry,
         )
 
+        # Looking a metric up by its labels takes longer than counting.
+        self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request. `route` is the rule that it matched, never the path."""
         # Clients choose the method's name; a label for each would have no end.
         known = method if method in _METHODS else "other"
-        self._requests.labels(known, route, status).inc()
-        self._seconds.labels(route).observe(seconds)
+        found = self._found.get((known, route, status))
+        if found is None:
+            found = (self._requests.labels(known, route, status), self._seconds.labels(route))
+            self._found[known, route, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def exposition(self) -> bytes:
         """All metrics, in the text format."""

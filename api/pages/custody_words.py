@@ -23,6 +23,7 @@ _WORDS = {
     "withdrawal": "Withdrawn",
     "key-use": "A signing key was used",
 }
+_ACTORS = {"archive": "", "key": "a key that was granted it", "operator": "the operator"}
 _SELF_EXPLAINED = {"capture", "import", "access"}
 
 
@@ -61,7 +62,7 @@ def shown_custody(record_id: RecordId, found: Permission) -> ShownCustody:
             at=parse_rfc3339(event["at"]),
             iso=event["at"],
             words=_WORDS.get(event["event"], event["event"]),
-            actor="" if event["actor"] == "archive" else event["actor"],
+            actor=_ACTORS.get(event["actor"], event["actor"]),
             detail="" if event["event"] in _SELF_EXPLAINED else event["detail"],
             statement_sha256=event["statement_sha256"],
         )

@@ -19,6 +19,7 @@ from archive.clock import FixedClock
 from archive.errors import KeyLocked
 from archive.ids import RecordId
 from archive.model.custody import CustodyEvent
+from archive.services.adopt import adopt_assertion
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.custody import (
     count_unsigned,
@@ -98,13 +99,21 @@ def test_one_access_for_a_record_a_key_and_an_hour(
     assert audited(archive).exit_code == 0
 
 
-def test_the_events_of_a_record_are_a_chain(archive: Archive, record: RecordId) -> None:
-    for key_id in ("aaaa", "bbbb", "cccc"):
+def test_the_events_of_a_record_are_a_chain(
+    archive: Archive, record: RecordId, clock: FixedClock
+) -> None:
+    for number, key_id in enumerate(("aaaa", "bbbb", "cccc")):
+        clock.at = NOW + dt.timedelta(seconds=number)
         note_access(archive, record, key_id)
-    sign_waiting(archive)
+        sign_waiting(archive)
     with archive.database.reading() as connection:
         told = statements_about(connection, str(record), "custody")
-    assert len(told) == 3
+    keyset = trusted_keyset(archive)
+    signed = [adopt_assertion(archive.store, keyset, row.envelope_key) for row in told]
+    assert [item.predicate.previous for item in signed] == [
+        None,
+        *(row.statement_sha256 for row in told[:-1]),
+    ]
 
 
 def test_restrictions_and_other_events_are_told_with_it(archive: Archive, record: RecordId) -> None:

@@ -356,7 +356,7 @@ def test_reading_is_told_in_the_custody_of_the_record(site: Site) -> None:
     assert [item["actor"] for item in public["events"]] == ["archive", "operator", "key"]
     shown = site.get(f"/{FIRST}", reader).text
     assert "Read while it was restricted" in shown
-    assert "Restricted, by operator: until the case is filed" in shown
+    assert "Restricted, by the operator: until the case is filed" in shown
 
 
 def test_what_cannot_be_noted_is_not_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,4 +377,4 @@ def test_the_page_of_a_restricted_record(site: Site) -> None:
     assert SHA256 in shown.text
     assert '<section aria-labelledby="custody">' in shown.text
     site.restrict("hidden")
-    assert "What it is of is not told" in site.get(f"/{FIRST}").text
+    assert "What it holds is not told" in site.get(f"/{FIRST}").text
