@@ -33,10 +33,12 @@ from archive.services.access import (
     make_api_key,
     withdraw_grant,
 )
+from archive.services.adopt import adopt_assertion
 from archive.services.context import Archive
 from archive.services.permission import Permission, Sight, permission, viewer
 from archive.services.resolve import resolve
 from archive.services.restrict import Wanted, restrict, restriction_state, unrestrict
+from archive.services.trust import trusted_keyset
 from archive.services.verify import verify_bytes, verify_digest, verify_record
 
 NOW = dt.datetime.now(dt.UTC)
@@ -183,9 +185,12 @@ def test_each_statement_names_the_one_before_it(archive: Archive, record: Record
     ]
     with archive.database.reading() as connection:
         told = statements_about(connection, str(record), "restriction")
-    assert {state.row.statement_sha256 for state in states if state.row} == {
-        row.statement_sha256 for row in told
-    }
+    digests = [state.row.statement_sha256 for state in states if state.row]
+    assert set(digests) == {row.statement_sha256 for row in told}
+    keyset = trusted_keyset(archive)
+    adopted = (adopt_assertion(archive.store, keyset, row.envelope_key) for row in told)
+    signed = {item.row.statement_sha256: item.predicate for item in adopted}
+    assert [signed[digest].previous for digest in digests] == [None, *digests[:-1]]
     assert [state.row.number for state in states if state.row] == [1, 2, 3, 4]
     assert audited(archive).exit_code == 0
     assert verify_record(archive, record).result.exit_code == 0
