@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from archive.catalog.access import EVERY_RECORD
+from archive.catalog.once import insert_once
 from archive.catalog.tables import ops_grant, restriction
 
 HIDDEN = "hidden"
@@ -56,13 +57,16 @@ class Viewer:
 
 def put_restriction(connection: Connection, row: RestrictionRow) -> None:
     """Make this the record's state, unless a later statement gave it another."""
-    known = restriction_of(connection, row.record_id)
-    if known is not None:
-        if known.rank >= row.rank:
-            return
-        same = restriction.c.record_id == row.record_id
-        connection.execute(sa.delete(restriction).where(same))
-    connection.execute(sa.insert(restriction).values(**asdict(row)))
+    is_put = False
+    while not is_put:
+        known = restriction_of(connection, row.record_id)
+        if known is not None:
+            if known.rank >= row.rank:
+                return
+            same = restriction.c.statement_sha256 == known.statement_sha256
+            connection.execute(sa.delete(restriction).where(same))
+        # False when another curator's came in between: then the two are compared.
+        is_put = insert_once(connection, restriction, asdict(row))
 
 
 def restriction_of(connection: Connection, record_id: str) -> RestrictionRow | None:

@@ -154,6 +154,7 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
         keyset = trusted_keyset(archive)
     except (MalformedEvidence, StorageError):
         return  # the keyset's own damage is named already
+    known = {row.statement_sha256 for row in listed}
     for row in listed:
         report.statements += 1
         try:
@@ -173,6 +174,10 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
             detail = "the catalogue differs from what is signed: run `muniment rebuild`"
             place = f"catalogue row of {row.statement_sha256}"
             report.damages.append(Damage(place, AGREES, "CATALOG_DISAGREES", detail))
+        previous = stated.predicate.previous
+        if previous is not None and previous not in known:
+            detail = f"the statement before it, {previous}, is not there"
+            report.damages.append(Damage(row.envelope_key, "custody.chain", "CUSTODY_GAP", detail))
 
 
 def _audit_objects(

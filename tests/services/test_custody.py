@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.archives import audited, minted, new_archive, page, rebuilt, settings_at, tables
+from support.archives import (
+    audited,
+    minted,
+    new_archive,
+    page,
+    rebuilt,
+    settings_at,
+    stored_file,
+    tables,
+)
 from support.origin import Origin
 
 from archive.bootstrap import Stand, init_archive
@@ -113,6 +122,22 @@ def test_the_events_of_a_record_are_a_chain(
     assert [item.predicate.previous for item in signed] == [
         None,
         *(row.statement_sha256 for row in told[:-1]),
+    ]
+
+
+def test_an_event_that_was_taken_away_is_missed(
+    archive: Archive, settings: Settings, record: RecordId, clock: FixedClock
+) -> None:
+    for number, key_id in enumerate(("aaaa", "bbbb")):
+        clock.at = NOW + dt.timedelta(seconds=number)
+        note_access(archive, record, key_id)
+        sign_waiting(archive)
+    with archive.database.reading() as connection:
+        [first, last] = statements_about(connection, str(record), "custody")
+    stored_file(settings, first.envelope_key).unlink()
+    rebuilt(archive)
+    assert [(item.key, item.code) for item in audited(archive).damages] == [
+        (last.envelope_key, "CUSTODY_GAP")
     ]
 
 
