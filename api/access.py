@@ -1,38 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lets a request through when its bearer token has the scope (RFC 6750)."""
+"""Who asks: the bearer of an API key (RFC 6750), or anyone.
 
-from flask import request
+A key is looked at where it could change the answer. What is open to everybody is given without
+regard to it.
+"""
 
-from api.problems import Problem, ProblemRaised, title_of
-from api.state import current_archive
-from archive.errors import AccessDenied
-from archive.services.access import authenticate
+from flask import g, request
 
-_CHALLENGE = 'Bearer realm="muniment"'
+from api.problems import CHALLENGE, Problem, ProblemRaised, title_of
+from api.request_log import KEY_ID
+from api.state import current_archive, current_aside
+from archive.errors import AccessDenied, ApiKeyMissing, ScopeMissing
+from archive.services.access import ANYONE, USE_NOTED_SECONDS, Reader, authenticate, note_use
 
 
-def require_scope(scope: str) -> None:
-    """Return when the request's API key has the scope; raise the problem 401 or 403 else."""
+def current_reader() -> Reader:
+    """The bearer of the request's key; without one, anyone.
+
+    Raises ApiKeyUnknown, ApiKeyExpired, ApiKeyRevoked.
+    """
+    known: Reader | AccessDenied | None = g.get("reader")
+    if known is None:
+        known = g.reader = _read()
+    if isinstance(known, AccessDenied):
+        raise known
+    return known
+
+
+def known_key_id() -> str | None:
+    """The ID of the request's key when it is a good one, else None."""
+    try:
+        return current_reader().key_id
+    except AccessDenied:
+        return None
+
+
+def require_scope(scope: str) -> Reader:
+    """The reader, when its API key has the scope. Raises the problems 401 and 403 else."""
+    reader = current_reader()
+    if reader.key_id is None:
+        raise ApiKeyMissing("This needs an API key: send it as `Authorization: Bearer mk_…`.")
+    if scope not in reader.scopes:
+        challenge = f'{CHALLENGE}, error="insufficient_scope", scope="{scope}"'
+        raise ProblemRaised(
+            Problem(
+                403,
+                ScopeMissing.code,
+                title_of(ScopeMissing),
+                f"The API key lacks the scope {scope!r}.",
+                headers=(("WWW-Authenticate", challenge),),
+            )
+        )
+    return reader
+
+
+def _read() -> Reader | AccessDenied:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        detail = "This needs an API key: send it as `Authorization: Bearer mk_…`."
-        raise _refusal(401, detail, _CHALLENGE)
+        return ANYONE
+    archive = current_archive()
     try:
-        scopes = authenticate(current_archive(), token.strip())
+        reader = authenticate(archive, token.strip())
     except AccessDenied as error:
-        raise _refusal(401, str(error), f'{_CHALLENGE}, error="invalid_token"') from error
-    if scope not in scopes:
-        challenge = f'{_CHALLENGE}, error="insufficient_scope", scope="{scope}"'
-        raise _refusal(403, f"The API key lacks the scope {scope!r}.", challenge)
-
-
-def _refusal(status: int, detail: str, challenge: str) -> ProblemRaised:
-    return ProblemRaised(
-        Problem(
-            status,
-            AccessDenied.code,
-            title_of(AccessDenied),
-            detail,
-            headers=(("WWW-Authenticate", challenge),),
-        )
-    )
+        return error
+    key_id = reader.key_id
+    if key_id is not None:
+        request.environ[KEY_ID] = key_id
+        use = ("use", key_id)
+        current_aside().do(use, lambda: note_use(archive, key_id), every_seconds=USE_NOTED_SECONDS)
+    return reader

@@ -21,17 +21,37 @@ SECURITY: tuple[tuple[str, str], ...] = (
     ("Content-Security-Policy", PAGE_POLICY),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "strict-origin-when-cross-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    (
+        "Permissions-Policy",
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
 )
+# What is not public stays with the pages of this origin.
+OWN: tuple[tuple[str, str], ...] = (("Cross-Origin-Resource-Policy", "same-origin"),)
 # What is public may be read by any page; the headers that carry evidence are shown to it.
 PUBLIC: tuple[tuple[str, str], ...] = (
     ("Access-Control-Allow-Origin", "*"),
     (
         "Access-Control-Expose-Headers",
-        "Link, ETag, Repr-Digest, Content-Digest, Content-Location, Content-Range",
+        (
+            "Link, ETag, Repr-Digest, Content-Digest, Content-Location, Content-Range, Location, "
+            "RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+        ),
     ),
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+)
+# A page of another origin may ask conditionally and for ranges, and do nothing but read.
+PREFLIGHT: tuple[tuple[str, str], ...] = (
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Allow-Methods", "GET, HEAD"),
+    ("Access-Control-Allow-Headers", "Accept, If-None-Match, If-Range, Range"),
+    ("Access-Control-Max-Age", "86400"),
 )
 REVALIDATE = "public, no-cache"
-IMMUTABLE = "public, max-age=31536000, immutable"
+# What never changes may still be restricted or withdrawn, which caches must notice in time.
+SETTLED = "public, max-age=3600"
+PRIVATE = "private, no-store"
 
 _MEDIA_TYPE = re.compile(
     r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(?:; charset=[A-Za-z0-9_.:-]{1,40})?"

@@ -32,6 +32,17 @@ def record_named(text: str, before: str = "/", after: str = "") -> RecordId:
     return found.id
 
 
+def record_meant(text: str) -> RecordId:
+    """The record that the text names for certain, in whatever spelling: for requests that write.
+
+    Raises the problem 404 for an ID without check digits too.
+    """
+    found = resolve(current_archive(), text)
+    if found.id is None or found.status == "unchecked":
+        raise ProblemRaised(not_resolved(found))
+    return found.id
+
+
 def move_to(found: Resolution, before: str = "/", after: str = "") -> None:
     """Redirect to the canonical form of what was found, for good when it cannot be mistaken."""
     query = [(name, value) for name, value in request.args.items(multi=True) if name != ASKED]

@@ -15,6 +15,7 @@ JSON = "application/json"
 PLAIN = "text/plain"
 PROBLEM = "application/problem+json"
 
+_PROBES = {"/healthz", "/readyz", "/metrics"}
 _FORMATS = {"html": HTML, "json": JSON}
 
 
@@ -38,7 +39,8 @@ def best_offer(accepted: MIMEAccept, offers: Sequence[str]) -> str | None:
 
 def prefers_html() -> bool:
     """Whether an error is told to this client as a page rather than as JSON."""
-    if request.path.startswith("/api/") or request.args.get("format") == "json":
+    is_for_machines = request.path.startswith("/api/") or request.path in _PROBES
+    if is_for_machines or request.args.get("format") == "json":
         return False
     return best_offer(request.accept_mimetypes, (HTML, PROBLEM, JSON)) == HTML
 

@@ -62,6 +62,22 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
         )
         return documented
 
+    def moves(self) -> Callable[[View], View]:
+        """Document that another spelling of the ID is redirected to the canonical one."""
+
+        def documented(view: View) -> View:
+            for status in (301, 302):
+                view = self.alt_response(
+                    status,
+                    description="The ID was spelled in another way; Location has the canonical one",
+                    content_type="text/html",
+                    schema={"type": "string"},
+                    success=True,
+                )(view)
+            return view
+
+        return documented
+
     def refuses(self, *statuses: int) -> Callable[[View], View]:
         """Document the problems that the view answers with."""
 

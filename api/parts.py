@@ -59,7 +59,7 @@ def _headers(capture_id: RecordId, role: str, served: ServedPart) -> headers.Hea
         ("ETag", f'"{served.sha256}"'),
         ("Repr-Digest", headers.digest_field(served.sha256)),
         ("Accept-Ranges", "bytes"),
-        ("Cache-Control", headers.IMMUTABLE),
+        ("Cache-Control", headers.SETTLED),
         ("Content-Security-Policy", headers.ARCHIVED_POLICY),
         ("Link", headers.link(here, "collection", "text/html")),
         *headers.PUBLIC,

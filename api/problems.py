@@ -21,22 +21,32 @@ from api.request_log import request_id
 from archive.canonical import JsonValue
 from archive.errors import (
     AccessDenied,
+    ApiKeyMissing,
     CatalogBusy,
+    IdempotencyError,
+    IdempotencyKeyReused,
     InputError,
     InputTooLarge,
     MunimentError,
     NotFound,
+    RecordRestricted,
+    ScopeMissing,
     StorageUnavailable,
 )
 
 RETRY_AFTER_SECONDS = 5
+CHALLENGE = 'Bearer realm="muniment"'
 
 _log = logging.getLogger(__name__)
 _STATUSES: tuple[tuple[type[MunimentError], int], ...] = (
     (InputTooLarge, 413),
     (InputError, 422),
     (NotFound, 404),
+    (ScopeMissing, 403),
+    (RecordRestricted, 403),
     (AccessDenied, 401),
+    (IdempotencyKeyReused, 422),
+    (IdempotencyError, 409),
     (StorageUnavailable, 503),
     (CatalogBusy, 503),
 )
@@ -110,6 +120,11 @@ def of_error(error: MunimentError, errors: tuple[FieldError, ...] = ()) -> Probl
     """
     status = next((code for kind, code in _STATUSES if isinstance(error, kind)), 500)
     title = title_of(type(error))
+    if status == HTTPStatus.UNAUTHORIZED:
+        is_sent = not isinstance(error, ApiKeyMissing)
+        challenge = f'{CHALLENGE}, error="invalid_token"' if is_sent else CHALLENGE
+        asked = (("WWW-Authenticate", challenge),)
+        return Problem(status, error.code, title, str(error), errors, headers=asked)
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return Problem(status, error.code, title, str(error), errors)
     _log.error("%s: %s", error.code, error, exc_info=error)

@@ -11,6 +11,7 @@ from werkzeug.http import parse_etags
 
 from api import headers
 from api.headers import HeaderList
+from archive.canonical import JsonValue
 
 _ABOUT_PAGE = "https://schema.org/AboutPage"
 _WEB_PAGE = "https://schema.org/WebPage"
@@ -27,11 +28,22 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class RecordRow:
-    """A record as `archive.hot` gives it: its ID, the bytes to serve, and their SHA-256."""
+    """A record as `archive.hot` gives it: its ID, the bytes to serve, and their SHA-256.
+
+    Of a restricted record also the metadata policy, and the end if there is one; only
+    `api.permission` tells what follows from them.
+    """
 
     id: str
     data: bytes
     sha256: str
+    metadata_policy: str | None = None
+    until: str | None = None
+
+    @property
+    def record(self) -> JsonValue:
+        """The record's members."""
+        return json.loads(self.data)
 
 
 def record_answer(row: RecordRow, base_url: str, if_none_match: str | None) -> Answer:
@@ -40,8 +52,8 @@ def record_answer(row: RecordRow, base_url: str, if_none_match: str | None) -> A
 
 
 def version_answer(row: RecordRow, base_url: str, if_none_match: str | None) -> Answer:
-    """The answer to `GET /{id}/v1` in JSON: the fixed version, which caches may keep."""
-    return _answer(row, _headers(row, f"/{row.id}/v1", base_url, headers.IMMUTABLE), if_none_match)
+    """The answer to `GET /{id}/v1` in JSON: the fixed version, kept by caches for an hour."""
+    return _answer(row, _headers(row, f"/{row.id}/v1", base_url, headers.SETTLED), if_none_match)
 
 
 def links(row: RecordRow, path: str, base_url: str) -> str:

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
+from api.access import current_reader
 from api.bodies import file_chunks
 from api.record_json import RecordRow
 from api.state import current_archive, current_bounds
 from archive.digests import DigestReading
 from archive.ids import parse_id
 from archive.model.claim import Report, Result, Status
+from archive.services.permission import viewer
 from archive.services.verify import BytesAnswer, verify_bytes, verify_digest, verify_record
 
 LARGE_BYTES = 4 * 1024 * 1024
@@ -36,19 +38,26 @@ def record_report(row: RecordRow, policy: str = "standard") -> Report:
 
 
 def digest_answer(reading: DigestReading, policy: str = "standard") -> BytesAnswer:
-    """What the archive says of a digest. Raises the problem 503 and as `verify_digest` does."""
-    archive, bounds = current_archive(), current_bounds()
+    """What the archive says of a digest to this reader.
+
+    Raises the problems 401 and 503, and what `verify_digest` raises.
+    """
+    archive, bounds, who = (
+        current_archive(),
+        current_bounds(),
+        viewer(current_archive(), current_reader()),
+    )
     if reading.is_prefix:
-        return verify_digest(archive, reading, policy)
+        return verify_digest(archive, reading, policy, who)
     # A search costs nothing and tells which record would be verified, if any.
-    found = verify_digest(archive, replace(reading, is_prefix=True)).matches
+    found = verify_digest(archive, replace(reading, is_prefix=True), policy, who).matches
     row = archive.hot.record(found[0].capture_id) if found else None
     if row is None:
         with bounds.large.place():
-            return verify_digest(archive, reading, policy)
+            return verify_digest(archive, reading, policy, who)
     turns = bounds.large if is_large(RecordRow(found[0].capture_id, *row)) else bounds.small
     return turns.result(
-        (reading.hex, policy, found, row[1]), lambda: verify_digest(archive, reading, policy)
+        (reading.hex, policy, found, row[1]), lambda: verify_digest(archive, reading, policy, who)
     )
 
 
@@ -58,7 +67,7 @@ def upload_answer(policy: str = "standard") -> BytesAnswer:
     Raises the problems of `file_chunks`, and 503 while too many bodies arrive or too much is
     verified.
     """
-    bounds = current_bounds()
+    bounds, who = current_bounds(), viewer(current_archive(), current_reader())
     with ExitStack() as arrival, ExitStack() as verification:
 
         def chunks() -> Iterator[bytes]:
@@ -67,7 +76,7 @@ def upload_answer(policy: str = "standard") -> BytesAnswer:
             verification.enter_context(bounds.large.place())
 
         arrival.enter_context(bounds.bodies.place())
-        return verify_bytes(current_archive(), chunks(), policy)
+        return verify_bytes(current_archive(), chunks(), policy, who)
 
 
 def is_failed(report: Report) -> bool:

@@ -10,10 +10,13 @@ import re
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from api import headers
 from api.identified import asked_as, record_named
 from api.negotiation import HTML, JSON, PLAIN, best_offer, negotiated
 from api.pages.record_page import record_page, report_page
+from api.pages.restricted_page import restricted_page
 from api.parts import part_answer
+from api.permission import require_metadata, require_whole, seen
 from api.problems import Problem, ProblemRaised, title_of
 from api.record_json import RecordRow, links, record_answer, version_answer
 from api.reports import is_failed, is_large, record_report
@@ -31,6 +34,7 @@ from archive.errors import InputError, NotFound, ObjectConflict
 from archive.ids import RecordId
 from archive.services.cite import cite, read_record
 from archive.services.judge import required_claims
+from archive.services.permission import Permission, Sight
 
 blueprint = Blueprint("record", __name__)
 
@@ -48,6 +52,7 @@ def landing(text: str) -> BaseResponse:
         return redirect(f"/{capture_id}", 301)
     row = _row(capture_id)
     if _representation() == JSON:
+        require_whole(row)
         base_url = current_archive().base_url
         return answer_response(record_answer(row, base_url, request.headers.get("If-None-Match")))
     return _page(capture_id, row, f"/{capture_id}")
@@ -65,6 +70,7 @@ def below(text: str, slug: str) -> BaseResponse:
         raise ProblemRaised(_nothing_there(str(capture_id), slug))
     row = _row(capture_id)
     if _representation() == JSON:
+        require_whole(row)
         base_url = current_archive().base_url
         return answer_response(version_answer(row, base_url, request.headers.get("If-None-Match")))
     return _page(capture_id, row, f"/{capture_id}/v1")
@@ -74,6 +80,7 @@ def below(text: str, slug: str) -> BaseResponse:
 def part(text: str, role: str) -> Response:
     """The raw bytes of a part, which never run in this origin."""
     capture_id = record_named(text, after=f"/parts/{role}")
+    require_whole(_row(capture_id))
     return part_answer(capture_id, role)
 
 
@@ -85,6 +92,7 @@ def citation(text: str) -> Response:
     if best_offer(request.accept_mimetypes, (PLAIN,)) is None:
         raise not_acceptable((PLAIN,))
     row = _row(capture_id)
+    require_metadata(row)
     if request.method != "HEAD" and not is_large(row) and is_failed(record_report(row)):
         raise ProblemRaised(_not_citable(capture_id))
     try:
@@ -102,6 +110,7 @@ def verification(text: str) -> Response:
     policy = request.args.get("policy", "standard")
     required_claims(policy)
     row = _row(capture_id)
+    require_metadata(row)
     place = f"/{capture_id}/verify?format={'json' if chosen == JSON else 'html'}"
     if request.method == "HEAD":
         return json_head(place) if chosen == JSON else page_head(place)
@@ -127,12 +136,23 @@ def _row(capture_id: RecordId) -> RecordRow:
 
 def _page(capture_id: RecordId, row: RecordRow, path: str) -> Response:
     place = f"{path}?format=html"
+    found = seen(row)
+    if found.sight is not Sight.WHOLE:
+        return _closed_page(row, found, path)
     if request.method == "HEAD":
         response = page_head(place)
     else:
-        page = record_page(capture_id, row, path, asked_as(capture_id))
+        page = record_page(capture_id, row, path, (found, asked_as(capture_id)))
         response = page_response(page, place)
     response.headers["Link"] = links(row, path, current_archive().base_url)
+    return response
+
+
+def _closed_page(row: RecordRow, found: Permission, path: str) -> Response:
+    """The page of a restricted record, for a reader to whom its content is closed."""
+    response = Response(restricted_page(row, found), 403, content_type="text/html; charset=utf-8")
+    response.vary.add("Accept")
+    response.headers["Link"] = headers.link(f"{current_archive().base_url}{path}", "cite-as")
     return response
 
 

@@ -3,6 +3,7 @@
 
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate, validates_schema
 
+from archive.model.restriction import METADATA_POLICIES, REASON_LIMIT
 from archive.services.judge import POLICIES
 
 _URL_LIMIT = 8192
@@ -35,6 +36,27 @@ class CaptureRequest(RequestSchema):
         required=True,
         validate=validate.Length(min=1, max=_URL_LIMIT),
         metadata={"description": "http or https, without credentials", "format": "uri"},
+    )
+
+
+class RestrictionRequest(RequestSchema):
+    """How a record is to be restricted."""
+
+    until = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(min=1, max=64),
+        metadata={"description": "A date or a moment with zone; null for good"},
+    )
+    metadata = fields.String(
+        required=True,
+        validate=validate.OneOf(METADATA_POLICIES),
+        metadata={"description": "public: all but the content is told; hidden: nothing is"},
+    )
+    reason = fields.String(
+        required=True,
+        validate=validate.Length(min=1, max=REASON_LIMIT),
+        metadata={"description": "One line, signed and kept for good"},
     )
 
 
@@ -88,6 +110,38 @@ class RecordSchema(AnswerSchema):
     parts = fields.List(fields.Nested(PartSchema), required=True)
     inventory_sha256 = fields.String(required=True)
     statement_sha256 = fields.String(required=True)
+
+
+class RestrictionSchema(AnswerSchema):
+    """Whether a record is restricted now, and the statement that says so."""
+
+    id = fields.String(required=True)
+    is_restricted = fields.Boolean(required=True)
+    until = fields.String(required=True, allow_none=True)
+    metadata = fields.String(required=True, allow_none=True)
+    reason = fields.String(required=True, allow_none=True)
+    since = fields.String(required=True, allow_none=True)
+    statement_sha256 = fields.String(required=True, allow_none=True)
+
+
+class EventSchema(AnswerSchema):
+    """One thing that was done with a record."""
+
+    event = fields.String(required=True)
+    at = fields.String(required=True)
+    actor = fields.String(required=True)
+    detail = fields.String(required=True)
+    statement_sha256 = fields.String(required=True)
+
+
+class CustodySchema(AnswerSchema):
+    """What was done with a record, its making first."""
+
+    id = fields.String(required=True)
+    events = fields.List(fields.Nested(EventSchema), required=True)
+    unsigned = fields.Integer(
+        required=True, metadata={"description": "Events that wait for the signing key"}
+    )
 
 
 class FindingSchema(AnswerSchema):

@@ -2,15 +2,34 @@
 """What the running application works with, and the address that the outside knows it by."""
 
 import ipaddress
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request
 
+from api.aside import Aside
+from api.client import Network
+from api.metrics import Metrics
 from api.turns import Bounds
 from archive.services.context import Archive
+from archive.settings import ServerSettings
 
 EXTENSION = "muniment"
 BOUNDS_EXTENSION = "muniment.bounds"
+DOOR_EXTENSION = "muniment.door"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the application has beside the archive: settings of the door, metrics, deeds aside."""
+
+    server: ServerSettings
+    proxies: tuple[Network, ...]
+    metrics: Metrics
+    aside: Aside = field(default_factory=Aside)
+    now_seconds: Callable[[], float] = time.time
 
 
 def current_archive() -> Archive:
@@ -28,6 +47,22 @@ def current_bounds() -> Bounds:
     """The bounds on costly work in this process."""
     bounds: Bounds = current_app.extensions[BOUNDS_EXTENSION]
     return bounds
+
+
+def current_door() -> Door:
+    """The door of the application that handles this request."""
+    return door_of(current_app)
+
+
+def door_of(app: Flask) -> Door:
+    """The door of an application that `create_app` made."""
+    door: Door = app.extensions[DOOR_EXTENSION]
+    return door
+
+
+def current_aside() -> Aside:
+    """Where deeds go that this request does not wait for."""
+    return current_door().aside
 
 
 def public_base_url() -> str:

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fast lane in front of Flask: a canonical record ID, asked for plainly as JSON.
 
+Only open records are answered here: whether a restricted one may be seen is not decided twice.
+
 Everything else, and everything that is not simply there, goes on to Flask, which gives the same
 answer to the same question (a test compares the two) and all the other ones.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from api.record_json import RecordRow, record_answer
+from api.request_log import ROUTE
 from archive.errors import MalformedId
 from archive.ids import parse_id
 from archive.services.context import Archive
@@ -17,12 +20,14 @@ from archive.services.context import Archive
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+# The rule under which Flask answers the same question.
+THIN_ROUTE = "/<text>"
 _STATUS_LINES = {200: "200 OK", 304: f"304 {HTTPStatus.NOT_MODIFIED.phrase}"}
 
 
 def thin_path(archive: Archive, inner: "WSGIApplication") -> "WSGIApplication":
     """A WSGI application that answers what it can by itself and passes on the rest."""
-    read_record: Callable[[str], tuple[bytes, str] | None] = archive.hot.record
+    read_record = archive.hot.record
     base_url = archive.base_url
 
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -34,8 +39,9 @@ def thin_path(archive: Archive, inner: "WSGIApplication") -> "WSGIApplication":
         except MalformedId:
             return inner(environ, start_response)
         found = read_record(capture_id)
-        if found is None:
+        if found is None or found[2] is not None:
             return inner(environ, start_response)
+        environ[ROUTE] = THIN_ROUTE
         answer = record_answer(
             RecordRow(capture_id, *found), base_url, environ.get("HTTP_IF_NONE_MATCH")
         )

@@ -14,7 +14,17 @@ MunimentError
 ├─ BackupNotWritten           the backup's file could not be made
 ├─ RestoreRefused             a restore would replace something, or does not fit
 ├─ NotFound                   a well-formed name of something that is not here
-├─ AccessDenied               a key is missing, wrong, or lacks the scope
+├─ AccessDenied               not allowed to whoever asks
+│  ├─ ApiKeyMissing
+│  ├─ ApiKeyUnknown           no such key, or another secret: the two look the same from outside
+│  ├─ ApiKeyExpired
+│  ├─ ApiKeyRevoked
+│  ├─ ScopeMissing
+│  └─ RecordRestricted
+├─ IdempotencyError
+│  ├─ IdempotencyKeyReused
+│  ├─ IdempotencyInProgress
+│  └─ IdempotencyUnknown
 ├─ SettingsError              a setting is missing or cannot be used
 ├─ MalformedEvidence          bytes that should be evidence cannot be read as such
 │  ├─ MalformedJson
@@ -118,9 +128,69 @@ class NotFound(MunimentError):
 
 
 class AccessDenied(MunimentError):
-    """An API key is missing, unknown, or lacks the scope."""
+    """Not allowed to whoever asks."""
 
     code = "ACCESS_DENIED"
+
+
+class ApiKeyMissing(AccessDenied):
+    """This needs an API key, and none was sent."""
+
+    code = "API_KEY_MISSING"
+
+
+class ApiKeyUnknown(AccessDenied):
+    """The API key is not known here, or its secret is wrong."""
+
+    code = "API_KEY_UNKNOWN"
+
+
+class ApiKeyExpired(AccessDenied):
+    """The API key has expired; ask the operator for a new one."""
+
+    code = "API_KEY_EXPIRED"
+
+
+class ApiKeyRevoked(AccessDenied):
+    """The API key was revoked; ask the operator for a new one."""
+
+    code = "API_KEY_REVOKED"
+
+
+class ScopeMissing(AccessDenied):
+    """The API key lacks the scope that this needs; no scope includes another."""
+
+    code = "SCOPE_MISSING"
+
+
+class RecordRestricted(AccessDenied):
+    """The record is restricted: its content is for keys that were granted it."""
+
+    code = "RECORD_RESTRICTED"
+
+
+class IdempotencyError(MunimentError):
+    """A request with an Idempotency-Key cannot be answered as the same request again."""
+
+    code = "IDEMPOTENCY_FAILED"
+
+
+class IdempotencyKeyReused(IdempotencyError):
+    """The Idempotency-Key was used for another request; a new request needs a new key."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class IdempotencyInProgress(IdempotencyError):
+    """The first request with this Idempotency-Key is still under way; ask again later."""
+
+    code = "IDEMPOTENCY_IN_PROGRESS"
+
+
+class IdempotencyUnknown(IdempotencyError):
+    """What the first request with this key did is not known: look for it before asking anew."""
+
+    code = "IDEMPOTENCY_UNKNOWN"
 
 
 class SettingsError(MunimentError):

@@ -19,6 +19,7 @@ from archive.errors import SettingsError
 _DATA = "muniment-data"
 _WORDS_LIMIT = 64
 _NAME_LIMIT = 100
+_METRICS_READERS = ("key", "loopback", "off")
 _KEYID = re.compile(r"[0-9a-f]{64}")
 # RFC 3986 without user, query, fragment and the quote: it is printed in citations and in HTML.
 _BASE_URL = re.compile(
@@ -94,6 +95,18 @@ class ServerSettings:
 
     base_url: str = ""  # public http(s) URL, as citations print it; without it they print no URL
     upload_bytes_limit: int = 256 * 1024 * 1024  # of one file that is given for verification
+    trusted_proxies: tuple[str, ...] = ()  # CIDR blocks whose X-Forwarded-For is believed
+    metrics: str = "key"  # who reads /metrics: key (of scope admin), loopback, or off
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsSettings:
+    """[limits]: what one client (an API key, or an address) may ask for in a minute."""
+
+    reads_per_minute: int = 1200  # pages and JSON; a plain look-up of a record is not counted
+    verifications_per_minute: int = 120  # of records, digests and files
+    writes_per_minute: int = 120  # captures, restrictions
+    storage_url: str = "memory://"  # where counts are kept; redis://… when processes share them
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +122,7 @@ class Settings:
     keys: KeysSettings = field(default_factory=KeysSettings)
     trust: TrustSettings = field(default_factory=TrustSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
+    limits: LimitsSettings = field(default_factory=LimitsSettings)
 
     @property
     def store_url(self) -> str:
@@ -152,10 +166,20 @@ class Settings:
         self,
     ) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         """The CIDR blocks that the address guard lets through. Raises SettingsError."""
-        try:
-            return tuple(ipaddress.ip_network(text) for text in self.network.allow)
-        except ValueError as error:
-            raise SettingsError(f"network.allow: {error}") from error
+        return _networks("network.allow", self.network.allow)
+
+    def trusted_proxies(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        """The CIDR blocks of the proxies that are believed. Raises SettingsError."""
+        return _networks("server.trusted_proxies", self.server.trusted_proxies)
+
+
+def _networks(
+    where: str, blocks: Sequence[str]
+) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(text) for text in blocks)
+    except ValueError as error:
+        raise SettingsError(f"{where}: {error}") from error
 
 
 _SECTIONS: Mapping[str, type[Any]] = {
@@ -167,6 +191,7 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "keys": KeysSettings,
     "trust": TrustSettings,
     "server": ServerSettings,
+    "limits": LimitsSettings,
 }
 _READERS: Mapping[type[Any], Callable[[str], Any]] = {str: str, int: int, tuple: _words}
 # Names in the environment that are no settings of the archive: the file's place, and clients'.
@@ -206,6 +231,9 @@ def load_settings(
     )
     _check_archive(settings.archive)
     _check_base_url(settings.server.base_url)
+    if settings.server.metrics not in _METRICS_READERS:
+        raise SettingsError(f"server.metrics must be one of {', '.join(_METRICS_READERS)}")
+    settings.trusted_proxies()
     check_roots("trust.roots", settings.trust.roots)
     return settings
 

@@ -9,6 +9,9 @@ from archive.errors import MunimentError
 
 _HTTP_ONLY = {
     "NOT_ACCEPTABLE": "None of the forms that there are is the one that Accept asked for.",
+    "TOO_MANY_REQUESTS": "More was asked for in a minute than one client may; see Retry-After.",
+    "NOT_READY": "The catalogue or the store does not answer; the member checks says which.",
+    "IDEMPOTENCY_KEY_MALFORMED": "The Idempotency-Key is none: 1 to 255 printable characters.",
     "STYLE_UNKNOWN": "The citation style is none that this archive has; the detail lists them.",
     "INTERNAL_ERROR": "Something unexpected happened; the operator finds it by the request ID.",
     "BUSY": "The archive has as much of this work under way as it does at once; try again.",

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from flask import render_template
 
 from api.pages.claim_words import shown_report
+from api.pages.custody_words import shown_custody
 from api.record_json import RecordRow
 from api.reports import LARGE_BYTES, disowns_catalog, is_failed, is_large, record_report
 from api.state import current_archive, public_base_url
@@ -23,6 +24,7 @@ from archive.ids import RecordId
 from archive.model.claim import Report
 from archive.services.cite import cite, readable
 from archive.services.parts import part_bytes
+from archive.services.permission import Permission
 from archive.services.resolve import Resolution
 
 EXCERPT_CHARACTERS = 1500
@@ -57,8 +59,14 @@ class ShownPart:
     commitment: str | None
 
 
-def record_page(capture_id: RecordId, row: RecordRow, path: str, asked: Resolution | None) -> str:
-    """The page of a record, with its claims unless it is large. Raises the problem 503."""
+def record_page(
+    capture_id: RecordId, row: RecordRow, path: str, request: tuple[Permission, Resolution | None]
+) -> str:
+    """The page of a record, with its claims unless it is large. Raises the problem 503.
+
+    `request` is what the reader may see, and how the ID was written if that is to be confirmed.
+    """
+    found, asked = request
     record = json.loads(row.data)
     report = None if is_large(row) else record_report(row)
     is_disowned = report is not None and disowns_catalog(report)
@@ -75,6 +83,8 @@ def record_page(capture_id: RecordId, row: RecordRow, path: str, asked: Resoluti
         parts=[_part(part) for part in record["parts"]],
         report=shown_report(report) if report is not None else None,
         is_disowned=is_disowned,
+        permission=found,
+        custody=shown_custody(capture_id, found),
     )
 
 

@@ -17,7 +17,7 @@ _NO_RECORD = "-"
 
 @blueprint.at("/health")
 @blueprint.answers(200, HealthSchema, "The catalogue was read")
-@blueprint.refuses(503)
+@blueprint.refuses(429, 503)
 def read_health() -> Response:
     """Read the catalogue once."""
     current_archive().hot.record(_NO_RECORD)

@@ -5,6 +5,7 @@ from flask import Response, request
 
 from api.identified import record_named
 from api.openapi import ApiBlueprint
+from api.permission import require_whole
 from api.record_json import RecordRow, record_answer
 from api.responses import answer_response
 from api.schemas import RecordSchema
@@ -16,7 +17,8 @@ blueprint = ApiBlueprint("records", __name__, description="Reads records")
 
 @blueprint.at("/records/<text>")
 @blueprint.answers(200, RecordSchema, "The record")
-@blueprint.refuses(404)
+@blueprint.moves()
+@blueprint.refuses(401, 403, 404, 429)
 def read_record(text: str) -> Response:
     """Read a record.
 
@@ -29,6 +31,7 @@ def read_record(text: str) -> Response:
     if found is None:
         raise NotFound(f"there is no record {capture_id}")
     row = RecordRow(capture_id, *found)
+    require_whole(row)
     return answer_response(
         record_answer(row, archive.base_url, request.headers.get("If-None-Match"))
     )

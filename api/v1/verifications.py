@@ -10,6 +10,7 @@ from flask import Response, request
 from api.bodies import blamed_on, read_json
 from api.identified import not_resolved
 from api.openapi import ApiBlueprint
+from api.permission import require_metadata
 from api.problems import ProblemRaised
 from api.record_json import RecordRow
 from api.reports import digest_answer, record_report, upload_answer
@@ -43,7 +44,7 @@ _POLICY = {
 
 @blueprint.at("/verifications", "POST")
 @blueprint.answers(200, ReportSchema, "The report, whether or not the claims hold")
-@blueprint.refuses(400, 404, 408, 413, 415, 422, 503)
+@blueprint.refuses(400, 401, 403, 404, 408, 413, 415, 422, 429, 503)
 @blueprint.documents(requestBody=_BODY, parameters=[_POLICY])
 def create_verification() -> Response:
     """Verify a record by its ID, bytes by their SHA-256, or an uploaded file."""
@@ -65,5 +66,7 @@ def _of_named(wanted: dict[str, JsonValue]) -> JsonValue:
     row = archive.hot.record(str(found.id))
     if row is None:
         raise NotFound(f"there is no record {found.id}")
-    report = record_report(RecordRow(str(found.id), *row), policy).to_json()
+    record = RecordRow(str(found.id), *row)
+    require_metadata(record)
+    report = record_report(record, policy).to_json()
     return {**report, "note": found.detail} if found.detail else report

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from archive.catalog.restrictions import Viewer, is_visible
 from archive.catalog.tables import (
     EVIDENCE_TABLES,
     capture,
@@ -123,28 +124,41 @@ def first_with_payload(connection: Connection, role: str, sha256: str) -> Row[An
     return connection.execute(wanted, {"sha256": sha256}).first()
 
 
-def parts_with_sha256(connection: Connection, prefix: str, limit: int) -> list[PartMatch]:
-    """Parts whose SHA-256 begins with these hex digits, oldest capture first."""
-    rows = connection.execute(
+def parts_with_sha256(
+    connection: Connection, prefix: str, limit: int, viewer: Viewer | None
+) -> list[PartMatch]:
+    """Parts whose SHA-256 begins with these hex digits, oldest capture first.
+
+    Those of records that are hidden from the viewer are left out; None sees all.
+    """
+    wanted = (
         sa.select(capture.c.id, part.c.role, part.c.sha256, capture.c.captured_at)
         .join(capture, capture.c.number == part.c.capture_number)
         .where(part.c.sha256 >= prefix, part.c.sha256 < prefix + "g")
         .order_by(part.c.capture_number, part.c.role)
         .limit(limit)
     )
-    return [PartMatch(*row) for row in rows]
+    if viewer is not None:
+        wanted = wanted.where(is_visible(capture.c.id, viewer))
+    return [PartMatch(*row) for row in connection.execute(wanted)]
 
 
-def capture_with_object(connection: Connection, sha256: str) -> str | None:
-    """The ID of a capture whose container, inventory, statement or envelope has this digest."""
+def capture_with_object(connection: Connection, sha256: str, viewer: Viewer | None) -> str | None:
+    """The ID of a capture whose container, inventory, statement or envelope has this digest.
+
+    One that is hidden from the viewer is passed over; None sees all.
+    """
     columns = ("statement_sha256", "container_sha256", "inventory_sha256", "envelope_sha256")
     for column in columns:
-        found = connection.execute(
+        wanted = (
             sa.select(capture.c.id)
             .where(capture.c[column] == sha256)
             .order_by(capture.c.number)
             .limit(1)
-        ).scalar()
+        )
+        if viewer is not None:
+            wanted = wanted.where(is_visible(capture.c.id, viewer))
+        found = connection.execute(wanted).scalar()
         if found is not None:
             return str(found)
     return None
@@ -192,6 +206,25 @@ def observation_by_digest(connection: Connection, statement_sha256: str) -> Row[
 def existing_ids(connection: Connection, ids: Sequence[str]) -> list[str]:
     """Those of the capture IDs that exist."""
     return list(connection.execute(sa.select(capture.c.id).where(capture.c.id.in_(ids))).scalars())
+
+
+def looks_since(
+    connection: Connection, url: str, vantage: str, since: str
+) -> tuple[str | None, str | None]:
+    """The first capture of a URL since a time (its ID), and the first observation (its digest)."""
+    minted = connection.execute(
+        sa.select(capture.c.id)
+        .where(capture.c.url == url, capture.c.vantage == vantage, capture.c.captured_at >= since)
+        .order_by(capture.c.number)
+        .limit(1)
+    ).scalar()
+    observed = connection.execute(
+        sa.select(observation.c.statement_sha256)
+        .where(observation.c.url == url, observation.c.observed_at >= since)
+        .order_by(observation.c.observed_at)
+        .limit(1)
+    ).scalar()
+    return minted, observed
 
 
 def every_capture(connection: Connection) -> Sequence[Any]:

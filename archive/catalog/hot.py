@@ -12,7 +12,14 @@ from pathlib import Path
 from archive.catalog.database import read_only_uri
 from archive.errors import CatalogError
 
-_RECORD = "SELECT record_json, record_sha256 FROM capture WHERE id = ?"
+_RECORD = (
+    "SELECT c.record_json, c.record_sha256, r.metadata_policy, r.until "
+    "FROM capture c LEFT JOIN restriction r ON r.record_id = c.id AND r.is_restricted = 1 "
+    "WHERE c.id = ?"
+)
+
+# The record's JSON, its SHA-256, and where it is restricted the metadata policy and the end.
+HotRow = tuple[bytes, str, str | None, str | None]
 
 
 class HotReader:
@@ -22,13 +29,17 @@ class HotReader:
         self._uri = read_only_uri(path, is_immutable=is_immutable)
         self._local = threading.local()
 
-    def record(self, capture_id: str) -> tuple[bytes, str] | None:
-        """The record's JSON and its SHA-256, by canonical ID, or None. Raises CatalogError."""
+    def record(self, capture_id: str) -> HotRow | None:
+        """The record's JSON, its SHA-256, and its restriction, by canonical ID, or None.
+
+        Of an open record the last two are None; a restriction whose end has come is still told.
+        Raises CatalogError.
+        """
         try:
-            row = self._connection().execute(_RECORD, (capture_id,)).fetchone()
+            row: HotRow | None = self._connection().execute(_RECORD, (capture_id,)).fetchone()
         except sqlite3.Error as error:
             raise CatalogError(f"the catalogue cannot be read: {error}") from error
-        return row if row is None else (row[0], row[1])
+        return row
 
     def close(self) -> None:
         """Close this thread's connection."""

@@ -46,6 +46,19 @@ def statement_by_digest(connection: Connection, statement_sha256: str) -> Statem
     return None if row is None else _row(row)
 
 
+def statement_with_content(
+    connection: Connection, kind: str, content_sha256: str
+) -> StatementRow | None:
+    """A statement of a kind over this content, or None."""
+    row = connection.execute(
+        sa.select(statement)
+        .where(statement.c.content_sha256 == content_sha256, statement.c.kind == kind)
+        .order_by(statement.c.made_at, statement.c.statement_sha256)
+        .limit(1)
+    ).first()
+    return None if row is None else _row(row)
+
+
 def concerned_by(connection: Connection, statement_sha256: str) -> list[str]:
     """The record IDs and digests that a statement concerns, sorted."""
     return list(

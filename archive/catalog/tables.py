@@ -102,6 +102,7 @@ statement = Table(
     Column("envelope_key", Text, nullable=False),
     Column("envelope_sha256", String(64), nullable=False),
     Index("statement_kind", "kind", "made_at"),
+    Index("statement_content", "content_sha256"),
 )
 
 statement_about = Table(
@@ -110,6 +111,29 @@ statement_about = Table(
     Column("statement_sha256", ForeignKey("statement.statement_sha256"), primary_key=True),
     Column("concerns", String(80), primary_key=True),
     Index("statement_about_concerns", "concerns"),
+)
+
+restriction = Table(
+    "restriction",
+    metadata,
+    Column("record_id", String(40), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("is_restricted", Integer, nullable=False),
+    Column("until", String(27)),
+    Column("metadata_policy", String(8)),
+    Column("reason", Text, nullable=False),
+    Column("at", String(27), nullable=False),
+    Column("statement_sha256", String(64), nullable=False),
+)
+
+custody_event = Table(
+    "custody_event",
+    metadata,
+    Column("statement_sha256", String(64), primary_key=True),
+    Column("event", String(16), nullable=False),
+    Column("at", String(27), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("detail", Text, nullable=False),
 )
 
 id_sequence = Table(
@@ -137,6 +161,53 @@ ops_api_key = Table(
     Column("scopes", Text, nullable=False),
     Column("created_at", String(27), nullable=False),
     Column("note", Text, nullable=False),
+    Column("expires_at", String(27)),
+    Column("revoked_at", String(27)),
+    Column("last_used_at", String(27)),
 )
 
-EVIDENCE_TABLES = (keyset, container, capture, part, observation, statement, statement_about)
+ops_grant = Table(
+    "ops_grant",
+    metadata,
+    Column("key_id", ForeignKey("ops_api_key.key_id"), primary_key=True),
+    Column("record_id", String(40), primary_key=True),
+    Column("granted_at", String(27), nullable=False),
+)
+
+ops_custody = Table(
+    "ops_custody",
+    metadata,
+    Column("group_sha256", String(64), primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("queued_at", String(27), nullable=False),
+    Column("owner", Text),
+    Column("claimed_at", String(27)),
+    Column("statement_sha256", String(64)),
+    Index("ops_custody_statement", "statement_sha256"),
+)
+
+ops_idempotency = Table(
+    "ops_idempotency",
+    metadata,
+    Column("token", String(64), primary_key=True),
+    Column("request_sha256", String(64), nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("began_at", String(27), nullable=False),
+    Column("ends_at", String(27), nullable=False),
+    Column("status", Integer),
+    Column("headers", Text),
+    Column("body", LargeBinary),
+    Index("ops_idempotency_ends", "ends_at"),
+)
+
+EVIDENCE_TABLES = (
+    keyset,
+    container,
+    capture,
+    part,
+    observation,
+    statement,
+    statement_about,
+    restriction,
+    custody_event,
+)

@@ -52,10 +52,18 @@ class CommandFolder(click.Group):
     type=click.Path(path_type=Path, file_okay=False),
     help="Data folder; default MUNIMENT_DATA, else ./muniment-data.",
 )
+@click.option(
+    "--log-json", is_flag=True, help="Log to stderr as JSON lines, one for the command itself."
+)
 @click.pass_context
-def cli(ctx: click.Context, config: Path | None, data: Path | None) -> None:
+def cli(ctx: click.Context, config: Path | None, data: Path | None, *, log_json: bool) -> None:
     """Capture web documents, sign what was seen, and let anyone check a citation."""
     ctx.obj = (config, data)
+    if log_json:
+        from archive.cli import logs
+
+        logs.log_json()
+        logs.command_began(ctx.invoked_subcommand or "")
 
 
 def main() -> None:
@@ -78,7 +86,10 @@ def main() -> None:
         # The reader went away (`| head`); what Python would flush at exit has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+    code = code if isinstance(code, int) else 0
+    if (logs := sys.modules.get("archive.cli.logs")) is not None:
+        logs.command_ended(code)
+    sys.exit(code)
 
 
 def _exit_code(error: MunimentError) -> int:

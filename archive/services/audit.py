@@ -24,6 +24,7 @@ from archive.services.adopt import (
 )
 from archive.services.agreement import CLAIM as CATALOG_CLAIM
 from archive.services.assertion import concerns_of
+from archive.services.content_kinds import KINDS
 from archive.services.context import Archive
 from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
 from archive.services.trust import (
@@ -153,6 +154,7 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
         keyset = trusted_keyset(archive)
     except (MalformedEvidence, StorageError):
         return  # the keyset's own damage is named already
+    known = {row.statement_sha256 for row in listed}
     for row in listed:
         report.statements += 1
         try:
@@ -167,10 +169,15 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
             continue
         with archive.database.reading() as connection:
             concerned = concerned_by(connection, row.statement_sha256)
-        if stated.row != row or concerned != concerns_of(stated):
+            has_rows = KINDS[row.kind].agrees(connection, stated.content, row.statement_sha256)
+        if stated.row != row or concerned != concerns_of(stated) or not has_rows:
             detail = "the catalogue differs from what is signed: run `muniment rebuild`"
             place = f"catalogue row of {row.statement_sha256}"
             report.damages.append(Damage(place, AGREES, "CATALOG_DISAGREES", detail))
+        previous = stated.predicate.previous
+        if previous is not None and previous not in known:
+            detail = f"the statement before it, {previous}, is not there"
+            report.damages.append(Damage(row.envelope_key, "custody.chain", "CUSTODY_GAP", detail))
 
 
 def _audit_objects(

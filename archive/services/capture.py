@@ -33,6 +33,7 @@ from archive.model.look import Previous, Signer
 from archive.services.assemble import Assembled, assemble
 from archive.services.container import SALT_BYTES, Circumstances, Looked
 from archive.services.context import Archive, SigningKey, signing_key
+from archive.services.custody import note_key_use
 from archive.services.ownership import LEASE_SECONDS, OBSERVATION, this_process
 from archive.services.record import (
     SignedLook,
@@ -88,6 +89,7 @@ def capture_many(
 ) -> Iterator[CaptureResult]:
     """One result for each URL, in order. Each group is durable before its results appear."""
     key = signing_key(archive, trusted_keyset(archive))
+    note_key_use(archive, key)
     # One thread records while this one looks at the next group: a sync waits for the disk, a
     # text recipe for the processor. Groups are recorded one after the other.
     with ThreadPoolExecutor(1) as recorder:

@@ -10,14 +10,12 @@ store, new keys would take the place of the old trust, so nothing but the catalo
 
 import base64
 import datetime as dt
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from archive import canonical
 from archive.catalog import access, evidence, sequence
-from archive.catalog.access import ApiKey
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.errors import KeyLocked, SettingsError
@@ -25,6 +23,7 @@ from archive.ids import Kind
 from archive.model.statement import CONTENT, KEYSET_V1, Statement
 from archive.proofs.keys import ED25519, PublicKey
 from archive.proofs.keyset import keyset_content
+from archive.services.access import SECRET_BYTES, make_api_key
 from archive.services.context import Archive
 from archive.services.record import keyset_row
 from archive.services.trust import has_keyset, stored_keysets
@@ -33,7 +32,6 @@ from archive.signing.file import create_key, open_key, read_passphrase, write_pr
 from archive.storage.layout import CAPTURES, blob_key, keyset_key, read_key
 
 MANIFEST_KEY_DAYS = 3650
-SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +113,6 @@ def check_prefix(archive: Archive) -> None:
             f"archive.prefix is {archive.identity.prefix}, and the IDs in this catalogue begin "
             f"with {prefix}: a prefix never changes once IDs are out"
         )
-
-
-def make_api_key(archive: Archive, scopes: Sequence[str], note: str) -> str:
-    """A new API key, `mk_<id>_<secret>`; only the digest of its secret is kept."""
-    key_id = secrets.token_hex(8)
-    secret = base64.urlsafe_b64encode(archive.random_bytes(SECRET_BYTES)).rstrip(b"=").decode()
-    with archive.database.writing() as connection:
-        access.add_api_key(
-            connection,
-            ApiKey(key_id, frozenset(scopes)),
-            secret,
-            rfc3339(archive.clock.now()),
-            note,
-        )
-    return f"mk_{key_id}_{secret}"
 
 
 def _make_keys(archive: Archive, files: KeyFiles) -> str:

@@ -15,14 +15,16 @@ from archive.id_mentions import find_ids
 from archive.id_reading import IdReading, ReadingStatus, read_id
 from archive.ids import Kind, RecordId
 from archive.services.context import Archive
+from archive.services.restrict import restriction_state
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """What an input resolves to.
 
-    `status` is one of `ok`, `unchecked`, `bad_check`, `not_found`, `malformed`; `id` is there
-    for the first two only, `candidates` lists existing records that may have been meant.
+    `status` is one of `ok`, `unchecked`, `restricted`, `bad_check`, `not_found`, `malformed`;
+    `id` is there for the first three only, `candidates` lists existing records that may have
+    been meant. An ID without check digits is `unchecked`, restricted or not.
     """
 
     input: str
@@ -73,6 +75,9 @@ def _resolved(archive: Archive, text: str, reading: IdReading) -> Resolution:
     if reading.status is ReadingStatus.UNCHECKED:
         detail = "written without check digits: confirm that this is the record that was meant"
         return Resolution(text, "unchecked", reading.id, candidates, detail)
+    if restriction_state(archive, reading.id).is_restricted:
+        detail = "the record is restricted: its content is for those who were granted it"
+        return Resolution(text, "restricted", reading.id, candidates, detail)
     return Resolution(text, "ok", reading.id, candidates, "")
 
 

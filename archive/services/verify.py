@@ -13,6 +13,7 @@ from archive import __version__
 from archive.canonical import JsonValue
 from archive.catalog import evidence as rows
 from archive.catalog.evidence import PartMatch
+from archive.catalog.restrictions import Viewer
 from archive.checks.evidence import Evidence
 from archive.checks.runner import run_checks
 from archive.clock import rfc3339
@@ -111,20 +112,26 @@ def verify_observation(archive: Archive, statement_sha256: str, policy: str = "s
 
 
 def verify_digest(
-    archive: Archive, reading: DigestReading, policy: str = "standard"
+    archive: Archive,
+    reading: DigestReading,
+    policy: str = "standard",
+    viewer: Viewer | None = None,
 ) -> BytesAnswer:
-    """What the archive says of a SHA-256, full or truncated."""
+    """What the archive says of a SHA-256, full or truncated.
+
+    To a viewer, a record that is hidden from it is as one that is not there; None sees all.
+    """
     required_claims(policy)
     if reading.is_prefix:
-        return _search(archive, reading.hex)
+        return _search(archive, reading.hex, viewer)
     if reading.is_of_nothing:
         note = "this is the digest of no bytes at all; it names no record"
         return BytesAnswer(reading.hex, is_prefix=False, matches=(), report=None, note=note)
-    matches = _matches(archive, reading.hex)
+    matches = _matches(archive, reading.hex, viewer)
     if matches:
         return _verified_match(archive, reading.hex, matches, policy)
     with archive.database.reading() as connection:
-        owner = rows.capture_with_object(connection, reading.hex)
+        owner = rows.capture_with_object(connection, reading.hex, viewer)
         observed = rows.observation_by_digest(connection, reading.hex)
     if owner is not None:
         report = verify_record(archive, parse_id(owner), policy)
@@ -139,20 +146,27 @@ def verify_digest(
 
 
 def verify_bytes(
-    archive: Archive, chunks: Iterable[bytes], policy: str = "standard"
+    archive: Archive,
+    chunks: Iterable[bytes],
+    policy: str = "standard",
+    viewer: Viewer | None = None,
 ) -> BytesAnswer:
-    """What the archive says of a file given in chunks, whatever its size; memory stays flat."""
+    """What the archive says of a file given in chunks, whatever its size; memory stays flat.
+
+    `viewer` is as for `verify_digest`.
+    """
     fingerprints = Fingerprints()
     for chunk in chunks:
         fingerprints.update(chunk)
     sha256 = fingerprints.sha256()
-    answer = verify_digest(archive, DigestReading(sha256, is_prefix=False, spelling="file"), policy)
+    reading = DigestReading(sha256, is_prefix=False, spelling="file")
+    answer = verify_digest(archive, reading, policy, viewer)
     if answer.report is not None or sha256 == SHA256_OF_NOTHING:
         return answer
     near = tuple(
         (how, match)
         for how, other in fingerprints.variants()
-        for match in _matches(archive, other)[:1]
+        for match in _matches(archive, other, viewer)[:1]
     )
     if not near:
         return answer
@@ -199,16 +213,16 @@ def _verified_match(
     return BytesAnswer(sha256, is_prefix=False, matches=tuple(matches), report=report, note=note)
 
 
-def _search(archive: Archive, prefix: str) -> BytesAnswer:
-    found = _matches(archive, prefix)
+def _search(archive: Archive, prefix: str, viewer: Viewer | None) -> BytesAnswer:
+    found = _matches(archive, prefix, viewer)
     noun = "candidate" if len(found) == 1 else "candidates"
     note = f"prefix only: a search with {len(found)} {noun}, not a verification"
     return BytesAnswer(prefix, is_prefix=True, matches=found, report=None, note=note)
 
 
-def _matches(archive: Archive, prefix: str) -> tuple[PartMatch, ...]:
+def _matches(archive: Archive, prefix: str, viewer: Viewer | None) -> tuple[PartMatch, ...]:
     with archive.database.reading() as connection:
-        return tuple(rows.parts_with_sha256(connection, prefix, CANDIDATES_LIMIT))
+        return tuple(rows.parts_with_sha256(connection, prefix, CANDIDATES_LIMIT, viewer))
 
 
 def _match_json(match: PartMatch) -> dict[str, JsonValue]:

@@ -22,6 +22,14 @@ def commands() -> dict[str, click.Command]:
     return {name: command for name, command in found.items() if command is not None}
 
 
+def leaves(name: str, command: click.Command) -> list[tuple[str, click.Command]]:
+    """A command, or those that a group has at its ends."""
+    if not isinstance(command, click.Group):
+        return [(name, command)]
+    below = command.commands.items()
+    return [leaf for part, item in below for leaf in leaves(f"{name} {part}", item)]
+
+
 BASE = {"init", "capture", "show", "cite", "resolve", "verify", "audit", "rebuild", "demo"}
 
 
@@ -31,20 +39,20 @@ def test_there_are_commands() -> None:
 
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_every_command_and_option_has_help(name: str) -> None:
-    command = commands()[name]
-    assert command.name == name
-    assert command.help
-    assert command.get_short_help_str(200).strip().endswith(".")
-    for parameter in command.params:
-        if isinstance(parameter, click.Option):
-            assert parameter.help, f"{name} {parameter.opts}"
+    assert commands()[name].name == name
+    for place, command in [(name, commands()[name]), *leaves(name, commands()[name])]:
+        assert command.help, place
+        assert command.get_short_help_str(200).strip().endswith("."), place
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, f"{place} {parameter.opts}"
 
 
 @pytest.mark.parametrize("name", sorted(set(commands()) - {"serve", "demo"}))
 def test_every_command_with_an_answer_has_json(name: str) -> None:
-    assert "--json" in {
-        option for parameter in commands()[name].params for option in parameter.opts
-    }
+    for place, command in leaves(name, commands()[name]):
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert "--json" in options, place
 
 
 def test_the_sample_lists_every_setting_with_its_default(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_body_is_a_download_that_cannot_run(client: FlaskClient) -> None:
     assert answer.mimetype == "text/html"
     assert answer.headers["Repr-Digest"] == answer.headers["Content-Digest"] == field(BODY)
     assert answer.headers["ETag"] == f'"{hashlib.sha256(BODY).hexdigest()}"'
-    assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.headers["Cache-Control"] == "public, max-age=3600"
     assert answer.headers["Link"] == f'</{FIRST}>; rel="collection"; type="text/html"'
     assert answer.headers["Accept-Ranges"] == "bytes"
 

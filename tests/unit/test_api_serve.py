@@ -2,17 +2,23 @@
 """`muniment serve` as a process: settings reach the workers, and TERM ends it cleanly."""
 
 import contextlib
+import http.client
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-from support.origin import Origin
+import pytest
+from support.archives import page
+from support.origin import Origin, Wait, response
 
 from archive.bootstrap import init_archive
 from archive.settings import load_settings
@@ -137,3 +143,58 @@ def post(url: str, body: dict[str, str], key: str | None) -> dict[str, str]:
             return read
     except urllib.error.HTTPError as error:
         raise AssertionError(error.read()) from error
+
+
+@pytest.mark.slow
+def test_a_killed_server_does_not_capture_the_same_request_twice(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    environment = {"MUNIMENT_DATA": str(data), "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8"}
+    archive, made = init_archive(load_settings(environment=environment))
+    archive.close()
+    body = page("It comes, at times late.")
+    with Origin() as origin:
+        # From before the look, through its steps, to after its answer.
+        for delay in (0.05, 0.25, 0.32, 0.34, 0.36, 0.4, 0.6):
+            origin.add(f"/{delay}", Wait(0.3), response(body))
+            wanted = {"url": origin.url(f"/{delay}")}
+            process = serve(data)
+            assert process.stdout is not None
+            base = process.stdout.readline().split()[2].rstrip("/")
+            sent = threading.Thread(target=try_post, args=(base, wanted, made.api_key))
+            sent.start()
+            time.sleep(delay)
+            kill_all(process)
+            sent.join()
+            again = serve(data)
+            assert again.stdout is not None
+            base = again.stdout.readline().split()[2].rstrip("/")
+            first = try_post(base, wanted, made.api_key)
+            assert first == try_post(base, wanted, made.api_key)
+            again.send_signal(signal.SIGTERM)
+            again.communicate(timeout=40)
+            with contextlib.closing(sqlite3.connect(data / "catalog.sqlite")) as catalog:
+                asked = catalog.execute("select id from capture where url = ?", (wanted["url"],))
+                assert asked.fetchall() == [(first["id"],)], delay
+
+
+def try_post(base: str, body: dict[str, str], key: str | None) -> dict[str, str]:
+    headers = {
+        "Content-Type": "application/json",
+        "Authorization": f"Bearer {key}",
+        "Idempotency-Key": body["url"],
+    }
+    request = urllib.request.Request(f"{base}/api/v1/captures", json.dumps(body).encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            read: dict[str, str] = json.loads(answer.read())
+            return read
+    except (OSError, http.client.HTTPException):
+        return {}
+
+
+def kill_all(process: "subprocess.Popen[str]") -> None:
+    """Kill the server and its workers as a power cut would."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for pid in (process.pid, *map(int, children)):
+        os.kill(pid, signal.SIGKILL)
+    process.communicate(timeout=10)

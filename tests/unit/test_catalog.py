@@ -215,10 +215,10 @@ def test_the_hot_reader_says_none_or_a_catalogue_error(database: Database, path:
 
 
 def test_api_keys_are_kept_as_digests_and_found_by_their_secret(database: Database) -> None:
-    key = ApiKey("k1", frozenset({"read", "capture"}))
+    key = ApiKey("k1", frozenset({"read", "capture"}), note="a note", created_at=NOW)
     with database.writing() as connection:
         assert not access.has_api_keys(connection)
-        access.add_api_key(connection, key, "hunter2", NOW, "a note")
+        access.add_api_key(connection, key, "hunter2")
     with database.reading() as connection:
         assert access.has_api_keys(connection)
         assert access.find_api_key(connection, "k1", "hunter2") == key

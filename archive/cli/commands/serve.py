@@ -5,19 +5,23 @@ Each worker opens the archive for itself after the fork, since a SQLite connecti
 cross one. The workers learn the settings from the environment.
 """
 
-import logging.config
 import os
+import shutil
 import socket
+import tempfile
 from typing import Any
 
 import click
 
+from archive.cli.logs import log_json
 from archive.cli.session import settings_of
 
 APPLICATION = "api.app:create_app(threads={threads})"
 WORKER = "api.worker.PatientWorker"
 GRACE_SECONDS = 30
 KEEPALIVE_SECONDS = 5
+COUNTS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+COUNTS_PREFIX = "muniment-counts-"
 
 
 @click.command("serve")
@@ -50,6 +54,7 @@ def command(  # noqa: PLR0913 - click hands over each option
     open_archive(settings_of(ctx)).close()
     _pass_on_settings(ctx)
     _require_free(host, port)
+    _share_counts()
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     _serve(
         {
@@ -62,7 +67,8 @@ def command(  # noqa: PLR0913 - click hands over each option
             "loglevel": "warning",
             "control_socket_disable": True,
             "when_ready": _announce,
-            "post_fork": lambda _arbiter, _worker: _log_to_stderr(is_quiet=quiet),
+            "post_fork": lambda _arbiter, _worker: log_json(with_requests=not quiet),
+            "on_exit": lambda _arbiter: _drop_counts(),
         }
     )
 
@@ -72,6 +78,18 @@ def _pass_on_settings(ctx: click.Context) -> None:
     for name, path in (("MUNIMENT_CONFIG", config), ("MUNIMENT_DATA", data)):
         if path is not None:
             os.environ[name] = str(path.absolute())
+
+
+def _share_counts() -> None:
+    """Name a folder in which the workers count requests together, unless the operator did."""
+    if not os.environ.get(COUNTS_VARIABLE):
+        os.environ[COUNTS_VARIABLE] = tempfile.mkdtemp(prefix=COUNTS_PREFIX)
+
+
+def _drop_counts() -> None:
+    folder = os.environ.get(COUNTS_VARIABLE, "")
+    if os.path.basename(folder).startswith(COUNTS_PREFIX):  # noqa: PTH119 - a name, no path
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _require_free(host: str, port: int) -> None:
@@ -108,28 +126,3 @@ def _announce(arbiter: Any) -> None:
     host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"Serving at http://{shown}:{port}/ (Ctrl-C ends)")
-
-
-def _log_to_stderr(*, is_quiet: bool) -> None:
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {
-                "request": {"format": "%(message)s"},
-                "other": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
-            },
-            "handlers": {
-                "requests": {"class": "logging.StreamHandler", "formatter": "request"},
-                "others": {"class": "logging.StreamHandler", "formatter": "other"},
-            },
-            "loggers": {
-                "api.request_log": {
-                    "level": "WARNING" if is_quiet else "INFO",
-                    "handlers": ["requests"],
-                    "propagate": False,
-                },
-            },
-            "root": {"level": "WARNING", "handlers": ["others"]},
-        }
-    )

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same request with the same key is done once and answered alike, for a day.
+
+As in the IETF draft on the Idempotency-Key header. The intent to handle a request is kept before
+the deed, the answer after it; both outlive the process. When the process dies between the two,
+the next request with that key takes over, and first asks what the dead one did.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from archive.catalog import evidence, idempotency
+from archive.catalog.idempotency import KeptRequest
+from archive.catalog.sequence import Reservation
+from archive.clock import rfc3339
+from archive.digests import sha256_hex
+from archive.errors import IdempotencyInProgress, IdempotencyKeyReused
+from archive.net.url import parse_capture_url
+from archive.services.adopt import adopt_observation
+from archive.services.context import Archive
+from archive.services.ownership import ASSERTION, is_gone, this_process
+from archive.services.record import record_bytes
+from archive.services.recover import recover
+from archive.services.trust import trusted_keyset
+
+KEPT_HOURS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer as it was given. `headers` is the caller's own encoding of them."""
+
+    status: int
+    headers: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request that is to be handled now. `token` names it, whoever handles it.
+
+    `since` is when a dead process began to handle it, or None when this is the first time.
+    """
+
+    token: str
+    since: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The record of a look as it is served; `capture_id` is None for an observation."""
+
+    capture_id: str | None
+    data: bytes
+
+
+def begin(archive: Archive, owner_key: str, request_sha256: str) -> KeptAnswer | Begun:
+    """The answer that the request got, or the word to handle it.
+
+    `owner_key` is who asks and the key that they gave. Raises IdempotencyKeyReused when it came
+    with another request, IdempotencyInProgress while the first is under way.
+    """
+    now = archive.clock.now()
+    token = sha256_hex(owner_key.encode("utf-8"))
+    asked = KeptRequest(
+        token=token,
+        request_sha256=request_sha256,
+        owner=this_process(),
+        began_at=rfc3339(now),
+        ends_at=rfc3339(now + dt.timedelta(hours=KEPT_HOURS)),
+    )
+    with archive.database.writing() as connection:
+        idempotency.forget_ended(connection, rfc3339(now))
+        known = idempotency.begin_request(connection, asked)
+        if known is None:
+            return Begun(token, since=None)
+        if known.request_sha256 != request_sha256:
+            raise IdempotencyKeyReused(
+                "this Idempotency-Key came with another request; send a new one with a new request"
+            )
+        if known.status is not None:
+            return KeptAnswer(known.status, known.headers or "", known.body or b"")
+        if not _is_left(known, now) or not idempotency.take_over(connection, known, asked.owner):
+            raise IdempotencyInProgress("the first request with this key is under way: ask later")
+    return Begun(token, since=known.began_at)
+
+
+def finish(archive: Archive, begun: Begun, answer: KeptAnswer) -> None:
+    """Keep the answer for whoever sends the request again."""
+    with archive.database.writing() as connection:
+        idempotency.keep_answer(connection, begun.token, answer.status, answer.headers, answer.body)
+
+
+def give_up(archive: Archive, begun: Begun, *, did_nothing: bool) -> None:
+    """End a request without an answer: as if it never came, or with what it did left open."""
+    with archive.database.writing() as connection:
+        if did_nothing:
+            idempotency.forget_request(connection, begun.token)
+        else:
+            idempotency.leave_open(connection, begun.token)
+
+
+def look_since(archive: Archive, url: str, since: str) -> Seen | None:
+    """The record that a look at a URL gave since a time, a capture rather than an observation.
+
+    What a dead process left half done is settled first. Raises MalformedUrl, StorageError,
+    MalformedEvidence.
+    """
+    recover(archive)
+    wanted = parse_capture_url(url).href
+    with archive.database.reading() as connection:
+        minted, observed = evidence.looks_since(connection, wanted, archive.identity.vantage, since)
+        row = evidence.observation_by_digest(connection, observed) if observed else None
+    if minted is not None:
+        found = archive.hot.record(minted)
+        return None if found is None else Seen(minted, found[0])
+    if row is None:
+        return None
+    signed = adopt_observation(archive.store, trusted_keyset(archive), row.envelope_key)
+    return Seen(None, record_bytes(signed))
+
+
+def _is_left(known: KeptRequest, now: dt.datetime) -> bool:
+    if not known.owner:
+        return True
+    return is_gone(Reservation(ASSERTION, 0, known.owner, known.began_at), now)

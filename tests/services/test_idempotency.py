@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same request with the same key: done once, answered alike, also after a crash."""
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from support.archives import captured, minted, page, settings_at
+from support.origin import Origin
+
+from archive.bootstrap import Stand, init_archive
+from archive.clock import FixedClock, rfc3339
+from archive.errors import IdempotencyInProgress, IdempotencyKeyReused
+from archive.services.context import Archive
+from archive.services.idempotency import Begun, KeptAnswer, Seen, begin, finish, give_up, look_since
+from archive.services.record import record_bytes
+
+NOW = dt.datetime.now(dt.UTC)
+ANSWER = KeptAnswer(201, '[["Location","/x"]]', b"{}")
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(NOW)
+
+
+@pytest.fixture
+def archive(tmp_path: Path, clock: FixedClock) -> Iterator[Archive]:
+    opened, _ = init_archive(settings_at(tmp_path / "data"), Stand(clock))
+    yield opened
+    opened.close()
+
+
+def begun(archive: Archive, key: str = "a key", request: str = "a") -> Begun:
+    found = begin(archive, key, request * 64)
+    assert isinstance(found, Begun)
+    return found
+
+
+def kill_owner(archive: Archive) -> None:
+    with archive.database.writing() as connection:
+        connection.execute(
+            sa.text("update ops_idempotency set owner = 'gone 1 1', began_at = :long_ago"),
+            {"long_ago": rfc3339(NOW - dt.timedelta(hours=1))},
+        )
+
+
+def test_the_answer_is_given_again_for_a_day(archive: Archive, clock: FixedClock) -> None:
+    first = begun(archive)
+    assert first.since is None
+    finish(archive, first, ANSWER)
+    clock.at = NOW + dt.timedelta(hours=23, minutes=59)
+    assert begin(archive, "a key", "a" * 64) == ANSWER
+    clock.at = NOW + dt.timedelta(hours=24)
+    assert begun(archive).since is None
+
+
+def test_another_request_with_the_key_is_refused_at_any_time(archive: Archive) -> None:
+    first = begun(archive)
+    with pytest.raises(IdempotencyKeyReused):
+        begin(archive, "a key", "b" * 64)
+    finish(archive, first, ANSWER)
+    with pytest.raises(IdempotencyKeyReused):
+        begin(archive, "a key", "b" * 64)
+    assert begun(archive, "another key", "b").token != first.token
+
+
+def test_while_it_is_under_way_it_is_not_begun_again(archive: Archive) -> None:
+    begun(archive)
+    with pytest.raises(IdempotencyInProgress):
+        begin(archive, "a key", "a" * 64)
+
+
+def test_what_did_nothing_is_forgotten(archive: Archive) -> None:
+    give_up(archive, begun(archive), did_nothing=True)
+    assert begun(archive, request="b").since is None
+
+
+def test_what_ended_without_an_answer_is_taken_over_once(archive: Archive) -> None:
+    first = begun(archive)
+    give_up(archive, first, did_nothing=False)
+    again = begun(archive)
+    assert (again.token, again.since) == (first.token, rfc3339(NOW))
+    with pytest.raises(IdempotencyInProgress):
+        begin(archive, "a key", "a" * 64)
+
+
+def test_a_dead_owner_is_replaced(archive: Archive) -> None:
+    begun(archive)
+    kill_owner(archive)
+    again = begun(archive)
+    assert again.since is not None
+    finish(archive, again, ANSWER)
+    assert begin(archive, "a key", "a" * 64) == ANSWER
+
+
+def test_what_a_dead_process_saw_is_found(
+    archive: Archive, origin: Origin, clock: FixedClock
+) -> None:
+    origin.page("/terms", page())
+    url = origin.url("/terms")
+    minted(archive, url)
+    clock.at = NOW + dt.timedelta(minutes=1)
+    since = rfc3339(clock.at)
+    assert look_since(archive, url, since) is None
+    second = minted(archive, url)
+    seen = look_since(archive, f"{url}#part", since)
+    assert seen is not None
+    assert (seen.capture_id, json.loads(seen.data)["id"]) == (str(second), str(second))
+    assert look_since(archive, origin.url("/other"), since) is None
+    missing = captured(archive, origin.url("/missing")).signed
+    assert look_since(archive, origin.url("/missing"), since) == Seen(None, record_bytes(missing))
