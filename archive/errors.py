@@ -8,7 +8,8 @@ MunimentError
 │  ├─ MalformedDigest
 │  ├─ MalformedTime
 │  ├─ AddressRefused
-│  └─ InputTooLarge
+│  ├─ InputTooLarge
+│  └─ KeyReused               an idempotency key that stands for another request
 ├─ NotFound                   a well-formed name of something that is not here
 ├─ AccessDenied               a key is missing, wrong, or lacks the scope
 ├─ SettingsError              a setting is missing or cannot be used
@@ -28,10 +29,14 @@ MunimentError
 │  ├─ ObjectConflict          other bytes lie under a create-once key: an integrity alarm
 │  ├─ StorageRefused          the store says no (credentials, permission, lock)
 │  └─ StorageUnavailable      the store could not be asked; try again
-└─ CatalogError
-   ├─ CatalogMissing
-   ├─ CatalogOutdated
-   └─ CatalogBusy
+├─ CatalogError
+│  ├─ CatalogMissing
+│  ├─ CatalogOutdated
+│  ├─ CatalogBusy
+│  └─ RequestUnderWay         another process works on the very same request
+└─ JobsError
+   ├─ JobsUnavailable         the jobs database could not be asked; try again
+   └─ JobPoisonous            its worker died each time that it ran
 """
 
 
@@ -81,6 +86,12 @@ class InputTooLarge(InputError):
     """Input over a stated limit."""
 
     code = "INPUT_TOO_LARGE"
+
+
+class KeyReused(InputError):
+    """An idempotency key that was given before, with another request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
 
 
 class NotFound(MunimentError):
@@ -219,3 +230,27 @@ class CatalogBusy(CatalogError):
     """Another process held the catalogue for too long; try again."""
 
     code = "CATALOG_BUSY"
+
+
+class RequestUnderWay(CatalogError):
+    """Another process works on the very same request; its record will be the answer."""
+
+    code = "REQUEST_UNDER_WAY"
+
+
+class JobsError(MunimentError):
+    """The jobs database could not do what was asked."""
+
+    code = "JOBS_FAILED"
+
+
+class JobsUnavailable(JobsError):
+    """The jobs database could not be asked; try again."""
+
+    code = "JOBS_UNAVAILABLE"
+
+
+class JobPoisonous(JobsError):
+    """A job whose worker died each time that it ran; it is not run again."""
+
+    code = "JOB_POISONOUS"
