@@ -51,9 +51,7 @@ def claim(connection: Connection, claims: Sequence[Claim]) -> None:
 
 def claim_of(connection: Connection, request: str) -> Claim | None:
     """The claim on a request, or None when it is free."""
-    row = connection.execute(
-        sa.select(ops_request).where(ops_request.c.request == request)
-    ).first()
+    row = connection.execute(sa.select(ops_request).where(ops_request.c.request == request)).first()
     return None if row is None else Claim(*row)
 
 
@@ -67,9 +65,7 @@ def settle(connection: Connection, kind: str, numbers: Collection[int]) -> None:
             observation.c.statement_sha256 == ops_request.c.expected
         )
     wanted.append(ops_request.c.record.is_(None))
-    connection.execute(
-        sa.update(ops_request).where(*wanted).values(record=found.scalar_subquery())
-    )
+    connection.execute(sa.update(ops_request).where(*wanted).values(record=found.scalar_subquery()))
     connection.execute(sa.delete(ops_request).where(*wanted))
 
 
@@ -93,9 +89,7 @@ def forget_under(connection: Connection, prefix: str) -> None:
     """Drop every request whose name begins so; `prefix` ends in `/` or `.`."""
     after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
     connection.execute(
-        sa.delete(ops_request).where(
-            ops_request.c.request >= prefix, ops_request.c.request < after
-        )
+        sa.delete(ops_request).where(ops_request.c.request >= prefix, ops_request.c.request < after)
     )
 
 

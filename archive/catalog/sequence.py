@@ -84,9 +84,7 @@ def are_open(connection: Connection, numbers: Mapping[str, Collection[int]]) -> 
     return True
 
 
-def abandon(
-    connection: Connection, numbers: Mapping[str, Collection[int]], nobody: str
-) -> None:
+def abandon(connection: Connection, numbers: Mapping[str, Collection[int]], nobody: str) -> None:
     """Give up open reservations without knowing what became of them: anyone may settle them."""
     for kind, given in numbers.items():
         connection.execute(

@@ -177,11 +177,7 @@ def record_group(archive: Archive, key: SigningKey, group: Sequence[Looked]) -> 
         ordered = [drafts[place] for place in range(len(group))]
         assembled = [draft for draft in ordered if isinstance(draft, Assembled)]
         _store_content(archive, assembled)
-        # Whoever took this process for dead has voided its numbers: then nothing may be signed.
-        with archive.database.reading() as connection:
-            is_mine = sequence.are_open(connection, numbers)
-        if not is_mine or time.monotonic() - started > LEASE_SECONDS / 2:
-            raise StorageError("the store took too long for this capture: try again")
+        _require_ownership(archive, numbers, started)
         signed = _sign_and_store(archive, key, assembled)
         _write_rows(archive, signed, numbers)
     except BaseException:
@@ -193,6 +189,17 @@ def record_group(archive: Archive, key: SigningKey, group: Sequence[Looked]) -> 
     return [
         Recorded(next(recorded)) if isinstance(draft, Assembled) else draft for draft in ordered
     ]
+
+
+def _require_ownership(archive: Archive, numbers: Numbers, started: float) -> None:
+    """Raise StorageError when this process may be taken for dead, and its numbers voided.
+
+    Then nothing may be signed.
+    """
+    with archive.database.reading() as connection:
+        is_mine = sequence.are_open(connection, numbers)
+    if not is_mine or time.monotonic() - started > LEASE_SECONDS / 2:
+        raise StorageError("the store took too long for this capture: try again")
 
 
 def _reserve(archive: Archive, group: Sequence[Looked], drafts: dict[int, Draft]) -> Numbers:

@@ -25,7 +25,7 @@ def record_of(archive: Archive, request: str) -> str | None:
     with archive.database.reading() as connection:
         claim = requests.claim_of(connection, request)
         if claim is None or claim.record is not None:
-            return claim and claim.record
+            return None if claim is None else claim.record
         reserved = sequence.open_reservation(connection, claim.kind, claim.number)
     if reserved is not None:
         if not is_gone(reserved, archive.clock.now()):
@@ -35,8 +35,8 @@ def record_of(archive: Archive, request: str) -> str | None:
         if sequence.open_reservation(connection, claim.kind, claim.number) is not None:
             raise RequestUnderWay("what a dead process left of this request cannot be settled yet")
         requests.settle(connection, claim.kind, [claim.number])
-        claim = requests.claim_of(connection, request)
-    return claim and claim.record
+        settled = requests.claim_of(connection, request)
+    return None if settled is None else settled.record
 
 
 def read_record(archive: Archive, record: str) -> dict[str, JsonValue]:
