@@ -2,12 +2,12 @@
 """`/api/v1`: the JSON API. One file for each resource."""
 
 from api.openapi import ProblemApi
-from api.v1 import captures, health, records, verifications
+from api.v1 import captures, health, jobs, records, verifications
 
 PREFIX = "/api/v1"
 
 
 def register(api: ProblemApi) -> None:
     """Serve and document every resource."""
-    for resource in (captures, records, verifications, health):
+    for resource in (captures, jobs, records, verifications, health):
         api.register_blueprint(resource.blueprint, url_prefix=PREFIX)

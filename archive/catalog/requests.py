@@ -93,15 +93,27 @@ def forget_under(connection: Connection, prefix: str) -> None:
     )
 
 
-def list_run(connection: Connection, list_sha256: str) -> str | None:
-    """The name of the unfinished run over a list with this digest, or None."""
-    wanted = sa.select(ops_list_run.c.run).where(ops_list_run.c.list_sha256 == list_sha256)
-    return connection.execute(wanted).scalar()
+def list_run(connection: Connection, list_sha256: str) -> tuple[str, str] | None:
+    """Name and owner of the unfinished run over a list with this digest, or None."""
+    wanted = sa.select(ops_list_run.c.run, ops_list_run.c.owner).where(
+        ops_list_run.c.list_sha256 == list_sha256
+    )
+    row = connection.execute(wanted).first()
+    return None if row is None else (row.run, row.owner)
 
 
-def begin_list_run(connection: Connection, list_sha256: str, run: str) -> None:
+def begin_list_run(connection: Connection, list_sha256: str, run: str, owner: str) -> None:
     """Note that a run over a list has begun."""
-    connection.execute(sa.insert(ops_list_run).values(list_sha256=list_sha256, run=run))
+    connection.execute(
+        sa.insert(ops_list_run).values(list_sha256=list_sha256, run=run, owner=owner)
+    )
+
+
+def take_list_run(connection: Connection, list_sha256: str, owner: str) -> None:
+    """Note that another process goes on with a run."""
+    connection.execute(
+        sa.update(ops_list_run).where(ops_list_run.c.list_sha256 == list_sha256).values(owner=owner)
+    )
 
 
 def end_list_run(connection: Connection, list_sha256: str, run: str) -> None:

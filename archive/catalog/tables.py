@@ -156,6 +156,7 @@ ops_list_run = Table(
     metadata,
     Column("list_sha256", String(64), primary_key=True),
     Column("run", String(80), nullable=False),
+    Column("owner", Text, nullable=False),
 )
 
 EVIDENCE_TABLES = (keyset, container, capture, part, observation, statement, statement_about)

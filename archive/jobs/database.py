@@ -156,11 +156,11 @@ def plain_engine(url: URL, *, is_durable: bool) -> Engine:
 
 def insert_if_absent(connection: Connection, table: Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless its key is there; whether it was inserted."""
-    if connection.dialect.name == "sqlite":
-        done = connection.execute(sqlite.insert(table).values(values).on_conflict_do_nothing())
-    else:
-        done = connection.execute(postgresql.insert(table).values(values).on_conflict_do_nothing())
-    return done.rowcount == 1
+    is_sqlite = connection.dialect.name == "sqlite"
+    insert = (sqlite if is_sqlite else postgresql).insert(table).values(values)
+    # What was inserted is returned, for the count of rows is not told everywhere.
+    done = insert.on_conflict_do_nothing().returning(*table.primary_key)
+    return connection.execute(done).first() is not None
 
 
 @contextmanager

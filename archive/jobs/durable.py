@@ -190,10 +190,11 @@ class DurableJobs:
             )
         return written.rowcount == 1
 
-    def finish(self, run: Run, result: JsonValue) -> None:
+    def finish(self, run: Run, result: JsonValue, done: int, total: int | None) -> None:
         """The run gave this result. Raises MalformedJson when it is no strict JSON."""
         written = _written(result, RESULT_LIMIT)
-        self._end(run, state=JobState.DONE.value, result=written, **_no_problem())
+        state = JobState.DONE.value
+        self._end(run, state=state, result=written, done=done, total=total, **_no_problem())
 
     def fail(self, run: Run, problem: Problem) -> None:
         """The run failed, and the job is not run again."""

@@ -80,8 +80,9 @@ class Runner:
     def _handled(self, run: Run, job: Job) -> str:
         """Call the handler and write down how it ended; the same in words, for the log."""
         try:
-            result = self._result(run, job)
-            self._persist(lambda: self._jobs.finish(run, result))
+            context = _Context(self._jobs, run, self._stopping)
+            result = self._result(job, context)
+            self._persist(lambda: self._jobs.finish(run, result, *context.said))
         except TryLater as later:
             self._again(run, later.at, None)
             return f"again at {later.at:%H:%M:%S} ({later.reason})"
@@ -99,13 +100,13 @@ class Runner:
             return "failed: INTERNAL_ERROR"
         return "done"
 
-    def _result(self, run: Run, job: Job) -> JsonValue:
+    def _result(self, job: Job, context: "_Context") -> JsonValue:
         if job.starts > STARTS_LIMIT:
             raise JobPoisonous(f"its worker died {STARTS_LIMIT} times while it ran")
         handler = self._handlers.get(job.kind)
         if handler is None:
             raise JobsError(f"this worker knows no jobs of kind {job.kind}")
-        return handler(job.payload, _Context(self._jobs, run, self._stopping))
+        return handler(job.payload, context)
 
     def _troubled(self, run: Run, job: Job, error: MunimentError) -> str:
         problem = Problem(error.code, str(error))
@@ -144,14 +145,14 @@ class _Context:
         self._run = run
         self._stopping = stopping
         self._next_write = 0.0
-        self._said: tuple[int, int | None] = (0, None)
+        self.said: tuple[int, int | None] = (0, None)
 
     @property
     def job_id(self) -> str:
         return self._run.job_id
 
     def progress(self, done: int, total: int | None) -> None:
-        self._said = (done, total)
+        self.said = (done, total)
         self.check()
 
     def check(self) -> None:
@@ -160,5 +161,5 @@ class _Context:
         if time.monotonic() < self._next_write:
             return
         self._next_write = time.monotonic() + _PROGRESS_SECONDS
-        if not self._jobs.note_progress(self._run, *self._said):
+        if not self._jobs.note_progress(self._run, *self.said):
             raise JobCancelled

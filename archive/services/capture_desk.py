@@ -7,15 +7,15 @@ Threads share a desk. What a request got once is its answer for good; a host tha
 
 import datetime as dt
 import ipaddress
+import threading
 import time
 import types
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
 from archive.canonical import JsonValue
 from archive.errors import InputError, RequestUnderWay
-from archive.jobs.base import TryLater
+from archive.jobs.base import TryLater, WorkerStopping
 from archive.jobs.hosts import NoTurn, Turn
 from archive.jobs.politeness import HostLimits
 from archive.model.outcome import Outcome, OutcomeKind
@@ -27,7 +27,6 @@ from archive.services.fulfilment import read_record, record_of
 from archive.services.group_commit import GroupCommit
 from archive.services.record import record_json
 
-_PATIENCE_SECONDS = 2.0
 _BUSY_SECONDS = 3
 _UNDER_WAY_SECONDS = 5
 
@@ -44,18 +43,28 @@ class Answer:
         return bool(self.record["outcome"] == OutcomeKind.RATE_LIMITED.value)
 
 
+class Patience:
+    """How long a thread waits for a host before it says "later", and what wakes it before."""
+
+    def __init__(self, seconds: float, interrupted: threading.Event) -> None:
+        self.seconds = seconds
+        self._interrupted = interrupted
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so long. Raises WorkerStopping when interrupted."""
+        # Whoever is interrupted must neither hold up the end nor come before the host's turn.
+        if self._interrupted.wait(max(0.0, seconds)):
+            raise WorkerStopping
+
+
 class CaptureDesk:
     """Where threads have URLs captured; a context manager."""
 
     def __init__(
         self,
         archive: Archive,
-        sleep: Callable[[float], object] = time.sleep,
-        patience_seconds: float = _PATIENCE_SECONDS,
     ) -> None:
         self._archive = archive
-        self._sleep = sleep
-        self._patience_seconds = patience_seconds
         self._commit = GroupCommit(archive)
 
     def __enter__(self) -> Self:
@@ -69,7 +78,7 @@ class CaptureDesk:
     ) -> None:
         self._commit.close()
 
-    def capture(self, request: str, url: str) -> Answer | Refused:
+    def capture(self, request: str, url: str, patience: Patience) -> Answer | Refused:
         """What the request got, now or in an earlier run.
 
         Raises TryLater when its host, or another process with the same request, must be waited
@@ -83,7 +92,8 @@ class CaptureDesk:
         if isinstance(attempt, Answer):
             return attempt
         name, is_last = attempt
-        looked = self._polite_look(name, host, url)
+        turn = self._turn(name, host, patience)
+        looked = self._polite_look(turn, url, patience)
         if isinstance(looked, Refused):
             return looked
         result = self._commit.record(looked).result()
@@ -95,6 +105,10 @@ class CaptureDesk:
         if answer.is_rate_limited and not is_last:
             raise self._again(name, host)
         return answer
+
+    def seconds_until(self, moment: dt.datetime) -> float:
+        """How long it is until then, by the archive's clock."""
+        return (moment - self._archive.clock.now()).total_seconds()
 
     def _attempt(self, request: str) -> Answer | tuple[str, bool]:
         """The answer that is there, or the name of the next look and whether it is the last."""
@@ -112,38 +126,37 @@ class CaptureDesk:
                 return answer
         return answer
 
-    def _polite_look(self, name: str, host: str, url: str) -> Looked | Refused:
-        limits = self._limits(host)
-        turn = self._turn(name, host, limits)
+    def _polite_look(self, turn: Turn, url: str, patience: Patience) -> Looked | Refused:
         outcome: Outcome | None = None
         try:
-            self._sleep_until(turn.start)
-            looked = look_at(self._archive, url, name)
+            patience.sleep(self.seconds_until(turn.start))
+            looked = look_at(self._archive, url, turn.name)
             outcome = looked.outcome if isinstance(looked, Looked) else None
         finally:
             self._archive.politeness.turns.give_back(
                 turn,
-                limits,
+                self._limits(turn.host),
                 is_refusal=outcome is not None and _is_refusal(outcome),
                 wish_seconds=outcome.retry_after_seconds if outcome else None,
             )
         return looked
 
-    def _turn(self, name: str, host: str, limits: HostLimits) -> Turn:
-        deadline = time.monotonic() + self._patience_seconds
-        patience_ms = int(self._patience_seconds * 1000)
+    def _turn(self, name: str, host: str, patience: Patience) -> Turn:
+        deadline = time.monotonic() + patience.seconds
+        patience_ms = int(patience.seconds * 1000)
+        turns, limits = self._archive.politeness.turns, self._limits(host)
         while True:
-            found = self._archive.politeness.turns.take(name, host, limits, patience_ms)
+            found = turns.take(name, host, limits, patience_ms)
             if isinstance(found, Turn):
                 return found
-            now = self._archive.clock.now()
-            wait = (found.at - now).total_seconds()
-            if wait > self._patience_seconds or found.is_refused:
+            wait = self.seconds_until(found.at)
+            if wait > patience.seconds:
                 reason = "asked to be left alone" if found.is_refused else "has its turns given out"
                 raise TryLater(found.at, f"{host} {reason} until then")
             if time.monotonic() > deadline:
-                raise TryLater(now + dt.timedelta(seconds=_BUSY_SECONDS), f"{host} is busy with us")
-            self._sleep(max(0.0, wait))
+                at = self._archive.clock.now() + dt.timedelta(seconds=_BUSY_SECONDS)
+                raise TryLater(at, f"{host} is busy with us")
+            patience.sleep(wait)
 
     def _again(self, name: str, host: str) -> TryLater:
         """When to look again; the next look already has its place in the row."""
@@ -156,11 +169,6 @@ class CaptureDesk:
     def _under_way(self, error: RequestUnderWay) -> TryLater:
         at = self._archive.clock.now() + dt.timedelta(seconds=_UNDER_WAY_SECONDS)
         return TryLater(at, str(error))
-
-    def _sleep_until(self, moment: dt.datetime) -> None:
-        wait = (moment - self._archive.clock.now()).total_seconds()
-        if wait > 0:
-            self._sleep(wait)
 
     def _limits(self, host: str) -> HostLimits:
         politeness = self._archive.politeness

@@ -2,15 +2,17 @@
 """Captures many URLs through a desk, some at a time, with the answers in order and memory flat."""
 
 import collections
-import contextlib
 import datetime as dt
-from collections.abc import Iterable, Iterator
+import threading
+import time
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from archive.jobs.base import TryLater
 from archive.services.capture import GROUP_SIZE, Refused
-from archive.services.capture_desk import Answer, CaptureDesk
+from archive.services.capture_desk import Answer, CaptureDesk, Patience
 
 _WINDOW = 8 * GROUP_SIZE
 
@@ -32,40 +34,52 @@ class Postponed:
 
 
 Result = Answer | Refused | Postponed
+Line = TypeVar("Line", bound=Asked)
 
 
 def capture_each(
-    desk: CaptureDesk, asked: Iterable[Asked], threads: int = GROUP_SIZE
-) -> Iterator[tuple[Asked, Result]]:
+    desk: CaptureDesk,
+    asked: Iterable[Line],
+    patience_seconds: float,
+    threads: int = GROUP_SIZE,
+) -> Generator[tuple[Line, Result], None, None]:
     """Each URL with what its request got, in order.
 
     When the caller ends early, what has begun is recorded; what has not is left. Raises what
-    `CaptureDesk.capture` raises, but for TryLater, which is a result here.
+    `CaptureDesk.capture` raises, but for TryLater, which is waited for while patience lasts, and
+    then a result.
     """
-    waiting: collections.deque[tuple[Asked, Future[Result]]] = collections.deque()
+    waiting: collections.deque[tuple[Line, Future[Result]]] = collections.deque()
+    interrupted = threading.Event()
+    patience = Patience(patience_seconds, interrupted)
     with ThreadPoolExecutor(threads, thread_name_prefix="look") as pool:
         try:
             for item in asked:
-                waiting.append((item, pool.submit(_capture, desk, item)))
+                waiting.append((item, pool.submit(_capture, desk, item, patience)))
                 while len(waiting) >= _WINDOW or (waiting and waiting[0][1].done()):
                     yield _next(waiting)
             while waiting:
                 yield _next(waiting)
         finally:
-            with contextlib.suppress(IndexError):
-                while True:
-                    waiting.pop()[1].cancel()
+            interrupted.set()
+            for _, result in waiting:
+                result.cancel()
 
 
 def _next(
-    waiting: "collections.deque[tuple[Asked, Future[Result]]]",
-) -> tuple[Asked, Result]:
+    waiting: "collections.deque[tuple[Line, Future[Result]]]",
+) -> tuple[Line, Result]:
     item, result = waiting.popleft()
     return item, result.result()
 
 
-def _capture(desk: CaptureDesk, item: Asked) -> Result:
-    try:
-        return desk.capture(item.request, item.url)
-    except TryLater as later:
-        return Postponed(later.at, later.reason)
+def _capture(desk: CaptureDesk, item: Asked, patience: Patience) -> Result:
+    deadline = time.monotonic() + patience.seconds
+    while True:
+        try:
+            return desk.capture(item.request, item.url, patience)
+        except TryLater as later:
+            wait = desk.seconds_until(later.at)
+            if time.monotonic() + wait > deadline:
+                return Postponed(later.at, later.reason)
+            patience.sleep(wait)

@@ -11,7 +11,7 @@ import archive.services.work
 from archive.canonical import JsonValue
 from archive.errors import InputError
 from archive.jobs.base import Context
-from archive.services.capture_desk import CaptureDesk
+from archive.services.capture_desk import CaptureDesk, Patience
 from archive.services.context import Archive
 
 
@@ -21,6 +21,7 @@ class Workshop:
 
     archive: Archive
     desk: CaptureDesk
+    patience: Patience
 
 
 @dataclass(frozen=True, slots=True)

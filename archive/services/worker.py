@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 
 from archive.errors import SettingsError
-from archive.jobs.base import Queue, WorkerStopping
+from archive.jobs.base import Queue
 from archive.jobs.durable import DurableJobs
 from archive.jobs.worker import Worker, WorkerSettings
-from archive.services.capture_desk import CaptureDesk
+from archive.services.capture_desk import CaptureDesk, Patience
 from archive.services.context import Archive
 from archive.services.handlers import Workshop, all_handlers
+
+_PATIENCE_SECONDS = 2.0
 
 
 class JobsWorker:
@@ -38,14 +40,9 @@ class JobsWorker:
         if not isinstance(jobs, DurableJobs):
             raise SettingsError("the archive has no jobs database")
         worker = Worker(jobs, self._archive.clock, self._settings)
-        with CaptureDesk(self._archive, sleep=self._sleep) as desk:
-            shop = Workshop(self._archive, desk)
+        with CaptureDesk(self._archive) as desk:
+            shop = Workshop(self._archive, desk, Patience(_PATIENCE_SECONDS, self._stop))
             handlers = {
                 kind: partial(handler.run, shop) for kind, handler in all_handlers().items()
             }
             return worker.run(self._queues, handlers, self._stop)
-
-    def _sleep(self, seconds: float) -> None:
-        # Whoever waits for a host's turn must neither hold up the end nor come before the turn.
-        if self._stop.wait(seconds):
-            raise WorkerStopping

@@ -15,7 +15,7 @@ def _check(payload: JsonValue) -> None:
 
 def _run(shop: Workshop, payload: JsonValue, context: Context) -> JsonValue:
     context.check()
-    got = shop.desk.capture(f"{context.job_id}/0", payload["url"])
+    got = shop.desk.capture(f"{context.job_id}/0", payload["url"], shop.patience)
     if isinstance(got, Refused):
         raise got.error
     return {"record": got.record}

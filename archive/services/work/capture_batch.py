@@ -5,6 +5,7 @@ A URL that cannot be captured now, because its host wants to be left alone, does
 others: the job goes through all of them, and is run again for the rest.
 """
 
+import contextlib
 import datetime as dt
 
 from archive.canonical import JsonValue
@@ -17,6 +18,7 @@ from archive.services.handlers import Handler, Workshop, members
 from archive.services.work_queues import LONG
 
 URLS_LIMIT = 1000
+_PATIENCE_SECONDS = 60.0
 _SHOWN = ("id", "outcome", "reason", "url", "status", "captured_at", "statement_sha256")
 
 
@@ -33,11 +35,12 @@ def _run(shop: Workshop, payload: JsonValue, context: Context) -> JsonValue:
     asked = (Asked(f"{context.job_id}/{index}", url) for index, url in enumerate(urls))
     items: list[JsonValue] = []
     first: dt.datetime | None = None
-    for _, result in capture_each(shop.desk, asked):
-        if isinstance(result, Postponed):
-            first = result.until if first is None else min(first, result.until)
-        items.append(_shown(result))
-        context.progress(len(items), len(urls))
+    with contextlib.closing(capture_each(shop.desk, asked, _PATIENCE_SECONDS)) as results:
+        for _, result in results:
+            if isinstance(result, Postponed):
+                first = result.until if first is None else min(first, result.until)
+            items.append(_shown(result))
+            context.progress(len(items), len(urls))
     if first is not None:
         raise TryLater(first, "some hosts are to be left alone until then")
     captured = sum(item["id"] is not None for item in items)

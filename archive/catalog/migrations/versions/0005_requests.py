@@ -23,4 +23,5 @@ def upgrade() -> None:
         "ops_list_run",
         sa.Column("list_sha256", sa.String(64), primary_key=True),
         sa.Column("run", sa.String(80), nullable=False),
+        sa.Column("owner", sa.Text, nullable=False),
     )
