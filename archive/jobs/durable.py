@@ -200,9 +200,11 @@ class DurableJobs:
         """The run failed, and the job is not run again."""
         self._end(run, state=JobState.FAILED.value, **_problem(problem))
 
-    def again(self, run: Run, at: dt.datetime, problem: Problem | None) -> None:
-        """The job is run again at that time; `problem` says that this run failed."""
-        delay = max(0.0, (at - self._clock.now()).total_seconds())
+    def again(self, run: Run, at: dt.datetime | None, problem: Problem | None) -> None:
+        """The job is run again at that time (None: now); `problem` says that this run failed."""
+        now = self._clock.now()
+        at = at or now
+        delay = max(0.0, (at - now).total_seconds())
         client, following = self.client, Run(run.job_id, run.number + 1)
         with self.database.promising() as connection:
             ended = connection.execute(
@@ -212,7 +214,7 @@ class DurableJobs:
                     state=JobState.WAITING.value,
                     run=following.number,
                     starts=0,
-                    failures=ops_job.c.failures + (problem is not None),
+                    failures=ops_job.c.failures + int(problem is not None),
                     not_before=rfc3339(at),
                     updated_at=self._now(),
                     **(_no_problem() if problem is None else _problem(problem)),

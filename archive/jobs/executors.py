@@ -128,5 +128,5 @@ def revive_stalled(jobs: DurableJobs, clock: Clock) -> int:
     names = {str(Run(job.id, job.run)): Run(job.id, job.run) for job in stalled}
     given_up = set(names) - jobs.client.unfinished(list(names))
     for name in sorted(given_up):
-        jobs.again(names[name], clock.now(), None)
+        jobs.again(names[name], None, None)
     return len(given_up)

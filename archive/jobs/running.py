@@ -87,7 +87,7 @@ class Runner:
             self._again(run, later.at, None)
             return f"again at {later.at:%H:%M:%S} ({later.reason})"
         except WorkerStopping:
-            self._again(run, self._clock.now(), None)
+            self._again(run, None, None)
             return "handed on, for the worker ends"
         except JobCancelled:
             return "cancelled"
@@ -118,7 +118,7 @@ class Runner:
         self._again(run, self._clock.now() + dt.timedelta(seconds=wait), problem)
         return f"again in {wait} s: {error.code}"
 
-    def _again(self, run: Run, at: dt.datetime, problem: Problem | None) -> None:
+    def _again(self, run: Run, at: dt.datetime | None, problem: Problem | None) -> None:
         self._persist(lambda: self._jobs.again(run, at, problem))
 
     def _persist(self, write: Callable[[], Written]) -> Written:

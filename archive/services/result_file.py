@@ -20,7 +20,7 @@ from archive.errors import InputError
 from archive.services.capture import Refused
 from archive.services.capture_desk import Answer
 from archive.services.capture_each import Result
-from archive.services.url_list import PASSED_THROUGH, Item
+from archive.services.url_list import PASSED_THROUGH, Item, UrlList
 
 COLUMNS = ("url", "id", "outcome", "captured_at", "sha256", "statement_sha256", "error")
 _ALL = (*COLUMNS, *PASSED_THROUGH)
@@ -94,9 +94,8 @@ class ResultFile:
 
     def _write_csv(self, row: Mapping[str, JsonValue]) -> None:
         line = io.StringIO(newline="")
-        csv.writer(line, lineterminator="\n").writerow(
-            ["" if row.get(n) is None else row[n] for n in _ALL]
-        )
+        cells = ["" if row.get(name) is None else row[name] for name in _ALL]
+        csv.writer(line, lineterminator="\n").writerow(cells)
         self._file.write(line.getvalue().encode("utf-8"))
 
 
@@ -113,6 +112,25 @@ def read_results(path: Path) -> Iterator[Mapping[str, JsonValue]]:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, csv.Error) as error:
         raise InputError(f"{path} is no results file of this program: {error}") from error
+
+
+def is_finished(path: Path, urls: UrlList) -> bool:
+    """Whether the file has a result for each URL of this list, none of them postponed.
+
+    Raises InputError when it is there and belongs to another list, or is no results file.
+    """
+    if not path.exists():
+        return False
+    other = InputError(f"{path} is there already, of another list: choose another --results")
+    is_whole, rows = True, read_results(path)
+    for item in urls.items():
+        row = next(rows, None)
+        if row is None or row.get("url") != item.url:
+            raise other
+        is_whole = is_whole and row.get("outcome") != "postponed"
+    if next(rows, None) is not None:
+        raise other
+    return is_whole
 
 
 def _is_jsonl(path: Path) -> bool:

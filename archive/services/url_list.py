@@ -86,9 +86,7 @@ def _lines(path: Path) -> Iterator[str]:
             while data := file.readline(_LINE_LIMIT + 1):
                 number += 1
                 if len(data) > _LINE_LIMIT:
-                    raise InputError(
-                        f"line {number} of the list is longer than {_LINE_LIMIT} bytes"
-                    )
+                    raise InputError(f"line {number} of the list is over {_LINE_LIMIT} bytes")
                 text = data.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield text
     except UnicodeDecodeError as error:

@@ -40,7 +40,7 @@ def test_every_command_and_option_has_help(name: str) -> None:
             assert parameter.help, f"{name} {parameter.opts}"
 
 
-@pytest.mark.parametrize("name", sorted(set(commands()) - {"serve", "demo"}))
+@pytest.mark.parametrize("name", sorted(set(commands()) - {"serve", "demo", "worker"}))
 def test_every_command_with_an_answer_has_json(name: str) -> None:
     assert "--json" in {
         option for parameter in commands()[name].params for option in parameter.opts
