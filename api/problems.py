@@ -27,6 +27,7 @@ from archive.errors import (
     IdempotencyKeyReused,
     InputError,
     InputTooLarge,
+    JobsUnavailable,
     MunimentError,
     NotFound,
     RecordRestricted,
@@ -49,6 +50,7 @@ _STATUSES: tuple[tuple[type[MunimentError], int], ...] = (
     (IdempotencyError, 409),
     (StorageUnavailable, 503),
     (CatalogBusy, 503),
+    (JobsUnavailable, 503),
 )
 
 
@@ -132,6 +134,21 @@ def of_error(error: MunimentError, errors: tuple[FieldError, ...] = ()) -> Probl
         retry = (("Retry-After", str(RETRY_AFTER_SECONDS)),)
         return Problem(status, error.code, title, "Try again in a moment.", headers=retry)
     return Problem(status, error.code, title, "The operator can find the cause in the log.")
+
+
+def of_failed(code: str, detail: str, member: str) -> Problem:
+    """The problem that a job failed with, as if the request itself had raised it."""
+    error = _by_code(MunimentError, code)
+    if error is not None and issubclass(error, InputError):
+        return of_error(error(detail), (FieldError(f"#/{member}", detail),))
+    return of_error((error or MunimentError)(detail))
+
+
+def _by_code(kind: type[MunimentError], code: str) -> type[MunimentError] | None:
+    if kind.code == code:
+        return kind
+    found = (_by_code(below, code) for below in kind.__subclasses__())
+    return next((error for error in found if error is not None), None)
 
 
 def of_http(error: HTTPException) -> Problem:

@@ -9,6 +9,7 @@ from archive.services.judge import POLICIES
 _URL_LIMIT = 8192
 _DIGEST_LIMIT = 8192
 _ID_LIMIT = 256
+_BATCH_LIMIT = 1000
 
 
 class RequestSchema(Schema):
@@ -30,7 +31,7 @@ class AnswerSchema(Schema):
 
 
 class CaptureRequest(RequestSchema):
-    """A page to look at now."""
+    """A page to look at."""
 
     url = fields.String(
         required=True,
@@ -57,6 +58,17 @@ class RestrictionRequest(RequestSchema):
         required=True,
         validate=validate.Length(min=1, max=REASON_LIMIT),
         metadata={"description": "One line, signed and kept for good"},
+    )
+
+
+class BatchRequest(RequestSchema):
+    """Pages to look at, as one job."""
+
+    urls = fields.List(
+        fields.String(validate=validate.Length(min=1, max=_URL_LIMIT)),
+        required=True,
+        validate=validate.Length(min=1, max=_BATCH_LIMIT),
+        metadata={"description": "http or https, without credentials"},
     )
 
 
@@ -142,6 +154,42 @@ class CustodySchema(AnswerSchema):
     unsigned = fields.Integer(
         required=True, metadata={"description": "Events that wait for the signing key"}
     )
+
+
+class ProgressSchema(AnswerSchema):
+    """How far a job is, in units of its own; total is null while it is not known."""
+
+    done = fields.Integer(required=True)
+    total = fields.Integer(required=True, allow_none=True)
+
+
+class JobProblemSchema(AnswerSchema):
+    """Why a job failed, or why it waits."""
+
+    code = fields.String(required=True, metadata={"description": "Stable; decide by this"})
+    detail = fields.String(required=True)
+
+
+class JobSchema(AnswerSchema):
+    """Work that was asked for."""
+
+    id = fields.String(required=True)
+    kind = fields.String(required=True)
+    state = fields.String(
+        required=True,
+        validate=validate.OneOf(["queued", "running", "waiting", "done", "failed", "cancelled"]),
+    )
+    created_at = fields.String(required=True)
+    updated_at = fields.String(required=True)
+    not_before = fields.String(required=True, allow_none=True)
+    progress = fields.Nested(ProgressSchema, required=True)
+    runs = fields.Integer(required=True)
+    result = fields.Dict(
+        required=True,
+        allow_none=True,
+        metadata={"description": "By kind: of a capture `record`, of a batch `items`"},
+    )
+    problem = fields.Nested(JobProblemSchema, required=True, allow_none=True)
 
 
 class FindingSchema(AnswerSchema):

@@ -41,6 +41,20 @@ class Turns:
         self._kept: OrderedDict[Hashable, tuple[float, object]] = OrderedDict()
         self._waiting = 0
 
+    def try_place(self) -> bool:
+        """Take a place that `leave_place` gives back, if one is free now."""
+        with self._changed:
+            if len(self._under_way) >= self._places:
+                return False
+            self._under_way.add(object())
+        return True
+
+    def leave_place(self) -> None:
+        """Give back a place that `try_place` took."""
+        with self._changed:
+            self._under_way.pop()
+            self._changed.notify_all()
+
     @contextmanager
     def place(self) -> Iterator[None]:
         """Hold a place. Raises the problem 503 when none comes free."""
@@ -109,19 +123,21 @@ class Turns:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The turns of one process: bodies that arrive, and verifications, small and large."""
+    """The turns of one process: bodies that arrive, verifications small and large, waits."""
 
     bodies: Turns
     small: Turns
     large: Turns
+    waits: Turns
 
 
 def bounds_for(threads: int) -> Bounds:
     """Bounds whose sum leaves threads free for all else, where there are four or more."""
     return Bounds(
         bodies=Turns(max(1, threads // 4)),
-        small=Turns(max(1, threads // 4), (threads - 1) // 4),
+        small=Turns(max(1, threads // 4), (threads - 1) // 8),
         large=Turns(1, threads // 8),
+        waits=Turns(threads // 8),
     )
 
 

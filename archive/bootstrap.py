@@ -2,6 +2,8 @@
 """The one place that wires: settings in, an Archive out. Nothing opens at import."""
 
 import os
+import socket
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -14,17 +16,28 @@ from archive.clock import Clock, SystemClock
 from archive.errors import MalformedId, SettingsError
 from archive.fetching.http import FetchSettings, HttpFetcher
 from archive.ids import Kind, RecordId
+from archive.jobs.database import JobsDatabase
+from archive.jobs.durable import DurableJobs
+from archive.jobs.hosts import HostTurns
+from archive.jobs.politeness import HostLimits
+from archive.jobs.worker import WorkerSettings
 from archive.net.guard import AddressGuard
-from archive.services.context import Archive, Identity
+from archive.services.context import Archive, Identity, Politeness
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
 from archive.services.doctor.examine import examine
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
 from archive.services.installation import Installation
+from archive.services.ownership import is_process_gone, this_process
 from archive.services.recover import recover
+from archive.services.work_queues import CAPTURES, LONG
+from archive.services.worker import JobsWorker
 from archive.settings import Settings, check_roots, config_path, load_settings, unknown_variables
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
 from archive.storage.open import find_store, open_store
+
+_RECORDING_SECONDS = 30
+_UNBOUNDED = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         raise SettingsError(f"archive.prefix: {error}") from error
     clock = stand.clock if stand else SystemClock()
     database = Database(settings.database_url)
+    jobs = JobsDatabase(settings.jobs_url)
     return Archive(
         identity=Identity(
             prefix=settings.archive.prefix,
@@ -102,6 +116,8 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         base_url=settings.server.base_url.rstrip("/"),
         upload_bytes_limit=settings.server.upload_bytes_limit,
         reopen=partial(wire, settings, stand),
+        jobs=DurableJobs(jobs, clock, os.urandom),
+        politeness=_politeness(settings, jobs, clock),
     )
 
 
@@ -126,6 +142,7 @@ def installation(
         find_roots=partial(_pinned_roots, settings),
         settings=settings.tree(),
         config=config,
+        databases=(settings.jobs_url,),
     )
 
 
@@ -192,4 +209,41 @@ def _fetcher(settings: Settings, clock: Clock) -> HttpFetcher:
         ),
         AddressGuard(settings.allowed_networks()),
         clock,
+    )
+
+
+def _politeness(settings: Settings, jobs: JobsDatabase, clock: Clock) -> Politeness:
+    wanted = settings.politeness
+    first, longest = wanted.wait_seconds * 1000, wanted.wait_seconds_limit * 1000
+    return Politeness(
+        turns=HostTurns(
+            jobs,
+            clock,
+            this_process(),
+            is_process_gone,
+            (settings.capture.timeout_seconds + _RECORDING_SECONDS) * 1000,
+        ),
+        strangers=HostLimits(wanted.concurrency, wanted.interval_milliseconds, first, longest),
+        own=HostLimits(_UNBOUNDED, 0, first, longest),
+        own_networks=settings.allowed_networks(),
+        tries=wanted.tries,
+    )
+
+
+def worker_of(settings: Settings, archive: Archive, stop: threading.Event) -> JobsWorker:
+    """A worker over an opened archive, which works until `stop` is set."""
+    wanted = settings.jobs
+    return JobsWorker(
+        archive,
+        stop,
+        WorkerSettings(
+            machine=socket.gethostname(),
+            owner=this_process(),
+            is_gone=is_process_gone,
+            beat_seconds=wanted.beat_seconds,
+            dead_seconds=wanted.dead_seconds,
+            grace_seconds=wanted.grace_seconds,
+            keep_days=wanted.keep_days,
+        ),
+        {CAPTURES: wanted.slots, LONG: wanted.long_slots},
     )

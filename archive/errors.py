@@ -42,10 +42,14 @@ MunimentError
 │  ├─ ObjectConflict          other bytes lie under a create-once key: an integrity alarm
 │  ├─ StorageRefused          the store says no (credentials, permission, lock)
 │  └─ StorageUnavailable      the store could not be asked; try again
-└─ CatalogError
-   ├─ CatalogMissing
-   ├─ CatalogOutdated
-   └─ CatalogBusy
+├─ CatalogError
+│  ├─ CatalogMissing
+│  ├─ CatalogOutdated
+│  ├─ CatalogBusy
+│  └─ RequestUnderWay         another process works on the very same request
+└─ JobsError
+   ├─ JobsUnavailable         the jobs database could not be asked; try again
+   └─ JobPoisonous            its worker died each time that it ran
 """
 
 
@@ -317,3 +321,27 @@ class CatalogBusy(CatalogError):
     """Another process held the catalogue for too long; try again."""
 
     code = "CATALOG_BUSY"
+
+
+class RequestUnderWay(CatalogError):
+    """Another process works on the very same request; its record will be the answer."""
+
+    code = "REQUEST_UNDER_WAY"
+
+
+class JobsError(MunimentError):
+    """The jobs database could not do what was asked."""
+
+    code = "JOBS_FAILED"
+
+
+class JobsUnavailable(JobsError):
+    """The jobs database could not be asked; try again."""
+
+    code = "JOBS_UNAVAILABLE"
+
+
+class JobPoisonous(JobsError):
+    """A job whose worker died each time that it ran; it is not run again."""
+
+    code = "JOB_POISONOUS"

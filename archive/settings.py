@@ -110,6 +110,33 @@ class LimitsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class JobsSettings:
+    """[jobs]: work that is done in the background, and who does it."""
+
+    url: str = ""  # sqlite:///PATH or a PostgreSQL URL; default that of the catalogue, see below
+    slots: int = 16  # captures at once in one worker
+    long_slots: int = 2  # audits, imports and other long jobs at once in one worker
+    grace_seconds: int = 30  # that a worker which is told to end waits for what it does
+    beat_seconds: int = 5  # between two signs of life of a worker
+    dead_seconds: int = 60  # without one, after which a worker on another machine is taken for dead
+    keep_days: int = 30  # for which jobs that have ended are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class PolitenessSettings:
+    """[politeness]: what jobs and lists spare each host, over all workers and processes.
+
+    A host that is an address within network.allow is the operator's own and is not spared.
+    """
+
+    concurrency: int = 2  # looks at one host at the same time
+    interval_milliseconds: int = 1000  # from the start of one look to the start of the next
+    wait_seconds: int = 30  # after a 429 or 503 without a valid Retry-After; doubles each time
+    wait_seconds_limit: int = 3600  # the most that a host is left alone, whatever it asks for
+    tries: int = 3  # looks for one job while the host answers 429 or 503
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, read and checked."""
 
@@ -123,6 +150,8 @@ class Settings:
     trust: TrustSettings = field(default_factory=TrustSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
+    jobs: JobsSettings = field(default_factory=JobsSettings)
+    politeness: PolitenessSettings = field(default_factory=PolitenessSettings)
 
     @property
     def store_url(self) -> str:
@@ -133,6 +162,13 @@ class Settings:
     def database_url(self) -> str:
         """The catalogue's URL, its default filled in."""
         return self.database.url or f"sqlite:///{self.data / 'catalog.sqlite'}"
+
+    @property
+    def jobs_url(self) -> str:
+        """The URL of the jobs database, its default filled in."""
+        if self.jobs.url or self.database.url.startswith("postgresql"):
+            return self.jobs.url or self.database.url
+        return f"sqlite:///{self.data / 'jobs.sqlite'}"
 
     @property
     def keys_folder(self) -> Path:
@@ -192,6 +228,8 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "trust": TrustSettings,
     "server": ServerSettings,
     "limits": LimitsSettings,
+    "jobs": JobsSettings,
+    "politeness": PolitenessSettings,
 }
 _READERS: Mapping[type[Any], Callable[[str], Any]] = {str: str, int: int, tuple: _words}
 # Names in the environment that are no settings of the archive: the file's place, and clients'.

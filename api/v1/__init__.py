@@ -2,12 +2,20 @@
 """`/api/v1`: the JSON API. One file for each resource."""
 
 from api.openapi import ProblemApi
-from api.v1 import captures, custody, health, records, restrictions, verifications
+from api.v1 import captures, custody, health, jobs, records, restrictions, verifications
 
 PREFIX = "/api/v1"
 
 
 def register(api: ProblemApi) -> None:
     """Serve and document every resource."""
-    for resource in (captures, records, restrictions, custody, verifications, health):
+    for resource in (
+        captures,
+        jobs,
+        records,
+        restrictions,
+        custody,
+        verifications,
+        health,
+    ):
         api.register_blueprint(resource.blueprint, url_prefix=PREFIX)

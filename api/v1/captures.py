@@ -1,58 +1,88 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`POST /api/v1/captures`: look at a URL now; the answer is the record of what was seen."""
+"""`POST /api/v1/captures`: ask for a look at a URL, and if wanted wait for what was seen."""
 
-from flask import Response
+from flask import Response, request
 
 from api import headers
 from api.access import require_scope
 from api.bodies import blamed_on, read_json
-from api.idempotency import PARAMETER, idempotent
+from api.idempotency import PARAMETER, current_token, idempotent
+from api.job_json import accepted, failure_of, waited_for, wanted_seconds
 from api.openapi import KEY_NEEDED, ApiBlueprint
-from api.schemas import CaptureRequest, RecordSchema
+from api.schemas import BatchRequest, CaptureRequest, JobSchema, RecordSchema
 from api.state import current_archive
 from archive.digests import sha256_hex
-from archive.services.capture import capture
-from archive.services.idempotency import look_since
-from archive.services.record import record_bytes
+from archive.services.jobs import CapturedRecord, ask_for, ask_for_capture, captured_record
 
 blueprint = ApiBlueprint("captures", __name__, description="Looks at web pages")
 
 _BODY = {"required": True, "content": {"application/json": {"schema": CaptureRequest}}}
+_BATCH = {"required": True, "content": {"application/json": {"schema": BatchRequest}}}
+_WAIT = [
+    {
+        "name": "wait",
+        "in": "query",
+        "description": "Seconds to wait for the look, at most 60; comes before Prefer",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    {
+        "name": "Prefer",
+        "in": "header",
+        "description": "`wait=N` (RFC 7240): the same",
+        "schema": {"type": "string"},
+    },
+]
 
 
-def _seen_since(since: str) -> Response | None:
-    """The answer about what a request saw whose process died, when it came to see anything."""
-    require_scope("capture")
-    wanted = read_json(CaptureRequest())
-    with blamed_on("url"):
-        seen = look_since(current_archive(), wanted["url"], since)
-    return None if seen is None else _answer(seen.data, seen.capture_id)
+def _ask_again(_since: str) -> None:
+    """The view runs again: the job that it asks for is the one of the first time, by its token."""
 
 
 @blueprint.at("/captures", "POST")
+@blueprint.answers(202, JobSchema, "The job is accepted; Location is where to ask for it")
 @blueprint.answers(201, RecordSchema, "A capture was minted; Location is its permanent URL")
 @blueprint.answers(200, RecordSchema, "The page was not what it should be: an observation, id null")
-@blueprint.refuses(400, 401, 403, 408, 409, 413, 415, 422, 429, 503)
-@blueprint.documents(requestBody=_BODY, parameters=[PARAMETER], security=KEY_NEEDED)
-@idempotent(resume=_seen_since)
+@blueprint.refuses(400, 401, 403, 408, 409, 413, 415, 422, 429, 500, 503)
+@blueprint.documents(requestBody=_BODY, parameters=[*_WAIT, PARAMETER], security=KEY_NEEDED)
+@idempotent(resume=_ask_again)
 def create_capture() -> Response:
-    """Capture a URL.
+    """Ask for a capture of a URL.
 
-    The look happens within the request. Only an outcome of *ok* mints a capture; any other is
-    kept as a signed observation.
+    A worker looks. Only an outcome of *ok* mints a capture; any other is kept as a signed
+    observation. Who waits (`wait`, `Prefer`) gets the record when it is there in time.
     """
     require_scope("capture")
+    seconds = wanted_seconds()
     wanted = read_json(CaptureRequest())
     with blamed_on("url"):
-        signed = capture(current_archive(), wanted["url"]).signed
-    minted = signed.look.capture_id
-    return _answer(record_bytes(signed), str(minted) if minted else None)
+        job = ask_for_capture(current_archive(), wanted["url"], current_token())
+    job = waited_for(job, seconds)
+    if job.state == "failed":
+        raise failure_of(job, "url")
+    captured = captured_record(job)
+    return accepted(job) if captured is None else _recorded(captured)
 
 
-def _answer(data: bytes, minted: str | None) -> Response:
-    response = Response(data, 201 if minted else 200, content_type="application/json")
-    response.headers["Repr-Digest"] = headers.digest_field(sha256_hex(data))
+@blueprint.at("/captures/batch", "POST")
+@blueprint.answers(202, JobSchema, "The job is accepted; Location is where to ask for it")
+@blueprint.refuses(400, 401, 403, 408, 409, 413, 415, 422, 429, 503)
+@blueprint.documents(requestBody=_BATCH, parameters=[PARAMETER], security=KEY_NEEDED)
+@idempotent(resume=_ask_again)
+def create_batch() -> Response:
+    """Ask for captures of up to a thousand URLs, as one job whose result has an item for each."""
+    require_scope("capture")
+    wanted = read_json(BatchRequest())
+    with blamed_on("urls"):
+        job = ask_for(current_archive(), "capture-batch", {"urls": wanted["urls"]}, current_token())
+    return accepted(job)
+
+
+def _recorded(captured: CapturedRecord) -> Response:
+    response = Response(captured.data, 201 if captured.id else 200, content_type="application/json")
+    response.headers["Repr-Digest"] = headers.digest_field(sha256_hex(captured.data))
     response.headers["Cache-Control"] = "no-store"
-    if minted:
-        response.headers["Location"] = f"/{minted}"
+    if "Prefer" in request.headers:
+        response.headers["Preference-Applied"] = "wait"
+    if captured.id:
+        response.headers["Location"] = f"/{captured.id}"
     return response

@@ -208,25 +208,6 @@ def existing_ids(connection: Connection, ids: Sequence[str]) -> list[str]:
     return list(connection.execute(sa.select(capture.c.id).where(capture.c.id.in_(ids))).scalars())
 
 
-def looks_since(
-    connection: Connection, url: str, vantage: str, since: str
-) -> tuple[str | None, str | None]:
-    """The first capture of a URL since a time (its ID), and the first observation (its digest)."""
-    minted = connection.execute(
-        sa.select(capture.c.id)
-        .where(capture.c.url == url, capture.c.vantage == vantage, capture.c.captured_at >= since)
-        .order_by(capture.c.number)
-        .limit(1)
-    ).scalar()
-    observed = connection.execute(
-        sa.select(observation.c.statement_sha256)
-        .where(observation.c.url == url, observation.c.observed_at >= since)
-        .order_by(observation.c.observed_at)
-        .limit(1)
-    ).scalar()
-    return minted, observed
-
-
 def every_capture(connection: Connection) -> Sequence[Any]:
     """ID, inventory digest, envelope key and digest of every capture, by number."""
     return connection.execute(

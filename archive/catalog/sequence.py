@@ -84,6 +84,37 @@ def are_open(connection: Connection, numbers: Mapping[str, Collection[int]]) -> 
     return True
 
 
+def abandon(connection: Connection, numbers: Mapping[str, Collection[int]], nobody: str) -> None:
+    """Give up open reservations without knowing what became of them: anyone may settle them."""
+    for kind, given in numbers.items():
+        connection.execute(
+            sa.update(ops_reservation)
+            .where(
+                ops_reservation.c.kind == kind,
+                ops_reservation.c.number.in_(list(given)),
+                ops_reservation.c.is_void == 0,
+            )
+            .values(owner=nobody)
+        )
+
+
+def open_reservation(connection: Connection, kind: str, number: int) -> Reservation | None:
+    """The reservation of a number when it is neither closed nor void, else None."""
+    row = connection.execute(
+        sa.select(
+            ops_reservation.c.kind,
+            ops_reservation.c.number,
+            ops_reservation.c.owner,
+            ops_reservation.c.reserved_at,
+        ).where(
+            ops_reservation.c.kind == kind,
+            ops_reservation.c.number == number,
+            ops_reservation.c.is_void == 0,
+        )
+    ).first()
+    return None if row is None else Reservation(*row)
+
+
 def forget(connection: Connection, kind: str, number: int) -> None:
     """Drop a reservation in whatever state, because the number's record is there."""
     connection.execute(

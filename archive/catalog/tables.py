@@ -6,6 +6,7 @@ Evidence rows hold nothing but what a statement, its inventory and their digests
 """
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ForeignKey,
     Index,
@@ -198,6 +199,25 @@ ops_idempotency = Table(
     Column("headers", Text),
     Column("body", LargeBinary),
     Index("ops_idempotency_ends", "ends_at"),
+)
+
+ops_request = Table(
+    "ops_request",
+    metadata,
+    Column("request", String(120), primary_key=True),
+    Column("kind", String(1), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("expected", String(64)),
+    Column("record", String(80)),
+    Index("ops_request_number", "kind", "number"),
+)
+
+ops_list_run = Table(
+    "ops_list_run",
+    metadata,
+    Column("list_sha256", String(64), primary_key=True),
+    Column("run", String(80), nullable=False),
+    Column("owner", Text, nullable=False),
 )
 
 EVIDENCE_TABLES = (

@@ -20,8 +20,8 @@ _SECRETS = (
 REQUESTS = "api.request_log"
 
 
-def log_json(*, with_requests: bool = True) -> None:
-    """Have warnings, and with them requests, written as one JSON object a line."""
+def log_json(*, with_requests: bool = True, with_jobs: bool = True) -> None:
+    """Have warnings, and with them requests and jobs, written as one JSON object a line."""
     import structlog
 
     shared = [
@@ -51,7 +51,8 @@ def log_json(*, with_requests: bool = True) -> None:
             "loggers": {
                 REQUESTS: {"level": "INFO" if with_requests else "WARNING"},
                 "muniment.command": {"level": "INFO"},
-                "archive.jobs": {"level": "INFO"},
+                "archive.jobs": {"level": "INFO" if with_jobs else "WARNING"},
+                "archive.services.worker": {"level": "INFO" if with_jobs else "WARNING"},
             },
             "root": {"level": "WARNING", "handlers": ["stderr"]},
         }

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from archive.canonical import JsonValue
 from archive.catalog import evidence as rows
 from archive.catalog.sequence import open_reservations
 from archive.catalog.statements import concerned_by, every_statement
@@ -99,6 +100,27 @@ class Audit:
         if any(damage.is_certain for damage in self.damages):
             return 1
         return 2 if self.damages else 0
+
+
+def audit_json(report: Audit) -> dict[str, JsonValue]:
+    """An audit as the outside sees it."""
+    return {
+        "objects": report.objects,
+        "bytes": report.bytes,
+        "records": report.records,
+        "statements": report.statements,
+        "damages": [
+            {
+                "object": damage.key,
+                "claim": damage.claim,
+                "code": damage.code,
+                "detail": damage.detail,
+                "is_certain": damage.is_certain,
+            }
+            for damage in report.damages
+        ],
+        "unreferenced": report.unreferenced,
+    }
 
 
 def audit(archive: Archive, progress: Progress, options: AuditOptions) -> Audit:

@@ -6,23 +6,27 @@ back and compared, statement signed and stored, then the catalogue row. A group 
 whole (one reservation, one sync, one commit); a single capture is a group of one.
 """
 
+import contextlib
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from archive.catalog import evidence, sequence
+from archive.catalog import evidence, requests, sequence
+from archive.catalog.requests import Claim
 from archive.catalog.sequence import Reservation
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.errors import (
+    CatalogError,
     InputError,
     MalformedEvidence,
     MunimentError,
     ObjectConflict,
+    RequestUnderWay,
     SigningError,
     StorageError,
 )
@@ -34,7 +38,7 @@ from archive.services.assemble import Assembled, assemble
 from archive.services.container import SALT_BYTES, Circumstances, Looked
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.custody import note_key_use
-from archive.services.ownership import LEASE_SECONDS, OBSERVATION, this_process
+from archive.services.ownership import LEASE_SECONDS, NOBODY, OBSERVATION, this_process
 from archive.services.record import (
     SignedLook,
     capture_rows,
@@ -70,6 +74,7 @@ class Recorded:
 
 
 CaptureResult = Refused | Recorded
+Draft = Assembled | Refused
 
 
 def capture(archive: Archive, url: str) -> Recorded:
@@ -85,7 +90,7 @@ def capture(archive: Archive, url: str) -> Recorded:
 
 
 def capture_many(
-    archive: Archive, urls: Sequence[str], group_size: int = GROUP_SIZE
+    archive: Archive, urls: Iterable[str], group_size: int = GROUP_SIZE
 ) -> Iterator[CaptureResult]:
     """One result for each URL, in order. Each group is durable before its results appear."""
     key = signing_key(archive, trusted_keyset(archive))
@@ -97,7 +102,7 @@ def capture_many(
         try:
             for group in _groups(archive, urls, group_size):
                 looked = [item for item in group if isinstance(item, Looked)]
-                recording = recorder.submit(_record_group, archive, key, looked)
+                recording = recorder.submit(record_group, archive, key, looked)
                 if before is not None:
                     yield from before.results()
                 before = _Group(group, recording)
@@ -111,13 +116,13 @@ def capture_many(
 
 
 def _groups(
-    archive: Archive, urls: Sequence[str], group_size: int
+    archive: Archive, urls: Iterable[str], group_size: int
 ) -> Iterator[list[Looked | Refused]]:
     group: list[Looked | Refused] = []
     begun = time.monotonic()
     try:
         for url in urls:
-            group.append(_look_at(archive, url))
+            group.append(look_at(archive, url))
             # What was looked at must not wait long for slow neighbours.
             if len(group) == group_size or time.monotonic() - begun > GROUP_SECONDS:
                 yield group
@@ -142,7 +147,8 @@ class _Group:
             yield item if isinstance(item, Refused) else next(recorded)
 
 
-def _look_at(archive: Archive, url: str) -> Looked | Refused:
+def look_at(archive: Archive, url: str, request: str | None = None) -> Looked | Refused:
+    """One look at a URL, judged; nothing is recorded. `request` names what it is for."""
     try:
         fetch = archive.fetcher.fetch(url)
     except InputError as error:
@@ -152,62 +158,117 @@ def _look_at(archive: Archive, url: str) -> Looked | Refused:
     # Out of a partial body nobody could derive the text again.
     if last is not None and fetch.body and fetch.end is FetchEnd.COMPLETE:
         extraction = recipes.run(recipes.latest(), fetch.body, last.header("content-type"))
-    return Looked(fetch, classify(fetch, extraction), extraction)
+    return Looked(fetch, classify(fetch, extraction), extraction, request)
 
 
-def _record_group(
-    archive: Archive, key: SigningKey, group: Sequence[Looked]
-) -> list[CaptureResult]:
+def record_group(archive: Archive, key: SigningKey, group: Sequence[Looked]) -> list[CaptureResult]:
+    """One result for each look, durable together when this returns.
+
+    A look whose request has its record already, or is being worked on, is refused with
+    RequestUnderWay and leaves nothing. Raises SigningError, StorageError, CatalogError.
+    """
     if not group:
         return []
     started = time.monotonic()
-    numbers = _reserve(archive, group)
-    drafts = _assemble_group(archive, key, group, numbers[Kind.CAPTURE])
-    assembled = [draft for draft in drafts if isinstance(draft, Assembled)]
-    _store_content(archive, assembled)
-    # Whoever took this process for dead has voided its numbers: then nothing may be signed.
+    # An observation needs no number, so that its claim can name the digest that it will have.
+    drafts: dict[int, Draft] = {}
+    _assemble(archive, key, group, drafts)
+    numbers = _reserve(archive, group, drafts)
+    try:
+        _assemble(archive, key, group, drafts, iter(numbers[Kind.CAPTURE]))
+        ordered = [drafts[place] for place in range(len(group))]
+        assembled = [draft for draft in ordered if isinstance(draft, Assembled)]
+        _store_content(archive, assembled)
+        _require_ownership(archive, numbers, started)
+        signed = _sign_and_store(archive, key, assembled)
+        _write_rows(archive, signed, numbers)
+    except BaseException:
+        # What became of them only the store knows; recovery asks it.
+        with contextlib.suppress(CatalogError), archive.database.writing() as connection:
+            sequence.abandon(connection, numbers, NOBODY)
+        raise
+    recorded = iter(signed)
+    return [
+        Recorded(next(recorded)) if isinstance(draft, Assembled) else draft for draft in ordered
+    ]
+
+
+def _require_ownership(archive: Archive, numbers: Numbers, started: float) -> None:
+    """Raise StorageError when this process may be taken for dead, and its numbers voided.
+
+    Then nothing may be signed.
+    """
     with archive.database.reading() as connection:
         is_mine = sequence.are_open(connection, numbers)
     if not is_mine or time.monotonic() - started > LEASE_SECONDS / 2:
         raise StorageError("the store took too long for this capture: try again")
-    signed = _sign_and_store(archive, key, assembled)
-    _write_rows(archive, signed, numbers)
-    recorded = iter(signed)
-    return [Recorded(next(recorded)) if isinstance(draft, Assembled) else draft for draft in drafts]
 
 
-def _reserve(archive: Archive, group: Sequence[Looked]) -> Numbers:
+def _reserve(archive: Archive, group: Sequence[Looked], drafts: dict[int, Draft]) -> Numbers:
+    """Numbers for the looks that are *ok*, and the intents of the rest, each with its request.
+
+    A look whose request is taken gets none, and is refused among the drafts.
+    """
     owner, now = this_process(), rfc3339(archive.clock.now())
-    minted = sum(looked.outcome.is_ok for looked in group)
-    numbers: Numbers = {Kind.CAPTURE.value: [], OBSERVATION: []}
     with archive.database.writing() as connection:
+        names = [looked.request for looked in group if looked.request]
+        taken = requests.taken(connection, names) if names else set()
+        for place, looked in enumerate(group):
+            if looked.request in taken:
+                error = RequestUnderWay("another process works on the same request")
+                drafts[place] = Refused(looked.fetch.url, error)
+        observed = {
+            place: int.from_bytes(archive.random_bytes(6), "big")
+            for place, draft in drafts.items()
+            if isinstance(draft, Assembled)
+        }
+        minted = [place for place in range(len(group)) if place not in drafts]
+        numbers: Numbers = {Kind.CAPTURE.value: [], OBSERVATION: list(observed.values())}
         if minted:
             numbers[Kind.CAPTURE] = sequence.reserve(
-                connection, Kind.CAPTURE.value, minted, owner, now
+                connection, Kind.CAPTURE.value, len(minted), owner, now
             )
-        if minted < len(group):
-            # Observations have no ID: one row stands for the intent of the whole group.
-            intent = int.from_bytes(archive.random_bytes(6), "big")
-            sequence.intend(connection, [Reservation(OBSERVATION, intent, owner, now)])
-            numbers[OBSERVATION] = [intent]
+        if observed:
+            intents = [Reservation(OBSERVATION, intent, owner, now) for intent in observed.values()]
+            sequence.intend(connection, intents)
+        captures = zip(minted, numbers[Kind.CAPTURE], strict=True)
+        claims = [(place, Kind.CAPTURE.value, number) for place, number in captures]
+        claims += [(place, OBSERVATION, intent) for place, intent in observed.items()]
+        requests.claim(connection, _claims(group, drafts, claims))
     return numbers
 
 
-def _assemble_group(
-    archive: Archive, key: SigningKey, group: Sequence[Looked], numbers: Sequence[int]
-) -> list[Assembled | Refused]:
-    waiting = iter(numbers)
-    drafts: list[Assembled | Refused] = []
+def _claims(
+    group: Sequence[Looked], drafts: dict[int, Draft], claims: Sequence[tuple[int, str, int]]
+) -> list[Claim]:
+    found = []
+    for place, kind, number in claims:
+        request, draft = group[place].request, drafts.get(place)
+        expected = draft.statement_sha256 if isinstance(draft, Assembled) else None
+        if request is not None:
+            found.append(Claim(request, kind, number, expected))
+    return found
+
+
+def _assemble(
+    archive: Archive,
+    key: SigningKey,
+    group: Sequence[Looked],
+    drafts: dict[int, Draft],
+    numbers: Iterator[int] | None = None,
+) -> None:
+    """Draft what has no draft yet: with numbers the captures, without them the observations."""
     with archive.database.reading() as connection:
-        for looked in group:
-            number = next(waiting) if looked.outcome.is_ok else None
+        for place, looked in enumerate(group):
+            if place in drafts or looked.outcome.is_ok != (numbers is not None):
+                continue
+            number = next(numbers) if numbers is not None else None
             around = _circumstances(archive, key, connection, looked, number)
             try:
-                drafts.append(assemble(looked, around, ContainerWriter(_record_ids(archive))))
+                drafts[place] = assemble(looked, around, ContainerWriter(_record_ids(archive)))
             except (MalformedEvidence, SigningError) as error:
                 # One look that cannot be written down must not cost the others of its group.
-                drafts.append(Refused(looked.fetch.url, error))
-    return drafts
+                drafts[place] = Refused(looked.fetch.url, error)
 
 
 def _record_ids(archive: Archive) -> Callable[[], str]:
@@ -310,3 +371,6 @@ def _write_rows(archive: Archive, signed: Sequence[SignedLook], numbers: Numbers
             sequence.void(connection, Kind.CAPTURE.value, number)
         for number in numbers[OBSERVATION]:
             sequence.forget(connection, OBSERVATION, number)
+        for kind, given in numbers.items():
+            if given:
+                requests.settle(connection, kind, given)

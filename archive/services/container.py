@@ -31,11 +31,15 @@ _TRUNCATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """One look, judged; the extraction is None when there was nothing to take a text from."""
+    """One look, judged; the extraction is None when there was nothing to take a text from.
+
+    `request` names what the look is for: whoever asks for it again gets the same record.
+    """
 
     fetch: Fetch
     outcome: Outcome
     extraction: Extraction | None
+    request: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The archive as services see it: every outside thing behind the interface that they need."""
 
+import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,11 +10,16 @@ from archive.catalog.database import Database
 from archive.catalog.hot import HotReader
 from archive.clock import Clock
 from archive.errors import SigningError
+from archive.jobs.base import Jobs
+from archive.jobs.hosts import HostTurns
+from archive.jobs.politeness import HostLimits
 from archive.model.fetch import Fetch
 from archive.proofs.dsse import Envelope
 from archive.proofs.keyset import Keyset, KeysetKey
 from archive.signing.base import Signer, seal
 from archive.storage.base import Store
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Fetcher(Protocol):
@@ -41,6 +47,17 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Politeness:
+    """What hosts are spared: strangers, and the operator's own; and looks for one request."""
+
+    turns: HostTurns
+    strangers: HostLimits
+    own: HostLimits
+    own_networks: Sequence[Network]
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
 class Archive:
     """Everything a service may use, wired once by `archive.bootstrap`.
 
@@ -61,9 +78,12 @@ class Archive:
     base_url: str
     upload_bytes_limit: int
     reopen: Callable[[], "Archive"]
+    jobs: Jobs
+    politeness: Politeness
 
     def close(self) -> None:
         """Let go of connections."""
+        self.jobs.close()
         self.fetcher.close()
         self.hot.close()
         self.database.close()

@@ -9,19 +9,14 @@ the next request with that key takes over, and first asks what the dead one did.
 import datetime as dt
 from dataclasses import dataclass
 
-from archive.catalog import evidence, idempotency
+from archive.catalog import idempotency
 from archive.catalog.idempotency import KeptRequest
 from archive.catalog.sequence import Reservation
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.errors import IdempotencyInProgress, IdempotencyKeyReused
-from archive.net.url import parse_capture_url
-from archive.services.adopt import adopt_observation
 from archive.services.context import Archive
 from archive.services.ownership import ASSERTION, is_gone, this_process
-from archive.services.record import record_bytes
-from archive.services.recover import recover
-from archive.services.trust import trusted_keyset
 
 KEPT_HOURS = 24
 
@@ -44,14 +39,6 @@ class Begun:
 
     token: str
     since: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The record of a look as it is served; `capture_id` is None for an observation."""
-
-    capture_id: str | None
-    data: bytes
 
 
 def begin(archive: Archive, owner_key: str, request_sha256: str) -> KeptAnswer | Begun:
@@ -98,26 +85,6 @@ def give_up(archive: Archive, begun: Begun, *, did_nothing: bool) -> None:
             idempotency.forget_request(connection, begun.token)
         else:
             idempotency.leave_open(connection, begun.token)
-
-
-def look_since(archive: Archive, url: str, since: str) -> Seen | None:
-    """The record that a look at a URL gave since a time, a capture rather than an observation.
-
-    What a dead process left half done is settled first. Raises MalformedUrl, StorageError,
-    MalformedEvidence.
-    """
-    recover(archive)
-    wanted = parse_capture_url(url).href
-    with archive.database.reading() as connection:
-        minted, observed = evidence.looks_since(connection, wanted, archive.identity.vantage, since)
-        row = evidence.observation_by_digest(connection, observed) if observed else None
-    if minted is not None:
-        found = archive.hot.record(minted)
-        return None if found is None else Seen(minted, found[0])
-    if row is None:
-        return None
-    signed = adopt_observation(archive.store, trusted_keyset(archive), row.envelope_key)
-    return Seen(None, record_bytes(signed))
 
 
 def _is_left(known: KeptRequest, now: dt.datetime) -> bool:

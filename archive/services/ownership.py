@@ -17,6 +17,7 @@ from archive.clock import parse_rfc3339
 LEASE_SECONDS = 600
 OBSERVATION = "O"  # the kind under which the intent to record an observation is reserved
 ASSERTION = "S"  # and that to store statements over content files
+NOBODY = "nobody 0 0"  # the owner of what was given up: it is gone
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_NAMESPACE = Path("/proc/self/ns/pid")
 _DEAD = {"Z", "X"}
@@ -31,11 +32,21 @@ def this_process() -> str:
 
 def is_gone(reservation: Reservation, now: dt.datetime) -> bool:
     """Whether the owner of a reservation can no longer finish it."""
-    machine, pid, started = _split(reservation.owner)
-    if machine == _machine() and _BOOT_ID.exists():
-        return _started(pid) != started
+    if reservation.owner == NOBODY:
+        return True
+    is_dead = is_process_gone(reservation.owner)
+    if is_dead is not None:
+        return is_dead
     age = now - parse_rfc3339(reservation.reserved_at)
     return age.total_seconds() > LEASE_SECONDS
+
+
+def is_process_gone(owner: str) -> bool | None:
+    """Whether a process that `this_process` named has ended; None when that cannot be seen here."""
+    machine, pid, started = _split(owner)
+    if machine == _machine() and _BOOT_ID.exists():
+        return _started(pid) != started
+    return None
 
 
 @cache

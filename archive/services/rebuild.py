@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
-from archive.catalog import evidence, sequence
+from archive.catalog import evidence, requests, sequence
 from archive.catalog.evidence import CaptureRows
 from archive.errors import MalformedEvidence
 from archive.ids import Kind
@@ -68,6 +68,7 @@ def rebuild(archive: Archive, progress: Progress) -> Rebuilt:
         _take_captures(archive, keyset, connection, rebuilt, progress)
         _take_observations(archive, keyset, connection, rebuilt, progress)
         _take_assertions(archive, keyset, connection, rebuilt, progress)
+        requests.fulfil_recorded(connection)
     return rebuilt
 
 

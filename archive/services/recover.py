@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archive.catalog import evidence, sequence
+from archive.catalog import evidence, requests, sequence
 from archive.catalog.sequence import Reservation
 from archive.catalog.statements import every_statement
 from archive.errors import MalformedEvidence
@@ -66,6 +66,8 @@ def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
         capture_id = RecordId(archive.identity.prefix, Kind(item.kind), item.number)
         signed = _signed_in_store(archive, keyset, capture_id)
         with archive.database.writing() as connection:
+            if not sequence.are_open(connection, {item.kind: [item.number]}):
+                continue  # another process settled it meanwhile
             if evidence.capture_by_id(connection, str(capture_id)) is not None:
                 # A rebuild took the capture in before this.
                 sequence.close(connection, item.kind, item.number)
@@ -76,6 +78,7 @@ def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
             else:
                 sequence.void(connection, item.kind, item.number)
                 voided.append(str(capture_id))
+            requests.settle(connection, item.kind, [item.number])
     return Recovery(tuple(adopted), tuple(voided))
 
 
@@ -95,6 +98,7 @@ def _settle_observations(archive: Archive, keyset: Keyset, orphaned: Sequence[Re
                     connection, observation_row(signed), container_rows(signed.inventory.containers)
                 )
         for item in orphaned:
+            requests.settle(connection, item.kind, [item.number])
             sequence.forget(connection, item.kind, item.number)
 
 

@@ -10,7 +10,7 @@ from archive.services.record import record_json
 from archive.services.trust import trusted_keyset
 
 
-def read_observation(archive: Archive, statement_sha256: str) -> JsonValue:
+def read_observation(archive: Archive, statement_sha256: str) -> dict[str, JsonValue]:
     """The record of an observation, out of its signed files.
 
     Raises NotFound, MalformedEvidence when it does not hold, StorageError.

@@ -2,21 +2,18 @@
 """The same request with the same key: done once, answered alike, also after a crash."""
 
 import datetime as dt
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.archives import captured, minted, page, settings_at
-from support.origin import Origin
+from support.archives import settings_at
 
 from archive.bootstrap import Stand, init_archive
 from archive.clock import FixedClock, rfc3339
 from archive.errors import IdempotencyInProgress, IdempotencyKeyReused
 from archive.services.context import Archive
-from archive.services.idempotency import Begun, KeptAnswer, Seen, begin, finish, give_up, look_since
-from archive.services.record import record_bytes
+from archive.services.idempotency import Begun, KeptAnswer, begin, finish, give_up
 
 NOW = dt.datetime.now(dt.UTC)
 ANSWER = KeptAnswer(201, '[["Location","/x"]]', b"{}")
@@ -95,21 +92,3 @@ def test_a_dead_owner_is_replaced(archive: Archive) -> None:
     assert again.since is not None
     finish(archive, again, ANSWER)
     assert begin(archive, "a key", "a" * 64) == ANSWER
-
-
-def test_what_a_dead_process_saw_is_found(
-    archive: Archive, origin: Origin, clock: FixedClock
-) -> None:
-    origin.page("/terms", page())
-    url = origin.url("/terms")
-    minted(archive, url)
-    clock.at = NOW + dt.timedelta(minutes=1)
-    since = rfc3339(clock.at)
-    assert look_since(archive, url, since) is None
-    second = minted(archive, url)
-    seen = look_since(archive, f"{url}#part", since)
-    assert seen is not None
-    assert (seen.capture_id, json.loads(seen.data)["id"]) == (str(second), str(second))
-    assert look_since(archive, origin.url("/other"), since) is None
-    missing = captured(archive, origin.url("/missing")).signed
-    assert look_since(archive, origin.url("/missing"), since) == Seen(None, record_bytes(missing))

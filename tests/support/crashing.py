@@ -17,7 +17,10 @@ from sqlalchemy import event
 
 from archive.bootstrap import open_archive
 from archive.catalog.database import Database
-from archive.services.capture import capture_many
+from archive.services.capture import capture_many, look_at, record_group
+from archive.services.container import Looked
+from archive.services.context import signing_key
+from archive.services.trust import trusted_keyset
 from archive.settings import Settings
 from archive.storage.base import Store, StoredObject
 
@@ -129,14 +132,47 @@ def _captures(settings: Settings, urls: Sequence[str], last: int, answer: Connec
     answer.send(steps.names)
 
 
+def _requested(settings: Settings, urls: Sequence[str], last: int, answer: Connection) -> None:
+    steps = Steps(last)
+    archive = open_archive(settings)
+    _watch(archive.database, steps)
+    for name in _SYSTEM_CALLS:
+        _cut(steps, name)
+    dying = replace(archive, store=DyingStore(archive.store, steps))
+    key = signing_key(dying, trusted_keyset(dying))
+    looks = [look_at(dying, url, f"{request_of(place)}.0") for place, url in enumerate(urls)]
+    for result in record_group(dying, key, [look for look in looks if isinstance(look, Looked)]):
+        steps.step(f"returned {type(result).__name__}")
+    answer.send(steps.names)
+
+
+def request_of(place: int) -> str:
+    """The name of the request for the URL at this place."""
+    return f"job/{place}"
+
+
+def ask_and_die(settings: Settings, urls: Sequence[str], last: int = NEVER) -> Crashed:
+    """As `capture_and_die`, each URL for a request, so that it can be asked for again."""
+    return _in_process(_requested, settings, urls, last)
+
+
 def capture_and_die(settings: Settings, urls: Sequence[str], last: int = NEVER) -> Crashed:
     """Captures the URLs as one group in a process of its own that dies after `last` steps."""
+    return _in_process(_captures, settings, urls, last)
+
+
+def _in_process(
+    work: Callable[[Settings, Sequence[str], int, Connection], None],
+    settings: Settings,
+    urls: Sequence[str],
+    last: int,
+) -> Crashed:
     # A server that is forked while it has one thread only: quick, and safe beside our threads.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     receiver, sender = context.Pipe(duplex=False)
     with receiver:
-        process = context.Process(target=_captures, args=(settings, urls, last, sender))
+        process = context.Process(target=work, args=(settings, urls, last, sender))
         process.start()
         sender.close()
         try:

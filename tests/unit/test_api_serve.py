@@ -47,7 +47,9 @@ def test_serve_end_to_end(tmp_path: Path) -> None:
         base = process.stdout.readline().split()[2].rstrip("/")
         with Origin() as origin:
             origin.page("/terms", "<title>T</title><p>" + "We may share your data. " * 40)
-            record = post(f"{base}/api/v1/captures", {"url": origin.url("/terms")}, made.api_key)
+            record = post(
+                f"{base}/api/v1/captures?wait=30", {"url": origin.url("/terms")}, made.api_key
+            )
         with urllib.request.urlopen(f"{base}/{record['id']}") as answer:
             page = answer.read().decode()
             assert len(answer.headers.get_all("Date")) == 1

@@ -87,7 +87,7 @@ def test_a_place_is_free_again_after_use() -> None:
 @pytest.mark.parametrize("threads", [4, 8, 16, 64])
 def test_the_bounds_leave_threads_for_all_else(threads: int) -> None:
     bounds = bounds_for(threads)
-    each = (bounds.bodies, bounds.small, bounds.large)
+    each = (bounds.bodies, bounds.small, bounds.large, bounds.waits)
     assert sum(turns._places + turns._waiting_places for turns in each) < threads
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from support.origin import Origin
+from support.working import working
 from werkzeug.test import TestResponse
 
 import api.v1.captures
@@ -39,7 +40,7 @@ class Site:
     key: dict[str, str]
 
     def capture(self, **body: Any) -> TestResponse:
-        return self.client.post("/api/v1/captures", json=body, headers=self.key)
+        return self.client.post("/api/v1/captures?wait=30", json=body, headers=self.key)
 
     def verify(self, **body: Any) -> TestResponse:
         return self.client.post("/api/v1/verifications", json=body)
@@ -52,8 +53,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
         "MUNIMENT_SERVER_UPLOAD_BYTES_LIMIT": str(UPLOAD_LIMIT),
     }
-    archive, made = init_archive(load_settings(environment=environment))
-    with Origin() as origin:
+    settings = load_settings(environment=environment)
+    archive, made = init_archive(settings)
+    with Origin() as origin, working(settings, archive):
         origin.page("/terms", BODY)
         capture(archive, origin.url("/terms"))
         key = {"Authorization": f"Bearer {made.api_key}"}
@@ -395,7 +397,7 @@ def test_failures_inside_are_told_by_code_alone(
     def fails(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(api.v1.captures, "capture", fails)
+    monkeypatch.setattr(api.v1.captures, "ask_for_capture", fails)
     answer = site.capture(url="http://example.org/")
     problem = problem_of(answer, status)
     assert problem["code"] == code
@@ -428,6 +430,8 @@ def test_openapi_document(site: Site) -> None:
     assert document["openapi"].startswith("3.1")
     assert set(document["paths"]) == {
         "/api/v1/captures",
+        "/api/v1/captures/batch",
+        "/api/v1/jobs/{job_id}",
         "/api/v1/records/{text}",
         "/api/v1/records/{text}/custody",
         "/api/v1/records/{text}/restriction",
@@ -435,7 +439,7 @@ def test_openapi_document(site: Site) -> None:
         "/api/v1/health",
     }
     post = document["paths"]["/api/v1/captures"]["post"]
-    assert {"200", "201", "401", "403", "422", "default"} <= post["responses"].keys()
+    assert {"200", "201", "202", "401", "403", "422", "default"} <= post["responses"].keys()
     assert post["security"]
     request = document["components"]["schemas"]["CaptureRequest"]
     assert request["additionalProperties"] is False

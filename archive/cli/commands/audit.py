@@ -24,31 +24,13 @@ def command(
     ctx: click.Context, *, level: str, sample: int | None, workers: int | None, as_json: bool
 ) -> None:
     """Re-read every stored object; exit 0 sound, 1 damaged, 2 something could not be read."""
-    from archive.services.audit import AuditOptions, audit
+    from archive.services.audit import AuditOptions, audit, audit_json
 
     options = AuditOptions(level, sample, workers or os.cpu_count() or 1)
     with opened(ctx) as archive, progress("audit") as step:
         report = audit(archive, step, options)
     if as_json:
-        print_json(
-            {
-                "objects": report.objects,
-                "bytes": report.bytes,
-                "records": report.records,
-                "statements": report.statements,
-                "damages": [
-                    {
-                        "object": damage.key,
-                        "claim": damage.claim,
-                        "code": damage.code,
-                        "detail": damage.detail,
-                        "is_certain": damage.is_certain,
-                    }
-                    for damage in report.damages
-                ],
-                "unreferenced": report.unreferenced,
-            }
-        )
+        print_json(audit_json(report))
     else:
         for damage in report.damages:
             word = "damaged" if damage.is_certain else "unreadable"

@@ -2,6 +2,7 @@
 """`muniment capture URL…`: look at each URL and keep what was seen."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -10,11 +11,42 @@ from archive.errors import MunimentError
 
 
 @click.command("capture")
-@click.argument("urls", nargs=-1, required=True, metavar="URL...")
+@click.argument("urls", nargs=-1, metavar="URL...")
+@click.option(
+    "--list",
+    "source",
+    metavar="FILE",
+    help="Capture the URLs of a CSV or JSONL file, or - for standard input.",
+)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --list: write what came of each URL here (.csv or .jsonl).",
+)
 @json_option
 @click.pass_context
-def command(ctx: click.Context, urls: Sequence[str], *, as_json: bool) -> None:
-    """Capture each URL; exit 0 only when every outcome is ok."""
+def command(
+    ctx: click.Context,
+    urls: Sequence[str],
+    source: str | None,
+    results: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Capture each URL; exit 0 only when every outcome is ok.
+
+    A list has a header row with url (and document, note, which are passed on), or one URL on
+    each line; hosts are spared as the settings say. Broken off, by Ctrl-C or by whatever else,
+    the same command goes on where it was; the results file appears when all of it is done.
+    """
+    if source is not None:
+        from archive.cli.capture_list import capture_from
+
+        if urls:
+            raise click.UsageError("give either URLs or --list")
+        ctx.exit(capture_from(ctx, source, results, as_json=as_json))
+    if not urls or results is not None:
+        raise click.UsageError("give URLs, or --list with --results")
     from archive.services.capture import Refused, capture_many
     from archive.services.record import record_json
 

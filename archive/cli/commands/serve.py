@@ -5,6 +5,7 @@ Each worker opens the archive for itself after the fork, since a SQLite connecti
 cross one. The workers learn the settings from the environment.
 """
 
+import contextlib
 import os
 import shutil
 import socket
@@ -13,6 +14,7 @@ from typing import Any
 
 import click
 
+from archive.cli.embedded_worker import EmbeddedWorker
 from archive.cli.logs import log_json
 from archive.cli.session import settings_of
 
@@ -37,12 +39,30 @@ COUNTS_PREFIX = "muniment-counts-"
 @click.option(
     "--threads", default=16, show_default=True, type=click.IntRange(1), help="Threads of each."
 )
+@click.option(
+    "--worker/--no-worker",
+    "has_worker",
+    default=True,
+    show_default=True,
+    help="Do the jobs that are asked for too, in a process of its own.",
+)
 @click.option("--quiet", is_flag=True, help="Do not log a line for each request.")
 @click.pass_context
 def command(  # noqa: PLR0913 - click hands over each option
-    ctx: click.Context, host: str, port: int, workers: int, threads: int, *, quiet: bool
+    ctx: click.Context,
+    host: str,
+    port: int,
+    workers: int,
+    threads: int,
+    *,
+    has_worker: bool,
+    quiet: bool,
 ) -> None:
     """Serve pages and API until TERM or Ctrl-C; requests under way are finished first.
+
+    Captures that are asked for are done by a worker, of which one is started beside the server
+    (and started again should it die), so that one command is enough on one machine. Where
+    `muniment worker` runs by itself, here or elsewhere, give --no-worker.
 
     A request that arrives too slowly is ended, and costly work is bounded. Each request still
     takes a thread while it arrives, so put a public archive behind a reverse proxy that reads a
@@ -51,26 +71,28 @@ def command(  # noqa: PLR0913 - click hands over each option
     from archive.bootstrap import open_archive
 
     # Opened once here, so that what is wrong is one line and not a row of dying workers.
-    open_archive(settings_of(ctx)).close()
+    archive = open_archive(settings_of(ctx))
+    can_work = has_worker and not archive.database.is_read_only
+    archive.close()
     _pass_on_settings(ctx)
     _require_free(host, port)
     _share_counts()
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    _serve(
-        {
-            "bind": [address],
-            "workers": workers,
-            "threads": threads,
-            "worker_class": WORKER,
-            "keepalive": KEEPALIVE_SECONDS,
-            "graceful_timeout": GRACE_SECONDS,
-            "loglevel": "warning",
-            "control_socket_disable": True,
-            "when_ready": _announce,
-            "post_fork": lambda _arbiter, _worker: log_json(with_requests=not quiet),
-            "on_exit": lambda _arbiter: _drop_counts(),
-        }
-    )
+    options = {
+        "bind": [address],
+        "workers": workers,
+        "threads": threads,
+        "worker_class": WORKER,
+        "keepalive": KEEPALIVE_SECONDS,
+        "graceful_timeout": GRACE_SECONDS,
+        "loglevel": "warning",
+        "control_socket_disable": True,
+        "when_ready": _announce,
+        "post_fork": lambda _arbiter, _worker: log_json(with_requests=not quiet),
+        "on_exit": lambda _arbiter: _drop_counts(),
+    }
+    with EmbeddedWorker() if can_work else contextlib.nullcontext():
+        _serve(options)
 
 
 def _pass_on_settings(ctx: click.Context) -> None:

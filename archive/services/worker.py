@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Works: every kind of job, over one archive, until it is told to stop."""
+
+import threading
+from collections.abc import Mapping
+from functools import partial
+
+from archive.errors import SettingsError
+from archive.jobs.base import Queue
+from archive.jobs.durable import DurableJobs
+from archive.jobs.worker import Worker, WorkerSettings
+from archive.services.capture_desk import CaptureDesk, Patience
+from archive.services.context import Archive
+from archive.services.handlers import Workshop, all_handlers
+
+_PATIENCE_SECONDS = 2.0
+
+
+class JobsWorker:
+    """The worker of one process; `slots` says how many jobs of each queue run at once."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        stop: threading.Event,
+        settings: WorkerSettings,
+        slots: Mapping[str, int],
+    ) -> None:
+        self._archive = archive
+        self._stop = stop
+        self._settings = settings
+        self._queues = [Queue(name, number) for name, number in slots.items()]
+
+    def run(self) -> bool:
+        """Work until told to stop; whether all that ran had ended within the grace time.
+
+        Raises SettingsError, JobsError; what goes wrong with a job is that job's own problem.
+        """
+        jobs = self._archive.jobs
+        if not isinstance(jobs, DurableJobs):
+            raise SettingsError("the archive has no jobs database")
+        worker = Worker(jobs, self._archive.clock, self._settings)
+        with CaptureDesk(self._archive) as desk:
+            shop = Workshop(self._archive, desk, Patience(_PATIENCE_SECONDS, self._stop))
+            handlers = {
+                kind: partial(handler.run, shop) for kind, handler in all_handlers().items()
+            }
+            return worker.run(self._queues, handlers, self._stop)
