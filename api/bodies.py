@@ -17,7 +17,7 @@ from api.problems import FieldError, Problem, ProblemRaised, of_error, title_of
 from api.state import current_archive, current_bounds
 from archive import canonical
 from archive.canonical import JsonValue
-from archive.errors import InputError, MalformedJson
+from archive.errors import InputError, KeyReused, MalformedJson
 
 JSON_BYTES_LIMIT = 64 * 1024
 FILE_FIELD = "file"
@@ -76,6 +76,8 @@ def blamed_on(member: str) -> Iterator[None]:
     """Within this, an input error of the archive is the fault of that member of the request."""
     try:
         yield
+    except KeyReused:
+        raise  # the key is at fault then, and no member of the body
     except InputError as error:
         detail = str(error).removeprefix(f"{member}: ")
         raise ProblemRaised(of_error(error, (FieldError(f"#/{member}", detail),))) from error

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Jobs in answers: accepted, waited for within bounds, or failed as a problem says."""
 
+import hashlib
 import re
 
 from flask import Response, request
@@ -13,6 +14,7 @@ from archive.services.jobs import Job, job_json, wait_for
 
 WAIT_SECONDS_LIMIT = 60
 _RETRY_AFTER_SECONDS = 1
+_KEY_LIMIT = 255
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _PREFERRED = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?=[,;]|$)", re.IGNORECASE)
 
@@ -29,6 +31,21 @@ def wanted_seconds() -> int:
         return min(int(given), WAIT_SECONDS_LIMIT)
     preferred = _PREFERRED.search(",".join(request.headers.getlist("Prefer")))
     return min(int(preferred[1]), WAIT_SECONDS_LIMIT) if preferred else 0
+
+
+def idempotency_key() -> str | None:
+    """The client's `Idempotency-Key`, made its own by its API key; None when it sends none.
+
+    Raises the problem 422 for one that is empty, too long, or no printable ASCII.
+    """
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return None
+    if not (given.isascii() and given.isprintable() and 1 <= len(given) <= _KEY_LIMIT):
+        detail = f"1 to {_KEY_LIMIT} printable ASCII characters"
+        raise invalid((FieldError("#/Idempotency-Key", detail),))
+    owner = request.headers.get("Authorization", "")
+    return hashlib.sha256(f"{owner}\n{given}".encode()).hexdigest()
 
 
 def waited_for(job: Job, seconds: int) -> Job:

@@ -6,7 +6,7 @@ from flask import Response, request
 from api import headers
 from api.access import require_scope
 from api.bodies import blamed_on, read_json
-from api.job_json import accepted, failure_of, waited_for, wanted_seconds
+from api.job_json import accepted, failure_of, idempotency_key, waited_for, wanted_seconds
 from api.openapi import KEY_NEEDED, ApiBlueprint
 from api.schemas import BatchRequest, CaptureRequest, JobSchema, RecordSchema
 from api.state import current_archive
@@ -16,6 +16,12 @@ from archive.services.jobs import CapturedRecord, ask_for, ask_for_capture, capt
 blueprint = ApiBlueprint("captures", __name__, description="Looks at web pages")
 
 _BODY = {"required": True, "content": {"application/json": {"schema": CaptureRequest}}}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Asked for again with the same key, the answer is the job that is there",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
 _BATCH = {"required": True, "content": {"application/json": {"schema": BatchRequest}}}
 _WAIT = [
     {
@@ -38,7 +44,7 @@ _WAIT = [
 @blueprint.answers(201, RecordSchema, "A capture was minted; Location is its permanent URL")
 @blueprint.answers(200, RecordSchema, "The page was not what it should be: an observation, id null")
 @blueprint.refuses(400, 401, 403, 408, 413, 415, 422, 500, 503)
-@blueprint.documents(requestBody=_BODY, security=KEY_NEEDED, parameters=_WAIT)
+@blueprint.documents(requestBody=_BODY, security=KEY_NEEDED, parameters=[*_WAIT, _KEY])
 def create_capture() -> Response:
     """Ask for a capture of a URL.
 
@@ -46,10 +52,10 @@ def create_capture() -> Response:
     observation. Who waits (`wait`, `Prefer`) gets the record when it is there in time.
     """
     require_scope("capture")
-    seconds = wanted_seconds()
+    seconds, key = wanted_seconds(), idempotency_key()
     wanted = read_json(CaptureRequest())
     with blamed_on("url"):
-        job = ask_for_capture(current_archive(), wanted["url"])
+        job = ask_for_capture(current_archive(), wanted["url"], key)
     job = waited_for(job, seconds)
     if job.state == "failed":
         raise failure_of(job, "url")
@@ -60,13 +66,13 @@ def create_capture() -> Response:
 @blueprint.at("/captures/batch", "POST")
 @blueprint.answers(202, JobSchema, "The job is accepted; Location is where to ask for it")
 @blueprint.refuses(400, 401, 403, 408, 413, 415, 422, 503)
-@blueprint.documents(requestBody=_BATCH, security=KEY_NEEDED)
+@blueprint.documents(requestBody=_BATCH, security=KEY_NEEDED, parameters=[_KEY])
 def create_batch() -> Response:
     """Ask for captures of up to a thousand URLs, as one job whose result has an item for each."""
     require_scope("capture")
-    wanted = read_json(BatchRequest())
+    key, wanted = idempotency_key(), read_json(BatchRequest())
     with blamed_on("urls"):
-        job = ask_for(current_archive(), "capture-batch", {"urls": wanted["urls"]})
+        job = ask_for(current_archive(), "capture-batch", {"urls": wanted["urls"]}, key)
     return accepted(job)
 
 

@@ -145,6 +145,27 @@ def test_a_job_ends_in_its_record_or_in_its_problem(site: Site) -> None:
     assert unresolved["result"]["record"]["outcome"] == "unreachable"
 
 
+def test_a_capture_asked_for_again_with_its_key_is_the_job_that_is_there(idle: Site) -> None:
+    url = {"url": idle.origin.url("/terms")}
+    first = idle.post(url, **{"Idempotency-Key": "k 1"}).get_json()
+    assert idle.post(url, **{"Idempotency-Key": "k 1"}).get_json()["id"] == first["id"]
+    assert idle.post(url, **{"Idempotency-Key": "k 2"}).get_json()["id"] != first["id"]
+    other = idle.post({"url": "http://a.example/"}, **{"Idempotency-Key": "k 1"})
+    assert (other.status_code, other.get_json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert "errors" not in other.get_json()
+    token = make_api_key(idle.archive, ("capture",), "another client")
+    theirs = idle.client.post(
+        "/api/v1/captures",
+        json={"url": "http://a.example/"},
+        headers={"Authorization": f"Bearer {token}", "Idempotency-Key": "k 1"},
+    )
+    assert theirs.status_code == 202
+    for bad in ("", "x" * 256):
+        assert idle.post(url, **{"Idempotency-Key": bad}).status_code == 422
+    for job in idle.archive.jobs.recent((), 100, None):
+        idle.archive.jobs.cancel(job.id)
+
+
 def test_a_batch_is_one_job_with_an_item_for_each_url(site: Site) -> None:
     site.origin.page("/other", page("Another page."))
     urls = [site.origin.url("/terms"), site.origin.url("/missing"), "ftp://x/"]
