@@ -13,6 +13,7 @@ from archive.services.jobs import Job, job_json, wait_for
 
 WAIT_SECONDS_LIMIT = 60
 _RETRY_AFTER_SECONDS = 1
+_KEY_LIMIT = 255
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _PREFERRED = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?=[,;]|$)", re.IGNORECASE)
 

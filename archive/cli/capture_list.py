@@ -54,18 +54,27 @@ def _worked_through(
     if run.is_resumed:
         click.echo("going on where an earlier run over this list was broken off", err=True)
     counts = {"ok": 0, "postponed": 0}
-    with progress("capture") as step, contextlib.closing(capture_list(archive, run)) as captured:
-        for item, result in captured:
-            row = result_row(item, result)
-            counts["ok"] += row["id"] is not None
-            counts["postponed"] += row["outcome"] == "postponed"
-            if file is not None:
-                file.add(row)
-            if as_json:
-                print_json(row)
-            elif file is None:
-                _show(row)
-            step(item.number, urls.count)
+    number = 0
+    try:
+        with (
+            progress("capture") as step,
+            contextlib.closing(capture_list(archive, run)) as captured,
+        ):
+            for item, result in captured:
+                row, number = result_row(item, result), item.number
+                counts["ok"] += row["id"] is not None
+                counts["postponed"] += row["outcome"] == "postponed"
+                if file is not None:
+                    file.add(row)
+                if as_json:
+                    print_json(row)
+                elif file is None:
+                    _show(row)
+                step(number, urls.count)
+    except KeyboardInterrupt:
+        done = f"{number} of {urls.count} done"
+        click.echo(f"{done}; the same command goes on from there", err=True)
+        raise
     if file is not None:
         file.keep()
     if counts["postponed"]:

@@ -11,14 +11,15 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from support.archives import new_archive, page, settings_at
 from support.origin import Origin, Wait, response
+from support.working import working
 from werkzeug.test import TestResponse
 
 import api.v1.captures
 from api.app import create_app
 from archive.errors import StorageUnavailable
 from archive.services.access import make_api_key
-from archive.services.capture import capture
 from archive.services.context import Archive
+from archive.services.jobs import ask_for_capture
 from archive.settings import Settings
 
 
@@ -34,7 +35,7 @@ class Site:
         if key is not None:
             headers["Idempotency-Key"] = key
         body = {"url": self.origin.url(path)}
-        return self.client.post("/api/v1/captures", json=body, headers=headers)
+        return self.client.post("/api/v1/captures?wait=30", json=body, headers=headers)
 
     def count(self, table: str = "capture") -> int:
         with self.archive.database.reading() as connection:
@@ -53,7 +54,8 @@ def site(settings: Settings, origin: Origin) -> Iterator[Site]:
     origin.page("/other", page("Other words."))
     token = make_api_key(archive, ("capture", "curate"), "a test")
     client = create_app(archive, settings=settings).test_client()
-    yield Site(client, archive, origin, {"Authorization": f"Bearer {token}"})
+    with working(settings, archive):
+        yield Site(client, archive, origin, {"Authorization": f"Bearer {token}"})
     archive.close()
 
 
@@ -101,7 +103,7 @@ def test_a_key_of_another_shape_is_400(site: Site, key: str) -> None:
 
 def test_a_request_that_is_refused_may_be_mended(site: Site) -> None:
     headers = {**site.key, "Idempotency-Key": "k-1"}
-    bad = site.client.post("/api/v1/captures", json={"url": "ftp://x"}, headers=headers)
+    bad = site.client.post("/api/v1/captures?wait=30", json={"url": "ftp://x"}, headers=headers)
     assert bad.status_code == 422
     assert site.post().status_code == 201
 
@@ -139,7 +141,7 @@ def test_after_a_crash_what_was_captured_is_the_answer(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(api.v1.captures, "record_bytes", die)
+        patched.setattr(api.v1.captures, "_recorded", die)
         with pytest.raises(Died):
             site.post()
     kill_owner(site)
@@ -154,7 +156,7 @@ def test_after_a_crash_before_the_look_it_is_looked_at_now(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(api.v1.captures, "capture", die)
+        patched.setattr(api.v1.captures, "ask_for_capture", die)
         with pytest.raises(Died):
             site.post()
     kill_owner(site)
@@ -166,12 +168,12 @@ def test_after_a_crash_before_the_look_it_is_looked_at_now(
 def test_after_a_failure_inside_nothing_is_captured_twice(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def captured_and_failed(archive: Archive, url: str) -> None:
-        capture(archive, url)
+    def asked_and_failed(archive: Archive, url: str, key: str | None) -> None:
+        ask_for_capture(archive, url, key)
         raise StorageUnavailable("the store went away at the end")
 
     with monkeypatch.context() as patched:
-        patched.setattr(api.v1.captures, "capture", captured_and_failed)
+        patched.setattr(api.v1.captures, "ask_for_capture", asked_and_failed)
         assert site.post().status_code == 503
     assert site.post().status_code == 201
     assert site.count() == 1

@@ -7,6 +7,7 @@ The case D-08 of the real-world list, with a clock that stands still.
 import datetime as dt
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -201,7 +202,8 @@ def test_starts_are_never_closer_than_the_interval_nor_before_the_host_wants_the
         now += passed
         if deed == "refuse":
             state = refused(state, now, wish, LIMITS)
-            assert now <= state.refused_until_ms or state.refused_until_ms >= 0
+            wanted = LIMITS.first_wait_ms if wish is None else wish * 1000
+            assert state.refused_until_ms >= now + min(wanted, LIMITS.longest_wait_ms)
             assert state.refused_until_ms <= now + LIMITS.longest_wait_ms
         elif deed == "welcome":
             state = welcomed(state)
@@ -216,8 +218,6 @@ def test_starts_are_never_closer_than_the_interval_nor_before_the_host_wants_the
 def test_turns_are_given_once_each_however_many_threads_ask(
     database: JobsDatabase, clock: FixedClock
 ) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     turns = turns_of(database, clock)
     many = replace(LIMITS, concurrency=999)
     names = [os.urandom(8).hex() for _ in range(60)]

@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from support.archives import new_archive, settings_at
+from support.archives import look_at, new_archive, settings_at
 from support.origin import Origin
+from support.working import working
 
 from api.app import create_app
+from archive.model.outcome import OutcomeKind
 from archive.services.access import make_api_key
+from archive.services.context import Archive
 from archive.settings import Settings, load_settings
 
 HOSTS = [
@@ -52,6 +55,8 @@ OTHER = [
     "unix:/var/run/docker.sock", "http+unix://%2Fvar%2Frun%2Fdocker.sock/", "blob:http://127.0.0.1/",
     "http://[::1", "http://[127.0.0.1]/", "http://1.2.3.4.5/", "http://256.256.256.256/",
 ]  # fmt: skip
+# Hosts that are not the operator's own are spared; here nobody is asked, so nobody is.
+UNHURRIED = {"MUNIMENT_POLITENESS_INTERVAL_MILLISECONDS": "1"}
 REFUSED = {"ADDRESS_REFUSED", "URL_MALFORMED"}
 
 _connections: list[Any] = []
@@ -77,7 +82,8 @@ def client_at(settings: Settings) -> Iterator[tuple[FlaskClient, dict[str, str]]
     key = {"Authorization": f"Bearer {make_api_key(archive, ('capture',), 'a test')}"}
     limits = {"MUNIMENT_LIMITS_WRITES_PER_MINUTE": "100000"}
     app = create_app(archive, settings=load_settings(environment=limits))
-    yield app.test_client(), key
+    with working(settings, archive):
+        yield app.test_client(), key
     archive.close()
 
 
@@ -87,14 +93,15 @@ def closed(
 ) -> Iterator[tuple[FlaskClient, dict[str, str]]]:
     """An archive that may reach public addresses only, as by default."""
     folder = tmp_path_factory.mktemp("closed") / "data"
-    yield from client_at(load_settings(environment={"MUNIMENT_DATA": str(folder)}))
+    yield from client_at(load_settings(environment={"MUNIMENT_DATA": str(folder), **UNHURRIED}))
 
 
 @pytest.fixture
-def near(tmp_path: Path) -> Iterator[tuple[FlaskClient, dict[str, str]]]:
+def near(tmp_path: Path) -> Iterator[Archive]:
     """An archive that may reach the test's origin, and nothing else inside."""
-    more = {"MUNIMENT_NETWORK_ALLOW": "127.0.0.1/32"}
-    yield from client_at(settings_at(tmp_path / "data", **more))
+    archive = new_archive(settings_at(tmp_path / "data", MUNIMENT_NETWORK_ALLOW="127.0.0.1/32"))
+    yield archive
+    archive.close()
 
 
 def forms_of(host: str) -> list[str]:
@@ -104,7 +111,7 @@ def forms_of(host: str) -> list[str]:
 @pytest.mark.parametrize("url", [*(url for host in HOSTS for url in forms_of(host)), *OTHER])
 def test_asked_for(closed: tuple[FlaskClient, dict[str, str]], tried: list[Any], url: str) -> None:
     client, key = closed
-    answer = client.post("/api/v1/captures", json={"url": url}, headers=key)
+    answer = client.post("/api/v1/captures?wait=30", json={"url": url}, headers=key)
     if "localhost." in url and answer.status_code == 200:
         # Some resolvers know no such name; nobody was asked to connect then either.
         assert answer.get_json()["outcome"] == "unreachable"
@@ -119,22 +126,18 @@ def test_proxies_of_the_environment_are_not_used(
     client, key = closed
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:3128")
-    answer = client.post("/api/v1/captures", json={"url": "http://10.0.0.1/"}, headers=key)
+    answer = client.post("/api/v1/captures?wait=30", json={"url": "http://10.0.0.1/"}, headers=key)
     assert answer.get_json()["code"] == "ADDRESS_REFUSED"
     assert tried == []
 
 
-def test_redirected_to(
-    near: tuple[FlaskClient, dict[str, str]], origin: Origin, tried: list[Any]
-) -> None:
-    client, key = near
+def test_redirected_to(near: Archive, origin: Origin, tried: list[Any]) -> None:
     inside = [host for host in HOSTS if host.isascii() and not _is_the_origins(host)]
     assert len(inside) > 50
     for number, host in enumerate(inside):
         origin.redirect(f"/{number}", f"http://{host}/latest/meta-data/")
-        wanted = {"url": origin.url(f"/{number}")}
-        seen = client.post("/api/v1/captures", json=wanted, headers=key).get_json()
-        assert (seen["id"], seen["outcome"]) == (None, "redirect-refused"), host
+        look = look_at(near, origin.url(f"/{number}"))
+        assert (look.capture_id, look.outcome) == (None, OutcomeKind.REDIRECT_REFUSED), host
     assert {address[:2] for address in tried} == {("127.0.0.1", origin.port)}
 
 

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Long runs that show what the tests can only sample; each prints its figures."""

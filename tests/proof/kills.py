@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m tests.proof.kills`: a thousand captures while processes are killed at random.
+
+Captures are asked for by the API, with an idempotency key each, while web, worker and (where it is
+this run's own) database processes get `kill -9` again and again. At the end there must be as many
+complete captures and distinct IDs as were asked for: none lost, none double, all sound.
+
+By default everything lies in SQLite files and a folder. Elsewhere: `--postgres jobs|all` starts a
+PostgreSQL for the jobs, or for the catalogue too, and kills it as well; `--database-url`,
+`--jobs-url`, `--store-url` and `--store-endpoint` name servers that are there (and not killed).
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+import sqlalchemy as sa  # noqa: E402 - the path of the tests' own helpers comes first
+from support.archives import page  # noqa: E402
+from support.jobs_postgres import PostgresCluster, new_cluster, remove  # noqa: E402
+from support.origin import Origin  # noqa: E402
+from support.working import MAIN  # noqa: E402
+
+from archive.bootstrap import init_archive, open_archive  # noqa: E402
+from archive.catalog.tables import capture, ops_request, ops_reservation  # noqa: E402
+from archive.errors import MunimentError  # noqa: E402
+from archive.services.audit import AuditOptions, audit  # noqa: E402
+from archive.services.context import Archive  # noqa: E402
+from archive.services.jobs import find_job  # noqa: E402
+from archive.settings import Settings, load_settings  # noqa: E402
+
+_CLIENTS = 8
+_PATIENCE_SECONDS = 600
+
+
+class Program:
+    """A process that is started again each time that it is killed."""
+
+    def __init__(self, name: str, arguments: list[str], environment: dict[str, str]) -> None:
+        self.name = name
+        self._arguments = arguments
+        self._environment = {**os.environ, **environment}
+        self._log = (Path(environment["MUNIMENT_DATA"]).parent / f"{name}.log").open("ab")
+        self._lock = threading.Lock()
+        self.start()
+
+    def start(self) -> None:
+        with self._lock:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", MAIN, *self._arguments],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=self._log,
+                stderr=self._log,
+                start_new_session=True,
+            )
+
+    def revive(self) -> None:
+        """Start it again when it ended by itself."""
+        if self._process.poll() is not None:
+            self.start()
+
+    def kill(self) -> None:
+        """kill -9 of it and its children, and start it again."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self.start()
+
+    def end(self) -> int:
+        """Tell it to end; its exit code."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            return self._process.wait(90)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            return self._process.wait()
+        finally:
+            self._log.close()
+
+
+class Killer:
+    """Kills one of its victims at random, until it is stopped."""
+
+    def __init__(self, seed: int, deeds: dict[str, Callable[[], None]], pause: float) -> None:
+        self._random = random.Random(seed)
+        self._deeds = deeds
+        self._pause = pause
+        self._ended = threading.Event()
+        self.counts: Counter[str] = Counter()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._random.uniform(0.3, 1.7) * self._pause):
+            name = self._random.choice(sorted(self._deeds))
+            self._deeds[name]()
+            self.counts[name.partition(" ")[0]] += 1
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+
+def asked_for(port: int, key: str, number: int, url: str) -> str:
+    """The ID of the job for this URL, asked for until somebody says that it is accepted."""
+    end = time.monotonic() + _PATIENCE_SECONDS
+    headers = {
+        "Authorization": f"Bearer {key}",
+        "Content-Type": "application/json",
+        "Idempotency-Key": f"page-{number}",
+    }
+    while time.monotonic() < end:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        try:
+            connection.request("POST", "/api/v1/captures", json.dumps({"url": url}), headers)
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status == 202:
+                job_id: str = json.loads(body)["id"]
+                return job_id
+            if answer.status < 500:
+                raise SystemExit(f"refused: {answer.status} {body!r}")
+        except (OSError, http.client.HTTPException, ValueError):
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.1)
+    raise SystemExit("the web never accepted a capture")
+
+
+def unfinished(archive: Archive, job_ids: list[str]) -> list[str]:
+    """Those of the jobs that are not finished; all of them while the database is away."""
+    left = []
+    for job_id in job_ids:
+        try:
+            if not find_job(archive, job_id).is_finished:
+                left.append(job_id)
+        except MunimentError:
+            left.append(job_id)
+    return left
+
+
+@contextlib.contextmanager
+def postgres(wanted: str) -> Iterator[PostgresCluster | None]:
+    if wanted == "none":
+        yield None
+        return
+    cluster = new_cluster()
+    try:
+        yield cluster
+    finally:
+        remove(cluster)
+
+
+def environment_of(options: argparse.Namespace, work: Path) -> dict[str, str]:
+    environment = {
+        "MUNIMENT_DATA": str(work / "data"),
+        "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
+        "MUNIMENT_JOBS_BEAT_SECONDS": "1",
+        "MUNIMENT_JOBS_SLOTS": str(options.slots),
+    }
+    given = {
+        "MUNIMENT_DATABASE_URL": options.database_url,
+        "MUNIMENT_JOBS_URL": options.jobs_url,
+        "MUNIMENT_STORE_URL": options.store_url,
+        "MUNIMENT_STORE_ENDPOINT": options.store_endpoint,
+    }
+    return environment | {name: value for name, value in given.items() if value}
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--captures", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--slots", type=int, default=8)
+    parser.add_argument("--pause", type=float, default=1.5, help="mean seconds between kills")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--postgres", choices=["none", "jobs", "all"], default="none")
+    parser.add_argument("--database-url", default="")
+    parser.add_argument("--jobs-url", default="")
+    parser.add_argument("--store-url", default="")
+    parser.add_argument("--store-endpoint", default="")
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as work, postgres(options.postgres) as cluster:
+        environment = environment_of(options, Path(work))
+        if cluster is not None:
+            environment["MUNIMENT_JOBS_URL"] = cluster.new_database("jobs")
+            if options.postgres == "all":
+                environment["MUNIMENT_DATABASE_URL"] = cluster.new_database("catalog")
+        return _prove(options, environment, cluster)
+
+
+def _prove(
+    options: argparse.Namespace, environment: dict[str, str], cluster: PostgresCluster | None
+) -> int:
+    settings = load_settings(environment=environment)
+    archive, made = init_archive(settings)
+    archive.close()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with Origin() as origin:
+        for number in range(options.captures):
+            origin.page(f"/{number}", page(f"This is page number {number}."))
+        urls = [origin.url(f"/{number}") for number in range(options.captures)]
+        programs = [
+            Program(f"worker {n}", ["worker", "--quiet"], environment)
+            for n in range(options.workers)
+        ]
+        web = ["serve", "--port", str(port), "--no-worker", "--quiet"]
+        programs.append(Program("web", web, environment))
+        deeds: dict[str, Callable[[], None]] = {item.name: item.kill for item in programs}
+        if cluster is not None:
+            deeds["database process"] = lambda: _quietly(cluster.kill_backend)
+            deeds["server of the database"] = lambda: _restart(cluster)
+        began = time.monotonic()
+        killer = Killer(options.seed, deeds, options.pause)
+        with ThreadPoolExecutor(_CLIENTS) as pool:
+            job_ids = list(
+                pool.map(lambda item: asked_for(port, made.api_key or "", *item), enumerate(urls))
+            )
+        _wait(settings, programs, job_ids)
+        killer.stop()
+        seconds = time.monotonic() - began
+        exits = [item.end() for item in programs]
+    return _judged(settings, job_ids, urls, (killer.counts, seconds, options.seed, exits))
+
+
+def _wait(settings: Settings, programs: list[Program], job_ids: list[str]) -> None:
+    end = time.monotonic() + _PATIENCE_SECONDS
+    archive = open_archive(settings)
+    try:
+        left = job_ids
+        while left := unfinished(archive, left):
+            if time.monotonic() > end:
+                raise SystemExit(f"{len(left)} jobs were never finished, as {left[0]}")
+            for item in programs:
+                item.revive()
+            time.sleep(0.5)
+    finally:
+        archive.close()
+
+
+def _quietly(deed: Callable[[], object]) -> None:
+    # The victim may have died, or the server be on its way up, at this very moment.
+    with contextlib.suppress(OSError, RuntimeError, ValueError, IndexError):
+        deed()
+
+
+def _restart(cluster: PostgresCluster) -> None:
+    _quietly(cluster.kill)
+    for _ in range(100):
+        try:
+            cluster.start()
+        except RuntimeError:
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _judged(
+    settings: Settings,
+    job_ids: list[str],
+    urls: list[str],
+    run: tuple[Counter[str], float, int, list[int]],
+) -> int:
+    counts, seconds, seed, exits = run
+    archive = open_archive(settings)
+    try:
+        jobs = [find_job(archive, job_id) for job_id in job_ids]
+        ids = [job.result["record"]["id"] for job in jobs if job.result]
+        with archive.database.reading() as connection:
+            listed = connection.execute(sa.select(capture.c.id, capture.c.url)).all()
+            is_open = ops_reservation.c.is_void == 0
+            waiting = sa.select(sa.func.count()).select_from(ops_reservation).where(is_open)
+            still_open = connection.execute(waiting).scalar()
+            claims = ops_request.c.record.is_(None)
+            unsettled = connection.execute(
+                sa.select(sa.func.count()).select_from(ops_request).where(claims)
+            ).scalar()
+            voids = connection.execute(
+                sa.select(sa.func.count()).select_from(ops_reservation).where(~is_open)
+            ).scalar()
+        report = audit(archive, lambda _done, _total: None, AuditOptions("deep", None, 2))
+    finally:
+        archive.close()
+    states = Counter(job.state.value for job in jobs)
+    doubles = len(listed) - len({row.url for row in listed})
+    lost = len(set(urls) - {row.url for row in listed})
+    print(f"  seed {seed}, {seconds:.0f} s, {len(urls) / seconds:.1f} captures/s")
+    print(f"  killed: {', '.join(f'{name} {count}x' for name, count in sorted(counts.items()))}")
+    print(f"  jobs asked for {len(job_ids)}, different {len(set(job_ids))}: {dict(states)}")
+    runs, starts = sum(job.run + 1 for job in jobs), max(job.starts for job in jobs)
+    print(f"  runs {runs}, most starts of one run {starts}, exit codes at the end {exits}")
+    print(f"  captures {len(listed)}, distinct IDs {len(set(ids))}, lost {lost}, double {doubles}")
+    print(f"  void numbers {voids}, reservations open {still_open}, requests open {unsettled}")
+    print(f"  audit (deep): {report.records} records, {len(report.damages)} not sound")
+    is_proven = (
+        len(set(job_ids)) == len(listed) == len(set(ids)) == len(urls)
+        and {str(row.id) for row in listed} == set(ids)
+        and states == {"done": len(urls)}
+        and not (lost or doubles or still_open or unsettled or report.damages or any(exits))
+    )
+    print("  PROVEN" if is_proven else "  NOT PROVEN")
+    return 0 if is_proven else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
