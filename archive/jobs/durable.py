@@ -5,6 +5,7 @@ A job and its first run are asked for in one transaction, and so are the end of 
 next one: neither is ever there without the other.
 """
 
+import contextlib
 import datetime as dt
 import json
 import threading
@@ -120,7 +121,8 @@ class DurableJobs:
             # Named by its time, so that a second worker, or this one after a crash, asks for the
             # same job; missed times are made up for once.
             key = f"repeat {row.name} {row.next_at}"
-            self.enqueue(NewJob(row.kind, row.queue, json.loads(row.payload), key))
+            with contextlib.suppress(IdempotencyKeyReused):  # that time had another job before
+                self.enqueue(NewJob(row.kind, row.queue, json.loads(row.payload), key))
             with self.database.promising() as connection:
                 connection.execute(
                     sa.update(ops_repeat)
@@ -208,7 +210,7 @@ class DurableJobs:
         at = at or now
         delay = max(0.0, (at - now).total_seconds())
         client, following = self.client, Run(run.job_id, run.number + 1)
-        with self.database.promising() as connection:
+        with self.database.writing() as connection:
             ended = connection.execute(
                 sa.update(ops_job)
                 .where(*_is_current(run))
@@ -286,7 +288,7 @@ class DurableJobs:
         return _job(connection.execute(sa.select(ops_job).where(ops_job.c.id == job_id)).one())
 
     def _end(self, run: Run, **values: Any) -> None:
-        with self.database.promising() as connection:
+        with self.database.writing() as connection:
             connection.execute(
                 sa.update(ops_job)
                 .where(*_is_current(run))

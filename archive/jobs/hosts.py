@@ -26,11 +26,15 @@ _HOST_LIMIT = 255
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Leave to look at a host from `start` on; to be given back when the look is over."""
+    """Leave to look at a host from `start` on; to be given back when the look is over.
+
+    `strikes` says how often in a row the host had refused before it.
+    """
 
     name: str
     host: str
     start: dt.datetime
+    strikes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +74,27 @@ class HostTurns:
         with self._database.writing() as connection:
             now = self._now_ms()
             state = _state(connection, host)
-            start = self._place(connection, name, host, now)
+            start = _place(connection, name)
+            has_place = start is not None
             if start is None or start < state.refused_until_ms:
                 start = next_start(state, now)
-                _keep(connection, host, started(state, start, limits))
-                self._put(connection, name, host, start, is_looking=0)
-            if start > now + patience_ms:
-                return NoTurn(_moment(start), state.refused_until_ms > now)
-            if self._looking(connection, name, host) >= limits.concurrency:
-                return NoTurn(_moment(now + _BUSY_MS), is_refused=False)
-            self._put(connection, name, host, start, is_looking=1)
-        return Turn(name, host, _moment(max(start, now)))
+                if limits.interval_ms:
+                    _keep(connection, host, started(state, start, limits))
+            is_soon = start <= now + patience_ms
+            is_given = is_soon and self._has_room(connection, name, host, limits.concurrency)
+            values = {
+                "host": host,
+                "owner": self._owner,
+                "start_ms": start,
+                "until_ms": max(start, now) + self._longest_look_ms,
+                "is_looking": int(is_given),
+            }
+            _put(connection, name, values, is_new=not has_place)
+        if is_given:
+            return Turn(name, host, _moment(max(start, now)), state.strikes)
+        if is_soon:
+            return NoTurn(_moment(now + _BUSY_MS), is_refused=False)
+        return NoTurn(_moment(start), state.refused_until_ms > now)
 
     def give_back(
         self, turn: Turn, limits: HostLimits, *, is_refusal: bool, wish_seconds: int | None
@@ -88,57 +102,62 @@ class HostTurns:
         """End a turn, and remember whether the host refused and what it asked for."""
         with self._database.writing() as connection:
             connection.execute(sa.delete(ops_host_turn).where(ops_host_turn.c.name == turn.name))
-            state = _state(connection, turn.host)
             if is_refusal:
-                state = refused(state, self._now_ms(), wish_seconds, limits)
+                state = refused(_state(connection, turn.host), self._now_ms(), wish_seconds, limits)
                 _keep(connection, turn.host, state)
-            elif state.strikes:
-                _keep(connection, turn.host, welcomed(state))
+            elif turn.strikes:
+                _keep(connection, turn.host, welcomed(_state(connection, turn.host)))
 
-    def _place(self, connection: Connection, name: str, host: str, now: int) -> int | None:
-        over = [ops_host_turn.c.host == host, ops_host_turn.c.until_ms < now]
-        connection.execute(sa.delete(ops_host_turn).where(*over))
-        wanted = sa.select(ops_host_turn.c.start_ms).where(ops_host_turn.c.name == name)
-        start: int | None = connection.execute(wanted).scalar()
-        return start
-
-    def _put(
-        self, connection: Connection, name: str, host: str, start: int, *, is_looking: int
-    ) -> None:
-        connection.execute(sa.delete(ops_host_turn).where(ops_host_turn.c.name == name))
-        connection.execute(
-            sa.insert(ops_host_turn).values(
-                name=name,
-                host=host,
-                owner=self._owner,
-                start_ms=start,
-                until_ms=max(start, self._now_ms()) + self._longest_look_ms,
-                is_looking=is_looking,
-            )
-        )
-
-    def _looking(self, connection: Connection, name: str, host: str) -> int:
-        wanted = sa.select(ops_host_turn).where(
+    def _has_room(self, connection: Connection, name: str, host: str, places: int) -> bool:
+        now = self._now_ms()
+        wanted = sa.select(
+            ops_host_turn.c.name, ops_host_turn.c.owner, ops_host_turn.c.until_ms
+        ).where(
             ops_host_turn.c.host == host,
             ops_host_turn.c.is_looking == 1,
             ops_host_turn.c.name != name,
         )
         turns = list(connection.execute(wanted))
-        dead = [turn.name for turn in turns if self._is_gone(turn.owner)]
-        if dead:
-            connection.execute(sa.delete(ops_host_turn).where(ops_host_turn.c.name.in_(dead)))
-        return len(turns) - len(dead)
+        if len(turns) < places:
+            return True
+        over = [turn.name for turn in turns if turn.until_ms < now or self._is_gone(turn.owner)]
+        if over:
+            connection.execute(sa.delete(ops_host_turn).where(ops_host_turn.c.name.in_(over)))
+        return len(turns) - len(over) < places
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
 
 
+def forget_ended(database: JobsDatabase, now: dt.datetime) -> None:
+    """Drop the places of those who never came back for their turn."""
+    with database.writing() as connection:
+        over = ops_host_turn.c.until_ms < int(now.timestamp() * 1000)
+        connection.execute(sa.delete(ops_host_turn).where(over))
+
+
 def _state(connection: Connection, host: str) -> HostState:
     """What is remembered of the host, whose row is locked until the transaction ends."""
-    insert_if_absent(connection, ops_host, {"host": host, **asdict(HostState())})
     wanted = sa.select(ops_host).where(ops_host.c.host == host).with_for_update()
-    row = connection.execute(wanted).one()
+    row = connection.execute(wanted).first()
+    if row is None:
+        insert_if_absent(connection, ops_host, {"host": host, **asdict(HostState())})
+        row = connection.execute(wanted).one()
     return HostState(row.next_ms, row.refused_until_ms, row.strikes)
+
+
+def _place(connection: Connection, name: str) -> int | None:
+    wanted = sa.select(ops_host_turn.c.start_ms).where(ops_host_turn.c.name == name)
+    start: int | None = connection.execute(wanted).scalar()
+    return start
+
+
+def _put(connection: Connection, name: str, values: dict[str, object], *, is_new: bool) -> None:
+    if is_new:
+        connection.execute(sa.insert(ops_host_turn).values(name=name, **values))
+    else:
+        named = ops_host_turn.c.name == name
+        connection.execute(sa.update(ops_host_turn).where(named).values(**values))
 
 
 def _keep(connection: Connection, host: str, state: HostState) -> None:

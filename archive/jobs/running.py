@@ -19,6 +19,7 @@ from archive.errors import (
     CatalogError,
     CatalogMissing,
     CatalogOutdated,
+    InputError,
     JobPoisonous,
     JobsError,
     JobsUnavailable,
@@ -38,8 +39,8 @@ _LONGEST_WAIT_SECONDS = 600
 _PROGRESS_SECONDS = 1.0
 _PERSISTENCE_SECONDS = 120.0
 
-_PASSING = (StorageError, CatalogError, JobsUnavailable)
-_LASTING = (ObjectConflict, ObjectMissing, CatalogMissing, CatalogOutdated)
+_PASSING = (StorageError, CatalogError, JobsError)
+_LASTING = (ObjectConflict, ObjectMissing, CatalogMissing, CatalogOutdated, JobPoisonous)
 
 _log = logging.getLogger(__name__)
 Written = TypeVar("Written")
@@ -105,7 +106,7 @@ class Runner:
             raise JobPoisonous(f"its worker died {STARTS_LIMIT} times while it ran")
         handler = self._handlers.get(job.kind)
         if handler is None:
-            raise JobsError(f"this worker knows no jobs of kind {job.kind}")
+            raise InputError(f"this worker knows no jobs of kind {job.kind}")
         return handler(job.payload, context)
 
     def _troubled(self, run: Run, job: Job, error: MunimentError) -> str:

@@ -16,6 +16,7 @@ from archive.jobs.base import Queue
 from archive.jobs.base import Run as Handle
 from archive.jobs.durable import DurableJobs
 from archive.jobs.executors import Executors, IsGone, resume_orphans, revive_stalled
+from archive.jobs.hosts import forget_ended
 from archive.jobs.running import Runner
 
 _SWEEP_BEATS = 12
@@ -109,6 +110,7 @@ class Worker:
         revived = revive_stalled(self._jobs, self._clock)
         if revived:
             _log.warning("%d jobs that were given up are asked for again", revived)
+        forget_ended(self._jobs.database, self._clock.now())
         old = self._clock.now() - dt.timedelta(days=self._settings.keep_days)
         self._jobs.forget_before(old, _FORGOTTEN_AT_ONCE)
 

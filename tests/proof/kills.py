@@ -47,6 +47,7 @@ from archive.settings import Settings, load_settings  # noqa: E402
 
 _CLIENTS = 8
 _PATIENCE_SECONDS = 600
+_START_SECONDS = 5
 
 
 class Program:
@@ -240,6 +241,8 @@ def _prove(
         _wait(settings, programs, job_ids)
         killer.stop()
         seconds = time.monotonic() - began
+        # What was begun again a moment ago does not yet know what TERM means.
+        time.sleep(_START_SECONDS)
         exits = [item.end() for item in programs]
     return _judged(settings, job_ids, urls, (killer.counts, seconds, options.seed, exits))
 
