@@ -11,8 +11,9 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from archive.errors import (
@@ -25,9 +26,17 @@ from archive.errors import (
 from archive.storage._durable import (
     Folders,
     Run,
+    copy_pieces,
     make_durable_root,
     sync_path,
     write_files,
+)
+from archive.storage._source import (
+    checked_sha256,
+    digest_of,
+    refuse_other_digest,
+    require_source,
+    source_pieces,
 )
 from archive.storage.base import (
     StoredObject,
@@ -115,6 +124,16 @@ class FileStore:
         ):
             self._write(objects, names, pool.map)
 
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        """Copy a file of any size under a key that is new, or holds the same bytes.
+
+        It is copied, never linked: whoever may write to the file must not reach the store with it.
+        """
+        checked_key(key)
+        checked_sha256(sha256)
+        with _translating(key), self._temporary_names(1) as names:
+            self._copy_in(key, path, sha256, names[0])
+
     def get(self, key: str) -> bytes:
         """The whole object, in one read."""
         with _translating(key), self._opened(key) as (descriptor, size):
@@ -200,19 +219,42 @@ class FileStore:
                 self._folders.make(folder, unsynced)
                 unsynced.add(folder)
             for name, key, data in new:
-                self._publish(name, key, data)
+                self._publish(name, key, partial(self._lies_there, key, data))
             list(run(sync_path, repeated))
             self._folders.sync(unsynced, run)
         except OSError:
             self._folders.forget()
             raise
 
-    def _publish(self, name: str, key: str, data: bytes) -> None:
+    def _copy_in(self, key: str, path: Path, sha256: str, name: str) -> None:
+        unsynced: set[str] = set()
+        is_there = partial(self._digest_lies_there, key, sha256)
+        folder = self._path(key).rpartition("/")[0]
+        try:
+            is_new = not is_there()
+            if is_new:
+                self._temporary.mkdir(exist_ok=True)
+                self._folders.check(str(self._temporary))
+                require_source(path, copy_pieces(name, source_pieces(path)), sha256)
+            else:
+                require_source(path, digest_of(source_pieces(path)), sha256)
+            self._folders.make(folder, unsynced)
+            unsynced.add(folder)
+            if is_new:
+                self._publish(name, key, is_there)
+            else:
+                sync_path(self._path(key))
+            self._folders.sync(unsynced, map)
+        except OSError:
+            self._folders.forget()
+            raise
+
+    def _publish(self, name: str, key: str, is_there: Callable[[], bool]) -> None:
         path = self._path(key)
         try:
             os.link(name, path, follow_symlinks=False)
         except FileExistsError:
-            if not self._lies_there(key, data):
+            if not is_there():
                 raise StorageRefused(f"{key} is the folder of other objects") from None
             sync_path(path)
 
@@ -222,6 +264,13 @@ class FileStore:
         except ObjectMissing:
             return False
         refuse_other_bytes(key, there, data)
+        return True
+
+    def _digest_lies_there(self, key: str, sha256: str) -> bool:
+        try:
+            refuse_other_digest(key, self.stream(key), sha256)
+        except ObjectMissing:
+            return False
         return True
 
     def _listed(self, folder: str, prefix: str) -> Iterator[StoredObject]:

@@ -6,8 +6,10 @@ It keeps every promise of the contract except the one about power cuts: nothing 
 
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from archive.errors import ObjectMissing, SettingsError
+from archive.storage._source import checked_sha256, digest_of, require_source, source_pieces
 from archive.storage.base import (
     StoredObject,
     checked_key,
@@ -45,6 +47,14 @@ class MemoryStore:
             checked_key(key)
         for key, data in objects:
             self.put(key, data)
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        """Keep a file's bytes, when they have this SHA-256."""
+        checked_key(key)
+        checked_sha256(sha256)
+        data = b"".join(source_pieces(path))
+        require_source(path, digest_of([data]), sha256)
+        self.put(key, data)
 
     def get(self, key: str) -> bytes:
         """The whole object. Raises ObjectMissing."""

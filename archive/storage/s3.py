@@ -5,20 +5,21 @@ Servers differ in what they do with conditional writes and checksums, and some i
 silence. So nothing is assumed: a probe sees what the server really does before the first write.
 """
 
-import base64
 import contextlib
-import hashlib
 import logging
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from archive.digests import base64_of
 from archive.errors import (
     InputError,
     ObjectMissing,
@@ -27,6 +28,16 @@ from archive.errors import (
     StorageUnavailable,
 )
 from archive.storage._s3_client import PARALLEL, new_client, status_of, translating
+from archive.storage._s3_parts import Upload, UploadSizes, sha256_base64
+from archive.storage._source import (
+    checked_sha256,
+    digest_of,
+    opened_source,
+    refuse_other_digest,
+    require_source,
+    source_pieces,
+    source_size,
+)
 from archive.storage.base import (
     StoreCapabilities,
     StoredObject,
@@ -88,11 +99,13 @@ class S3Store:
         endpoint: str | None = None,
         *,
         sleep: Callable[[float], None] = time.sleep,
+        sizes: UploadSizes | None = None,
     ) -> None:
         self._bucket = bucket
         self._prefix = f"{checked_key(prefix)}/" if prefix else ""
         self._client = new_client(endpoint)
         self._sleep = sleep
+        self._sizes = sizes or UploadSizes()
         self._seen: StoreCapabilities | None = None
         self._probing = threading.Lock()
 
@@ -131,7 +144,7 @@ class S3Store:
         seen = self.capabilities()
         create = self._create if seen.create_only else self._create_unguarded
         with translating(key):
-            made = create(key, data)
+            made = create(key, partial(self._send, key, data))
         if not (made and seen.create_only and seen.checksum_refused):
             refuse_other_bytes(key, self.get(key), data)
 
@@ -141,6 +154,23 @@ class S3Store:
             checked_key(key)
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(lambda item: self.put(*item), objects))
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        """Store a file: by one PUT up to 5 GiB, in parts above that, and then read back."""
+        checked_key(key)
+        checked_sha256(sha256)
+        require_source(path, digest_of(source_pieces(path)), sha256)
+        seen = self.capabilities()
+        is_whole = source_size(path) <= self._sizes.single_bytes
+        send = self._send_file if is_whole else self._send_parts
+        with translating(key):
+            # Some servers overwrite when parts are completed, whatever the condition.
+            if seen.create_only and (is_whole or not self._exists(key)):
+                made = self._create(key, partial(send, key, path, sha256))
+            else:
+                made = self._create_unguarded(key, partial(send, key, path, sha256))
+        if not (made and is_whole and seen.create_only and seen.checksum_refused):
+            refuse_other_digest(key, self.stream(key), sha256)
 
     def get(self, key: str) -> bytes:
         """The whole object."""
@@ -207,15 +237,31 @@ class S3Store:
         return self._client.get_object(Bucket=self._bucket, Key=self._prefix + key, **selection)
 
     def _send(self, key: str, data: bytes, **conditions: Any) -> None:
-        conditions.setdefault("ChecksumSHA256", _sha256_base64(data))
+        conditions.setdefault("ChecksumSHA256", sha256_base64(data))
         self._client.put_object(
             Bucket=self._bucket, Key=self._prefix + key, Body=data, **conditions
         )
 
-    def _create(self, key: str, data: bytes) -> bool:
+    def _send_file(self, key: str, path: Path, sha256: str, **conditions: Any) -> None:
+        checksum = base64_of(sha256)
+        with opened_source(path) as body:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=self._prefix + key,
+                Body=body,
+                ChecksumSHA256=checksum,
+                **conditions,
+            )
+
+    def _send_parts(self, key: str, path: Path, _sha256: str, **conditions: Any) -> None:
+        target = {"Bucket": self._bucket, "Key": self._prefix + key}
+        upload = Upload(self._client, target, creation={}, conditions=conditions)
+        upload.send(path, self._sizes.part_bytes_of(source_size(path)))
+
+    def _create(self, key: str, send: Callable[..., None]) -> bool:
         for attempt in range(_CONFLICT_ATTEMPTS):
             try:
-                self._send(key, data, IfNoneMatch="*")
+                send(IfNoneMatch="*")
             except ClientError as error:
                 status = status_of(error)
                 if status in _EXISTS:
@@ -228,31 +274,36 @@ class S3Store:
                 return True
         raise StorageUnavailable(f"{key} is being written by others without end; try again")
 
-    def _create_unguarded(self, key: str, data: bytes) -> bool:
+    def _create_unguarded(self, key: str, send: Callable[..., None]) -> bool:
+        if self._exists(key):
+            return False
+        send()
+        return True
+
+    def _exists(self, key: str) -> bool:
         try:
             self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
         except ClientError as error:
             if status_of(error) != HTTPStatus.NOT_FOUND:
                 raise
-        else:
             return False
-        self._send(key, data)
         return True
 
     def _saw_create_only(self, key: str) -> bool:
         try:
-            self._create(key, b"first")
+            self._create(key, partial(self._send, key, b"first"))
         except ClientError as error:
             if status_of(error) not in _UNSUPPORTED:
                 raise
             self._send(key, b"first")
             return False
-        return not self._create(key, b"second") and self.get(key) == b"first"
+        is_made_again = self._create(key, partial(self._send, key, b"second"))
+        return not is_made_again and self.get(key) == b"first"
 
     def _saw_checksum_refused(self, key: str) -> bool:
         # The right digest of the first canary was taken, so a refusal is about this wrong one.
         try:
-            self._send(key, b"one", ChecksumSHA256=_sha256_base64(b"another"))
+            self._send(key, b"one", ChecksumSHA256=sha256_base64(b"another"))
         except ClientError as error:
             if status_of(error) != HTTPStatus.BAD_REQUEST:
                 raise
@@ -269,7 +320,3 @@ class S3Store:
             return
         except (ClientError, StorageRefused):
             _log.info("the server keeps the canary %s: no right to delete it", key)
-
-
-def _sha256_base64(data: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(data).digest()).decode("ascii")

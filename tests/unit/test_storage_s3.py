@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """S3 alone: what the probe sees, versions, and errors that say neither too little nor too much."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3.session
 import pytest
@@ -17,6 +19,7 @@ from archive.errors import (
     StorageRefused,
     StorageUnavailable,
 )
+from archive.storage._s3_parts import UploadSizes
 from archive.storage.base import StoreCapabilities
 from archive.storage.s3 import S3Store
 
@@ -203,3 +206,85 @@ def test_an_endpoint_that_cannot_be_used_is_a_settings_error(endpoint: str) -> N
     with pytest.raises(SettingsError) as caught:
         S3Store("bucket", "", endpoint)
     assert not re.search("top-secret", str(caught.value))
+
+
+def _file(tmp_path: Path, data: bytes) -> tuple[Path, str]:
+    path = tmp_path / "source"
+    path.write_bytes(data)
+    return path, hashlib.sha256(data).hexdigest()
+
+
+PARTS = UploadSizes(single_bytes=6_000_000, part_bytes=5 * 1024 * 1024)
+
+
+def test_a_file_above_what_one_put_takes_goes_in_parts(
+    s3_bucket: str, s3_endpoint: str, tmp_path: Path
+) -> None:
+    store = S3Store(s3_bucket, "parts", s3_endpoint, sizes=PARTS)
+    data = bytes(range(256)) * 48_000
+    path, sha256 = _file(tmp_path, data)
+    for _ in range(2):
+        store.put_file("big", path, sha256)
+    assert store.get("big") == data
+    other, other_sha256 = _file(tmp_path, data[::-1])
+    with pytest.raises(ObjectConflict, match="big"):
+        store.put_file("big", other, other_sha256)
+    assert store.get("big") == data
+    outsider = boto3.session.Session().client(
+        "s3", endpoint_url=s3_endpoint, region_name="us-east-1"
+    )
+    assert "Uploads" not in outsider.list_multipart_uploads(Bucket=s3_bucket)
+    outsider.close()
+    store.close()
+
+
+def test_parts_grow_so_that_ten_thousand_are_enough() -> None:
+    sizes = UploadSizes()
+    assert sizes.part_bytes_of(6 * 1024**3) == sizes.part_bytes
+    size = 5 * 1024**4
+    assert -(-size // sizes.part_bytes_of(size)) <= 10_000
+
+
+def test_an_upload_in_parts_that_breaks_off_leaves_no_parts(
+    s3_bucket: str, s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = S3Store(s3_bucket, "cut", s3_endpoint, sizes=PARTS)
+    store.put("warm-up", b"")
+    path, sha256 = _file(tmp_path, bytes(12_000_000))
+    send_part = store._client.upload_part
+
+    def damaged(**request: Any) -> Any:
+        return send_part(**{**request, "ChecksumSHA256": "A" * 43 + "="})
+
+    monkeypatch.setattr(store._client, "upload_part", damaged)
+    with pytest.raises(StorageRefused, match="400"):
+        store.put_file("big", path, sha256)
+    monkeypatch.undo()
+    assert "Uploads" not in store._client.list_multipart_uploads(Bucket=s3_bucket)
+    assert [item.key for item in store.list()] == ["warm-up"]
+    store.close()
+
+
+def test_a_server_that_damages_a_file_in_silence_is_found_out(
+    store: S3Store, faulty: FaultyS3, tmp_path: Path
+) -> None:
+    faulty.checks_digest = False
+    store.put("warm-up", b"")
+    faulty.damages = True
+    path, sha256 = _file(tmp_path, b"sound")
+    with pytest.raises(ObjectConflict, match="a/b"):
+        store.put_file("a/b", path, sha256)
+
+
+@pytest.mark.parametrize("conditional", ["ignored", "unsupported"])
+def test_a_file_is_not_put_over_another_by_a_server_without_conditions(
+    store: S3Store, faulty: FaultyS3, tmp_path: Path, conditional: str
+) -> None:
+    faulty.conditional = conditional
+    path, sha256 = _file(tmp_path, b"first")
+    for _ in range(2):
+        store.put_file("a/b", path, sha256)
+    path, sha256 = _file(tmp_path, b"second")
+    with pytest.raises(ObjectConflict, match="a/b"):
+        store.put_file("a/b", path, sha256)
+    assert store.get("a/b") == b"first"
