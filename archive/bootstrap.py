@@ -15,10 +15,12 @@ from archive.ids import Kind, RecordId
 from archive.net.guard import AddressGuard
 from archive.services.context import Archive, Identity
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
+from archive.services.probe import probe_when_new
 from archive.services.recover import recover
 from archive.settings import Settings, check_roots
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
+from archive.storage.base import Store
 from archive.storage.open import open_store
 
 
@@ -66,7 +68,15 @@ def init_archive(settings: Settings, stand: Stand | None = None) -> tuple[Archiv
         made = initialise(unready, files)
     finally:
         unready.close()
-    return open_archive(settings, stand), made
+    archive = open_archive(settings, stand)
+    try:
+        # Without its key the archive reads and verifies; there is nothing to sign with.
+        if files.manifest.exists():
+            probe_when_new(archive)
+    except BaseException:
+        archive.close()
+        raise
+    return archive, made
 
 
 def wire(settings: Settings, stand: Stand | None = None) -> Archive:
@@ -88,7 +98,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         ),
         clock=clock,
         random_bytes=os.urandom,
-        store=open_store(settings.store_url, endpoint=settings.store.endpoint or None),
+        store=store_of(settings),
         database=database,
         hot=HotReader(database.path, is_immutable=database.is_immutable),
         fetcher=_fetcher(settings, clock),
@@ -97,6 +107,15 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         base_url=settings.server.base_url.rstrip("/"),
         upload_bytes_limit=settings.server.upload_bytes_limit,
         reopen=partial(wire, settings, stand),
+    )
+
+
+def store_of(settings: Settings) -> Store:
+    """The store of these settings. Raises SettingsError, StorageError."""
+    return open_store(
+        settings.store_url,
+        endpoint=settings.store.endpoint or None,
+        promise=settings.store.promise,
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from archive.canonical import JsonValue
 from archive.model.custody import CustodyEvent
+from archive.model.probe import ProbeResult
 
 
 def _no_rows(_connection: Connection, _content: Any, _statement_sha256: str) -> None:
@@ -37,6 +38,11 @@ def _custody_concerns(event: CustodyEvent) -> Sequence[str]:
     return [str(record) for record in event.records]
 
 
+def _no_concerns(_content: Any) -> Sequence[str]:
+    return []
+
+
 KINDS = {
     "custody": ContentKind(CustodyEvent.from_json, _custody_concerns),
+    "probe": ContentKind(ProbeResult.from_json, _no_concerns),
 }

@@ -23,6 +23,8 @@ from archive.errors import (
     StorageRefused,
     StorageUnavailable,
 )
+from archive.model.lock import NO_LOCK, ObjectLock
+from archive.model.probe import StoreCapabilities
 from archive.storage._durable import (
     Folders,
     Run,
@@ -39,12 +41,15 @@ from archive.storage._source import (
     source_pieces,
 )
 from archive.storage.base import (
+    ForeignVersion,
     StoredObject,
+    StoreOptions,
     checked_key,
     checked_prefix,
     checked_range,
     is_key,
     refuse_other_bytes,
+    refuse_promise,
 )
 
 _log = logging.getLogger(__name__)
@@ -66,14 +71,15 @@ _REFUSALS = {
 }
 
 
-def open_url(url: str, endpoint: str | None) -> "FileStore":
+def open_url(url: str, options: StoreOptions) -> "FileStore":
     """The store of `file:PATH`, relative or absolute, taken as written. Raises SettingsError."""
+    refuse_promise("file", options)
     path = url.removeprefix("file:")
     if path.startswith("///"):
         path = path.removeprefix("//")
     if not path or path.startswith("//"):
         raise SettingsError("a file store is written `file:PATH`, without a host")
-    if endpoint is not None:
+    if options.endpoint is not None:
         raise SettingsError("a file store has no endpoint; remove that setting or use s3:")
     return FileStore(Path(path))
 
@@ -98,6 +104,10 @@ class FileStore:
 
     Leftovers of killed processes lie in `.tmp/` and are removed at the next opening after 24 h.
     """
+
+    name = "file:"
+    is_served = False
+    promise = None
 
     def __init__(self, root: Path) -> None:
         with _translating("the store's folder"):
@@ -166,6 +176,28 @@ class FileStore:
                 self._require_root()
                 return
             yield from self._listed(folder, prefix)
+
+    def probe(self) -> StoreCapabilities:
+        """What the file system does, tried in `.tmp/`: it checks and locks nothing."""
+        with _translating("the probe"), self._temporary_names(3) as (first, second, name):
+            self._temporary.mkdir(exist_ok=True)
+            self._folders.check(str(self._temporary))
+            write_files([(first, b"first"), (second, b"second")], map)
+            os.link(first, name, follow_symlinks=False)
+            with contextlib.suppress(FileExistsError):
+                os.link(second, name, follow_symlinks=False)
+            is_first = Path(name).read_bytes() == b"first"
+        return StoreCapabilities(create_only=is_first, checksum_refused=False, versioned=False)
+
+    def lock_of(self, key: str) -> ObjectLock:
+        """No lock: whoever owns the folder can change what lies there."""
+        with _translating(key), self._opened(key):
+            return NO_LOCK
+
+    def foreign_versions(self, prefix: str = "") -> Iterator[ForeignVersion]:
+        """None: a file system keeps no versions."""
+        checked_prefix(prefix)
+        return iter(())
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}" if key else self._root

@@ -11,7 +11,8 @@ from types import ModuleType
 
 import archive.storage
 from archive.errors import SettingsError
-from archive.storage.base import Store
+from archive.model.lock import LockPromise
+from archive.storage.base import Store, StoreOptions
 
 
 def known_schemes() -> tuple[str, ...]:
@@ -19,10 +20,13 @@ def known_schemes() -> tuple[str, ...]:
     return tuple(name for name in _modules() if _opens(name) is not None)
 
 
-def open_store(url: str, *, endpoint: str | None = None) -> Store:
+def open_store(
+    url: str, *, endpoint: str | None = None, promise: LockPromise | None = None
+) -> Store:
     """The store that `file:PATH`, `memory:` or `s3://BUCKET/PREFIX` names.
 
-    Raises SettingsError when the URL or the endpoint cannot be used.
+    `promise` is what every object is locked with. Raises SettingsError when URL, endpoint or
+    promise cannot be used.
     """
     scheme, colon, _ = url.partition(":")
     module = _opens(scheme) if colon and scheme in _modules() else None
@@ -30,7 +34,7 @@ def open_store(url: str, *, endpoint: str | None = None) -> Store:
         # The URL itself is not repeated: a mistyped one may hold a secret.
         names = ", ".join(f"{name}:" for name in known_schemes())
         raise SettingsError(f"the store URL must begin with one of {names}")
-    store: Store = module.open_url(url, endpoint)
+    store: Store = module.open_url(url, StoreOptions(endpoint, promise))
     return store
 
 

@@ -270,7 +270,13 @@ def test_rebuild_remakes_the_catalogue(ready: Muniment, settings: Settings) -> N
     missing.assert_one_line_error()
     done = ready("rebuild", "--json")
     assert done.code == 0
-    assert done.json == {"captures": 1, "observations": 0, "keysets": 1, "left_out": []}
+    assert done.json == {
+        "captures": 1,
+        "observations": 0,
+        "statements": 0,
+        "keysets": 1,
+        "left_out": [],
+    }
     assert ready("verify", FIRST).code == 0
     [statement] = [key for key in stored_keys(settings, "captures/") if "statement" in key]
     stored_file(settings, statement).write_bytes(b"{}")

@@ -14,7 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from archive.errors import InputError, ObjectConflict, ObjectMissing, StorageError
+from archive.errors import (
+    InputError,
+    ObjectConflict,
+    ObjectMissing,
+    SettingsError,
+    StorageError,
+)
+from archive.model.lock import NO_LOCK, LockPromise
 from archive.storage.base import Store, StoredObject
 from archive.storage.open import open_store
 
@@ -398,3 +405,27 @@ def test_eight_writers_of_one_file_all_succeed(store: Store, tmp_path: Path) -> 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: store.put_file("shared/file", source, sha256), range(8)))
     assert store.get("shared/file") == b"shared" * 100_000
+
+
+def test_the_probe_of_a_store_sees_that_it_creates_only_and_leaves_no_object(store: Store) -> None:
+    seen = store.probe()
+    assert seen.create_only
+    assert (seen.versioned, seen.lock) == (False, None)
+    assert _keys(store) == []
+
+
+def test_what_is_not_locked_is_said_not_to_be(store: Store) -> None:
+    store.put("a/b", b"x")
+    assert store.promise is None
+    assert store.lock_of("a/b") == NO_LOCK
+    with pytest.raises(ObjectMissing):
+        store.lock_of("a/c")
+    assert list(store.foreign_versions()) == []
+
+
+@pytest.mark.parametrize("scheme", ["memory:", "file:{}/store"])
+def test_a_lock_is_not_promised_where_there_is_none(tmp_path: Path, scheme: str) -> None:
+    promise = LockPromise("governance", 1)
+    with pytest.raises(SettingsError, match="cannot lock"):
+        open_store(scheme.format(tmp_path), promise=promise)
+    assert list(tmp_path.iterdir()) == []

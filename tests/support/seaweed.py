@@ -127,9 +127,9 @@ def s3_endpoint() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def new_bucket(s3_endpoint: str) -> Callable[..., str]:
-    """Makes an empty bucket, with versions when asked, and returns its name."""
+    """Makes an empty bucket, with versions or object lock when asked, and returns its name."""
 
-    def make(*, versioned: bool = False) -> str:
+    def make(*, versioned: bool = False, locked: bool = False) -> str:
         client = boto3.session.Session().client(
             "s3",
             endpoint_url=s3_endpoint,
@@ -137,7 +137,7 @@ def new_bucket(s3_endpoint: str) -> Callable[..., str]:
             config=Config(s3={"addressing_style": "path"}),
         )
         name = f"test-{secrets.token_hex(6)}"
-        client.create_bucket(Bucket=name)
+        client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=locked)
         if versioned:
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         client.close()
