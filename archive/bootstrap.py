@@ -4,6 +4,7 @@
 import os
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from archive import __version__
 from archive.catalog.database import Database
@@ -17,7 +18,7 @@ from archive.services.context import Archive, Identity
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
 from archive.services.probe import probe_when_new
 from archive.services.recover import recover
-from archive.settings import Settings, check_roots
+from archive.settings import Settings, StoreSettings, check_roots
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
 from archive.storage.base import Store
@@ -117,6 +118,23 @@ def store_of(settings: Settings) -> Store:
         endpoint=settings.store.endpoint or None,
         promise=settings.store.promise,
     )
+
+
+def mirror_target(settings: Settings, url: str, lent: StoreSettings) -> Store:
+    """The store to mirror to, with the endpoint and the lock that are lent to it.
+
+    Raises SettingsError, also when it is the archive's own store.
+    """
+    if _place(url, lent.endpoint) == _place(settings.store_url, settings.store.endpoint):
+        raise SettingsError("the target is the archive's own store: name another one")
+    return open_store(url, endpoint=lent.endpoint or None, promise=lent.promise)
+
+
+def _place(url: str, endpoint: str) -> tuple[str, str]:
+    scheme, _, path = url.partition(":")
+    if scheme == "file":
+        return scheme, str(Path(path).resolve())
+    return url.rstrip("/"), endpoint.rstrip("/")
 
 
 def key_files(settings: Settings) -> KeyFiles:
