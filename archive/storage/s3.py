@@ -193,7 +193,8 @@ class S3Store:
         is_proven = made and is_whole and seen.create_only and seen.checksum_refused
         if not (is_proven and self._is_alone(key)):
             refuse_other_digest(key, self.stream(key), sha256)
-        if not made:
+        # Ceph takes the lock that an upload in parts begins with, and sets none (16.2, seen).
+        if not (made and is_whole):
             self._prolong(key)
 
     def get(self, key: str) -> bytes:

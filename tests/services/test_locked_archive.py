@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import boto3.session
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
+from support import s3_keys
 from support.archives import audited, captured, minted, page, rebuilt, settings_at, tables
 from support.origin import Origin
 
@@ -67,14 +66,8 @@ class Locked:
 
 @pytest.fixture
 def outsider(s3_endpoint: str) -> Iterator[Any]:
-    client = boto3.session.Session().client(
-        "s3",
-        endpoint_url=s3_endpoint,
-        region_name="us-east-1",
-        config=Config(s3={"addressing_style": "path"}),
-    )
-    yield client
-    client.close()
+    with s3_keys.outsider(s3_endpoint) as client:
+        yield client
 
 
 def settings_in(folder: Path, bucket: str, endpoint: str, lock: str = "compliance") -> Settings:

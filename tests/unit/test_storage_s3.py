@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3.session
 import pytest
-from botocore.config import Config
+from support import s3_keys
 from support.s3_fault import FaultyS3, faulty_s3
 
 from archive.errors import (
@@ -39,14 +38,8 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
 @pytest.fixture
 def outsider(s3_endpoint: str) -> Iterator[Any]:
     """Whoever else has the right to write to the bucket."""
-    client = boto3.session.Session().client(
-        "s3",
-        endpoint_url=s3_endpoint,
-        region_name="us-east-1",
-        config=Config(s3={"addressing_style": "path"}),
-    )
-    yield client
-    client.close()
+    with s3_keys.outsider(s3_endpoint) as client:
+        yield client
 
 
 @pytest.fixture
