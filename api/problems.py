@@ -22,6 +22,7 @@ from archive.canonical import JsonValue
 from archive.errors import (
     AccessDenied,
     CatalogBusy,
+    CatalogUnavailable,
     InputError,
     InputTooLarge,
     MunimentError,
@@ -39,6 +40,7 @@ _STATUSES: tuple[tuple[type[MunimentError], int], ...] = (
     (AccessDenied, 401),
     (StorageUnavailable, 503),
     (CatalogBusy, 503),
+    (CatalogUnavailable, 503),
 )
 
 

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from api.record_json import RecordRow, record_answer
-from archive.errors import MalformedId
+from archive.errors import CatalogError, MalformedId
 from archive.ids import parse_id
 from archive.services.context import Archive
 
@@ -33,7 +33,11 @@ def thin_path(archive: Archive, inner: "WSGIApplication") -> "WSGIApplication":
             parse_id(capture_id)
         except MalformedId:
             return inner(environ, start_response)
-        found = read_record(capture_id)
+        try:
+            found = read_record(capture_id)
+        except CatalogError:
+            # Flask asks again, and says what is the matter.
+            found = None
         if found is None:
             return inner(environ, start_response)
         answer = record_answer(

@@ -31,7 +31,8 @@ MunimentError
 └─ CatalogError
    ├─ CatalogMissing
    ├─ CatalogOutdated
-   └─ CatalogBusy
+   ├─ CatalogBusy
+   └─ CatalogUnavailable      the database's server cannot be reached; try again
 """
 
 
@@ -219,3 +220,9 @@ class CatalogBusy(CatalogError):
     """Another process held the catalogue for too long; try again."""
 
     code = "CATALOG_BUSY"
+
+
+class CatalogUnavailable(CatalogError):
+    """The catalogue's database server could not be reached; what it holds is unknown. Try again."""
+
+    code = "CATALOG_UNAVAILABLE"

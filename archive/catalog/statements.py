@@ -6,9 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 from archive.catalog.tables import statement, statement_about
+
+# SQLite has the clause as PostgreSQL has it, and SQLAlchemy writes this one for both.
+_INSERT = insert(statement).on_conflict_do_nothing().returning(statement.c.statement_sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,9 @@ class StatementRow:
 
 def add_statement(connection: Connection, row: StatementRow, concerns: Sequence[str]) -> bool:
     """Insert a statement and what it concerns; False when it is there already."""
-    if statement_by_digest(connection, row.statement_sha256) is not None:
+    inserted = connection.execute(_INSERT, asdict(row)).first()
+    if inserted is None:
         return False
-    connection.execute(sa.insert(statement).values(**asdict(row)))
     if concerns:
         connection.execute(
             sa.insert(statement_about),

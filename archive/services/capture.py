@@ -178,7 +178,7 @@ def _reserve(archive: Archive, group: Sequence[Looked]) -> Numbers:
     owner, now = this_process(), rfc3339(archive.clock.now())
     minted = sum(looked.outcome.is_ok for looked in group)
     numbers: Numbers = {Kind.CAPTURE.value: [], OBSERVATION: []}
-    with archive.database.writing() as connection:
+    with archive.database.appending() as connection:
         if minted:
             numbers[Kind.CAPTURE] = sequence.reserve(
                 connection, Kind.CAPTURE.value, minted, owner, now
@@ -284,8 +284,8 @@ def _sign_and_store(
 
 
 def _write_rows(archive: Archive, signed: Sequence[SignedLook], numbers: Numbers) -> None:
-    unused = set(numbers[Kind.CAPTURE])
-    with archive.database.writing() as connection:
+    def add(connection: Connection) -> None:
+        unused = set(numbers[Kind.CAPTURE])
         # A rebuild may have taken in what lies in the store already.
         known = evidence.known_statements(connection, [item.statement_sha256 for item in signed])
         new = [item for item in signed if item.statement_sha256 not in known]
@@ -308,3 +308,5 @@ def _write_rows(archive: Archive, signed: Sequence[SignedLook], numbers: Numbers
             sequence.void(connection, Kind.CAPTURE.value, number)
         for number in numbers[OBSERVATION]:
             sequence.forget(connection, OBSERVATION, number)
+
+    archive.database.insist(archive.database.appending, add)

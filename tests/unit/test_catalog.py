@@ -165,7 +165,7 @@ def test_another_schema_version_is_told(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "nonsense", "sqlite://", "postgresql://user:hunter2@host/x", "sqlite:", "mysql://x"]
+    "url", ["", "nonsense", "sqlite://", "postgresql+asyncpg://user:hunter2@host/x", "sqlite:", "mysql://x"]
 )
 def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -185,7 +185,7 @@ def test_the_catalogue_survives_power_cuts_by_its_settings(database: Database) -
 def test_a_catalogue_that_another_holds_is_busy(
     database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archive.catalog.database._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("archive.catalog.sqlite._BUSY_SECONDS", 0.05)
     impatient = Database(f"sqlite:///{path}")
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -205,10 +205,10 @@ def test_vendor_errors_never_come_through(database: Database) -> None:
 
 
 def test_the_hot_reader_says_none_or_a_catalogue_error(database: Database, path: Path) -> None:
-    hot = HotReader(path)
+    hot = HotReader(database)
     assert hot.record("CA-C-0000001-39") is None
     hot.close()
-    missing = HotReader(path.parent / "none.sqlite")
+    missing = HotReader(Database(f"sqlite:///{path.parent}/none.sqlite"))
     with pytest.raises(CatalogError):
         missing.record("CA-C-0000001-39")
     missing.close()
