@@ -8,29 +8,29 @@ an imported file is too large, and no order or prefix query depends on the serve
 import copy
 from typing import Any
 
-from sqlalchemy import Column, String, Text
-from sqlalchemy.dialects.postgresql.base import PGDDLCompiler, PGTypeCompiler
+from sqlalchemy import BigInteger, Column, Integer, String, Text
+from sqlalchemy.dialects.postgresql.base import PGDDLCompiler
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-
-
-class _Types(PGTypeCompiler):
-    def visit_INTEGER(self, type_: Any, **options: Any) -> str:  # noqa: N802 - SQLAlchemy's name
-        """A column or parameter of 64 bits."""
-        return self.visit_BIGINT(type_, **options)
 
 
 class _Definitions(PGDDLCompiler):
     def get_column_specification(self, column: Column[Any], **options: Any) -> str:
         """The column's definition; the length of a text says what to expect, and binds nobody."""
+        meant = copy.copy(column)
         if isinstance(column.type, String):
-            column = copy.copy(column)
-            column.type = Text(collation="C")
-        return super().get_column_specification(column, **options)
+            meant.type = Text(collation="C")
+        elif isinstance(column.type, Integer):
+            meant.type = BigInteger()
+        return super().get_column_specification(meant, **options)
+
+
+class _Parameter(Integer):
+    """An integer given to a query: psycopg says how wide it is, by its value."""
 
 
 class CatalogDialect(PGDialect_psycopg):
     """SQLAlchemy's dialect for psycopg, with the columns of this module."""
 
-    type_compiler_cls = _Types
     ddl_compiler = _Definitions
+    colspecs = {**PGDialect_psycopg.colspecs, Integer: _Parameter}  # noqa: RUF012 - as the base
     supports_statement_cache = True
