@@ -3,8 +3,9 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from support.origin import Origin
 from support.postgres import Missing, Server, debian_server, is_required, wheel_cluster
 
 from archive.services.context import Archive
-from archive.settings import Settings
+from archive.settings import DatabaseSettings, Settings
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +29,7 @@ def postgres18(pytestconfig: pytest.Config) -> Iterator[Server]:
     yield from _running(pytestconfig, wheel_cluster())
 
 
-def _running(
-    config: pytest.Config, starting: AbstractContextManager[Server]
-) -> Iterator[Server]:
+def _running(config: pytest.Config, starting: AbstractContextManager[Server]) -> Iterator[Server]:
     with contextlib.ExitStack() as stack:
         try:
             server = stack.enter_context(starting)
@@ -46,6 +45,21 @@ def database_setting(request: pytest.FixtureRequest) -> dict[str, str]:
         return {}
     server: Server = request.getfixturevalue("postgres")
     return {"MUNIMENT_DATABASE_URL": server.new_catalogue()}
+
+
+@pytest.fixture
+def emptied(request: pytest.FixtureRequest) -> Callable[[Settings], Settings]:
+    """Gives the settings of an archive whose catalogue is gone: no file, or another database."""
+
+    def empty(settings: Settings) -> Settings:
+        if settings.database.url:
+            server: Server = request.getfixturevalue("postgres")
+            return replace(settings, database=DatabaseSettings(server.new_database()))
+        for path in settings.data.glob("catalog.sqlite*"):
+            path.unlink()
+        return settings
+
+    return empty
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from archive.errors import CatalogError
+from archive.errors import MunimentError
 
 Row = tuple[object, ...]
 
@@ -67,8 +67,8 @@ class Dialect(Protocol):
         """As `begin_alone`, with limits on how long changes of the schema may take."""
         ...
 
-    def translate(self, error: DBAPIError) -> CatalogError:
-        """The archive's error for the driver's."""
+    def translate(self, error: DBAPIError) -> MunimentError:
+        """The archive's error for the driver's: a CatalogError, or InputError for a value."""
         ...
 
     def connect_raw(self) -> RawConnection:

@@ -17,7 +17,14 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
 from archive.catalog.dialect import Row
-from archive.errors import CatalogBusy, CatalogError, CatalogUnavailable, SettingsError
+from archive.errors import (
+    CatalogBusy,
+    CatalogError,
+    CatalogUnavailable,
+    InputError,
+    MunimentError,
+    SettingsError,
+)
 
 OLDEST_SERVER = 15
 _WAIT_SECONDS = 30
@@ -122,11 +129,16 @@ class PostgresDialect:
             + f"; SET LOCAL statement_timeout = '{_MIGRATION_STATEMENT_SECONDS}s'"
         )
 
-    def translate(self, error: DBAPIError) -> CatalogError:
-        """CatalogBusy, CatalogUnavailable or CatalogError, by the server's SQLSTATE."""
+    def translate(self, error: DBAPIError) -> MunimentError:
+        """CatalogBusy, CatalogUnavailable or CatalogError, by the server's SQLSTATE.
+
+        InputError for a text that PostgreSQL cannot hold, so that the server was not asked.
+        """
         original = error.orig
         if not isinstance(original, psycopg.Error):
             return CatalogError("the catalogue cannot be used")
+        if isinstance(original, psycopg.DataError) and original.sqlstate is None:
+            return InputError("a text holds the character U+0000")
         return _translated(original)
 
     def connect_raw(self) -> "PostgresConnection":
@@ -144,6 +156,10 @@ class PostgresConnection:
     def __init__(self, arguments: Mapping[str, Any]) -> None:
         self._arguments = arguments
         self._cursor: psycopg.Cursor[Row] | None = None
+
+    def __del__(self) -> None:
+        # A thread that ends does not say so.
+        self.close()
 
     def first(self, sql: str, parameters: Row) -> Row | None:
         """The first row of a query, or None. Raises CatalogUnavailable, CatalogError."""

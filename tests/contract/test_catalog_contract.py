@@ -184,9 +184,13 @@ def test_a_number_is_settled_by_whoever_comes_first(database: Database) -> None:
     reserve(database, 2)
     with database.writing() as connection:
         sequence.void(connection, "C", 1)
-    with pytest.raises(CatalogError, match="not reserved any more"), database.appending() as one:
-        evidence.add_captures(one, [rows(1)])
-        sequence.close(one, "C", 1)
+
+    def late(connection: sa.Connection) -> None:
+        evidence.add_captures(connection, [rows(1)])
+        sequence.close(connection, "C", 1)
+
+    with pytest.raises(CatalogError, match="not reserved any more"):
+        database.insist(database.appending, late)
     with database.reading() as connection:
         assert evidence.capture_by_id(connection, FIRST) is None
         assert [item.number for item in sequence.open_reservations(connection)] == [2]
@@ -363,7 +367,8 @@ def test_rows_come_back_as_they_were_written(database: Database) -> None:
         assert dict(found._mapping) == dict(given.parts[0])
         assert evidence.container_size(connection, digest("c")) == HUGE
         latest = evidence.latest_capture(connection, str(given.capture["url"]), "default")
-        assert latest is not None and latest.number == 1
+        assert latest is not None
+        assert latest.number == 1
     hot = HotReader(database)
     assert hot.record(FIRST) == (bytes(range(256)), given.capture["record_sha256"])
     assert hot.record("CA-C-0000002-37") is None
@@ -377,7 +382,8 @@ def test_observations_keep_long_urls_and_stay_as_they_are(database: Database) ->
         evidence.add_observation(connection, {**row, "reason": "another"}, [])
     with database.reading() as connection:
         found = evidence.observation_by_digest(connection, digest("1"))
-        assert found is not None and dict(found._mapping) == row
+        assert found is not None
+        assert dict(found._mapping) == row
 
 
 def test_the_latest_capture_is_that_of_the_vantage_with_the_highest_number(
@@ -385,7 +391,8 @@ def test_the_latest_capture_is_that_of_the_vantage_with_the_highest_number(
 ) -> None:
     with database.appending() as connection:
         evidence.add_captures(
-            connection, [rows(1), rows(3), rows(2), rows(4, vantage="eu"), rows(5, url="https://a/")]
+            connection,
+            [rows(1), rows(3), rows(2), rows(4, vantage="eu"), rows(5, url="https://a/")],
         )
     with database.reading() as connection:
         found = [
@@ -489,9 +496,7 @@ def test_no_tree_is_over_a_text_of_any_length() -> None:
             assert not is_text or column.type.length, f"{table.name}.{column.name}"
 
 
-def test_ten_processes_make_one_catalogue(
-    empty_url: str, processes: ProcessPoolExecutor
-) -> None:
+def test_ten_processes_make_one_catalogue(empty_url: str, processes: ProcessPoolExecutor) -> None:
     numbers = list(processes.map(migrate, [empty_url] * 10))
     assert sorted(number or 0 for number in numbers) == list(range(1, 11))
     database = Database(empty_url)

@@ -30,8 +30,9 @@ _DEBIAN = Path("/usr/lib/postgresql")
 _ENGLISH = ("--locale=C", "--locale-provider=icu", "--icu-locale=en")
 _START_SECONDS = 30
 _TEMPLATE = "muniment_template"
-# What a power cut would lose is lost with the test session anyway.
-_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# What a power cut would lose is lost with the test session anyway; a crash of the server loses
+# nothing.
+_FAST = {"fsync": "off", "full_page_writes": "off"}
 
 
 class Missing(Exception):
@@ -137,6 +138,21 @@ class Cluster(Server):
                 time.sleep(0.02)
             else:
                 return
+
+    @contextlib.contextmanager
+    def asking_for_passwords(self) -> Iterator[None]:
+        """While the block runs, every user but this one's must give a password."""
+        rules = self._data / "pg_hba.conf"
+        before = rules.read_text(encoding="ascii")
+        rules.write_text(
+            "host all muniment 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        )
+        self.execute("select pg_reload_conf()")
+        try:
+            yield
+        finally:
+            rules.write_text(before)
+            self.execute("select pg_reload_conf()")
 
     def stop(self) -> None:
         """Stop the server at once, as a power cut would."""

@@ -165,7 +165,15 @@ def test_another_schema_version_is_told(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "nonsense", "sqlite://", "postgresql+asyncpg://user:hunter2@host/x", "sqlite:", "mysql://x"]
+    "url",
+    [
+        "",
+        "nonsense",
+        "sqlite://",
+        "postgresql+asyncpg://user:hunter2@host/x",
+        "sqlite:",
+        "mysql://x",
+    ],
 )
 def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(SettingsError) as caught:
