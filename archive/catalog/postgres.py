@@ -73,6 +73,8 @@ class PostgresDialect:
         self.url = url
         self.engine = sa.create_engine(
             url.set(drivername="postgresql+muniment"),
+            # A later snapshot than the lock's wait is what makes looking first right.
+            isolation_level="READ COMMITTED",
             pool_pre_ping=True,
             pool_size=5,
             max_overflow=20,
@@ -91,7 +93,8 @@ class PostgresDialect:
     def is_read_only(self) -> bool:
         """Whether the server is a standby, or refuses writes by its settings."""
         with self.engine.connect() as connection:
-            return connection.execute(sa.text("show transaction_read_only")).scalar_one() == "on"
+            answer = connection.execute(sa.text("show transaction_read_only")).scalar_one()
+        return str(answer) == "on"
 
     def check_there(self) -> None:
         """Nothing is made by looking: whether it is there shows when it is read."""

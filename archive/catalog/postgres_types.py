@@ -21,7 +21,8 @@ class _Definitions(PGDDLCompiler):
             meant.type = Text(collation="C")
         elif isinstance(column.type, Integer):
             meant.type = BigInteger()
-        return super().get_column_specification(meant, **options)
+        specification: Any = super().get_column_specification
+        return str(specification(meant, **options))
 
 
 class _Parameter(Integer):

@@ -16,7 +16,7 @@ from support.postgres import Server
 
 from archive.bootstrap import Stand, init_archive, open_archive
 from archive.catalog import sequence
-from archive.catalog.tables import ops_reservation
+from archive.catalog.tables import ops_api_key, ops_reservation
 from archive.clock import FixedClock, SystemClock, rfc3339
 from archive.errors import CatalogError, StorageError
 from archive.ids import Kind, RecordId
@@ -82,6 +82,29 @@ def mislaid(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on this process is one of another machine."""
     monkeypatch.setattr("archive.services.capture.this_process", lambda: ELSEWHERE)
     monkeypatch.setattr("archive.services.assertion.this_process", lambda: ELSEWHERE)
+
+
+def test_ten_that_init_at_once_make_one_archive(settings: Settings) -> None:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["archive.bootstrap", "psycopg"])
+    with ProcessPoolExecutor(10, mp_context=context) as pool:
+        made = list(pool.map(init_apart, [settings] * 10))
+    assert len({roots for roots, _, _ in made}) == 1
+    assert sum(is_new for _, is_new, _ in made) == 1
+    assert len([key for _, _, key in made if key is not None]) == 1
+    archive = open_archive(settings)
+    with archive.database.reading() as connection:
+        assert len(connection.execute(sa.select(ops_api_key)).all()) == 1
+    assert len(tables(archive)["keyset"]) == 1
+    assert trusted_keyset(archive).version == 1
+    archive.close()
+
+
+def init_apart(settings: Settings) -> tuple[str, bool, str | None]:
+    """What a process of its own made: the root key ID, whether it is new, the API key."""
+    archive, made = init_archive(settings)
+    archive.close()
+    return made.root_keyid, made.is_new, made.api_key
 
 
 def test_a_worker_that_died_elsewhere_is_settled_when_its_lease_is_over(

@@ -13,6 +13,7 @@ import os
 import pwd
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -22,7 +23,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy.engine import URL, make_url
-from support.archives import closed_port
 
 from archive.catalog.database import Database
 
@@ -97,7 +97,7 @@ class Cluster(Server):
     """A server that this process started, and can stop and start again."""
 
     def __init__(self, programs: Path, folder: Path, locale: Sequence[str]) -> None:
-        port = closed_port()
+        port = _free_port()
         super().__init__(URL.create("postgresql", "muniment", None, "127.0.0.1", port, "postgres"))
         self._programs = programs
         self._data = folder / "data"
@@ -220,6 +220,12 @@ def _cluster(programs: Path, *locale: str) -> Iterator[Cluster]:
             yield cluster
         finally:
             cluster.stop()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
 
 
 def _user() -> str:
