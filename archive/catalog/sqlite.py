@@ -8,6 +8,7 @@ Where the file or its folder cannot be written, the catalogue is opened for read
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from archive.catalog.dialect import Row
 from archive.errors import CatalogBusy, CatalogError, CatalogMissing
 
 _BUSY_SECONDS = 30
+_LOG_PAUSE_SECONDS = 0.01
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -131,13 +133,28 @@ def _has_log(path: Path) -> bool:
     return log.exists() and (log.stat().st_size > 0 or index.exists())
 
 
+def _begin_log(connection: sqlite3.Connection) -> None:
+    # Where several open a new file at once, SQLite does not wait for the one that makes the log.
+    end = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode not in _BUSY or time.monotonic() > end:
+                raise
+            time.sleep(_LOG_PAUSE_SECONDS)
+        else:
+            return
+
+
 def _engine(url: URL) -> Engine:
     engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        _begin_log(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

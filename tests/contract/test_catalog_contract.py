@@ -24,7 +24,7 @@ from archive.catalog.evidence import CaptureRows
 from archive.catalog.hot import HotReader
 from archive.catalog.sequence import Reservation
 from archive.catalog.statements import StatementRow
-from archive.catalog.tables import id_sequence, metadata, ops_reservation, part
+from archive.catalog.tables import id_sequence, metadata, ops_api_key, ops_reservation, part
 from archive.errors import CatalogBusy, CatalogError, CatalogMissing, CatalogOutdated
 from archive.net.url import URL_CHARACTERS_LIMIT
 
@@ -457,7 +457,10 @@ def test_api_keys_are_found_by_their_secret(database: Database) -> None:
     with database.reading() as connection:
         assert access.has_api_keys(connection)
         assert access.find_api_key(connection, "k1", "hunter2") == key
-        assert access.find_api_key(connection, "k1", "hunter3") is None
+        for key_id, secret in (("k1", "hunter3"), ("k1", ""), ("k2", "hunter2"), ("", "")):
+            assert access.find_api_key(connection, key_id, secret) is None
+        stored = connection.execute(sa.select(ops_api_key)).one()
+    assert "hunter2" not in repr(tuple(stored))
 
 
 # Schema
