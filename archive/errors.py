@@ -19,6 +19,8 @@ MunimentError
 │  ├─ MalformedInventory
 │  ├─ MalformedKeyset
 │  ├─ MalformedWarc
+│  │  ├─ OversizedRecord      one record is over a limit; those behind it may be sound
+│  │  └─ SharedMember         one gzip member holds several records
 │  └─ UndecodableBody
 ├─ SigningError
 │  ├─ KeyLocked               the private key cannot be opened
@@ -141,6 +143,18 @@ class MalformedWarc(MalformedEvidence):
     """Bytes that are no well-formed WARC record; the message names record and offset."""
 
     code = "WARC_PARSE"
+
+
+class OversizedRecord(MalformedWarc):
+    """A WARC record larger than the limit; what follows it can still be read."""
+
+    code = "WARC_TOO_LARGE"
+
+
+class SharedMember(MalformedWarc):
+    """A gzip member that holds several WARC records, so that none can be read by range."""
+
+    code = "WARC_SHARED_MEMBER"
 
 
 class UndecodableBody(MalformedEvidence):

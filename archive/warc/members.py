@@ -22,6 +22,13 @@ _LEVEL = 1
 _WINDOW_BYTES = 1 << 16
 
 
+class View(Protocol):
+    """Bytes of which any slice can be taken: a buffer, or a window that moves over a file."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, span: slice, /) -> memoryview: ...
+
+
 class _Inflater(Protocol):
     @property
     def eof(self) -> bool: ...
@@ -79,12 +86,12 @@ class MemberReader:
     When `is_finished`, `end` is where the member ends in the buffer.
     """
 
-    def __init__(self, data: memoryview, start: int, deflation: Deflation = FASTEST) -> None:
+    def __init__(self, data: View, start: int, deflation: Deflation = FASTEST) -> None:
         self.end = start
         self._data = data
         self._deflation = deflation
         self._inflater = deflation.inflater()
-        self._held_back = b""
+        self._held_back: bytes | memoryview = b""
 
     @property
     def is_finished(self) -> bool:

@@ -10,29 +10,31 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from archive.digests import sha256_hex
-from archive.errors import MalformedWarc
+from archive.errors import MalformedWarc, OversizedRecord, SharedMember
 from archive.net.head import find_head_end
 from archive.warc.header import HEADER_END, Fields, Header, field_value, read_header
-from archive.warc.members import GZIP_MAGIC, MemberReader
+from archive.warc.members import GZIP_MAGIC, MemberReader, View
 
 RECORD_END = b"\r\n\r\n"
 
 _PLAIN_START = b"WARC/"
 _LOOK_AHEAD_BYTES = 16
 _USUAL_HEADER_BYTES = 4096
+_SKIPPED_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
     """How much one record may take, in bytes; `ratio` is decoded to stored size.
 
-    Deflate cannot exceed 1,032 to 1, so the default lets through all that this archive can have
-    written itself; an import of foreign files may lower it.
+    The ratio counts from `ratio_free_bytes` of decoded bytes on. Deflate cannot exceed 1,032 to
+    1, so the default lets through all that this archive can have written itself.
     """
 
     header_bytes: int = 64 * 1024
     block_bytes: int = 512 * 1024 * 1024
     ratio: int = 1_100
+    ratio_free_bytes: int = 0
 
 
 DEFAULT_LIMITS = ReadLimits()
@@ -85,7 +87,7 @@ def read_records(
         raise MalformedWarc("record 1 at offset 0: the file is empty")
     number, offset = 1, 0
     while offset < len(view):
-        record = _read_at(view, number, offset, limits)
+        record = read_at(view, number, offset, limits)
         yield record
         number, offset = number + 1, offset + record.length
 
@@ -95,7 +97,7 @@ def read_record(member: bytes | memoryview, limits: ReadLimits = DEFAULT_LIMITS)
 
     Raises MalformedWarc when they are more or less than exactly one record.
     """
-    record = _read_at(memoryview(member), 1, 0, limits)
+    record = read_at(memoryview(member), 1, 0, limits)
     if record.length != len(member):
         raise MalformedWarc(
             f"record 1 at offset 0: {len(member) - record.length} bytes follow its end"
@@ -103,7 +105,11 @@ def read_record(member: bytes | memoryview, limits: ReadLimits = DEFAULT_LIMITS)
     return record
 
 
-def _read_at(view: memoryview, number: int, offset: int, limits: ReadLimits) -> WarcRecord:
+def read_at(view: View, number: int, offset: int, limits: ReadLimits) -> WarcRecord:
+    """The record that begins at this offset; `number` is for the message alone.
+
+    Raises MalformedWarc, as OversizedRecord or SharedMember where it is one of these.
+    """
     try:
         start = bytes(view[offset : offset + len(_PLAIN_START)])
         if start.startswith(GZIP_MAGIC):
@@ -111,14 +117,38 @@ def _read_at(view: memoryview, number: int, offset: int, limits: ReadLimits) -> 
         if start == _PLAIN_START:
             return _read_plain(view, offset, limits)
     except MalformedWarc as error:
-        raise MalformedWarc(f"record {number} at offset {offset}: {error}") from error
+        raise type(error)(f"record {number} at offset {offset}: {error}") from error
     raise MalformedWarc(
         f"record {number} at offset {offset}: begins with {start!r}, neither a gzip member nor "
         f"{_PLAIN_START.decode()}"
     )
 
 
-def _read_member(view: memoryview, offset: int, limits: ReadLimits) -> WarcRecord:
+def end_of_oversized(view: View, offset: int, limits: ReadLimits) -> int:
+    """Where the record ends that was refused as an OversizedRecord; its bytes are passed over.
+
+    Raises MalformedWarc when the end cannot be found, or the member is a bomb.
+    """
+    if bytes(view[offset : offset + len(GZIP_MAGIC)]) != GZIP_MAGIC:
+        most = limits.header_bytes + len(HEADER_END)
+        header = read_header(bytes(view[offset : offset + most]))
+        end = offset + (header.block_start + header.block_length if header else most)
+        if bytes(view[end : end + len(RECORD_END)]) != RECORD_END:
+            raise MalformedWarc("an oversized record does not end where it says")
+        return end + len(RECORD_END)
+    member, size = MemberReader(view, offset), 0
+    while not member.is_finished:
+        size += len(member.read(_SKIPPED_BYTES))
+        _refuse_bomb(size, member.end - offset, limits)
+    return member.end
+
+
+def _refuse_bomb(size: int, stored: int, limits: ReadLimits) -> None:
+    if size > max(limits.ratio_free_bytes, limits.ratio * stored):
+        raise MalformedWarc(f"the gzip member expands more than {limits.ratio} times")
+
+
+def _read_member(view: View, offset: int, limits: ReadLimits) -> WarcRecord:
     member = MemberReader(view, offset)
     header: Header | None = None
     raw = b""
@@ -127,8 +157,7 @@ def _read_member(view: memoryview, offset: int, limits: ReadLimits) -> WarcRecor
     while not member.is_finished and size <= ceiling:
         pieces.append(member.read(ceiling - size + _LOOK_AHEAD_BYTES))
         size += len(pieces[-1])
-        if size > limits.ratio * (member.end - offset):
-            raise MalformedWarc(f"the gzip member expands more than {limits.ratio} times")
+        _refuse_bomb(size, member.end - offset, limits)
         if header is None:
             raw = b"".join(pieces)
             header = _header_within(raw, limits)
@@ -140,11 +169,11 @@ def _read_member(view: memoryview, offset: int, limits: ReadLimits) -> WarcRecor
         raw = b"".join(pieces)
     block_end = header.block_start + header.block_length
     if raw[block_end:] != RECORD_END:
-        raise MalformedWarc(_what_follows(header, raw[block_end:], is_whole=member.is_finished))
+        raise _what_follows(header, raw[block_end:], is_whole=member.is_finished)
     return _record(header, raw[header.block_start : block_end], (offset, member.end - offset))
 
 
-def _read_plain(view: memoryview, offset: int, limits: ReadLimits) -> WarcRecord:
+def _read_plain(view: View, offset: int, limits: ReadLimits) -> WarcRecord:
     # Most headers are short; the second, longer look is for the rest.
     header = _header_within(bytes(view[offset : offset + _USUAL_HEADER_BYTES]), limits)
     if header is None:
@@ -155,8 +184,8 @@ def _read_plain(view: memoryview, offset: int, limits: ReadLimits) -> WarcRecord
     block_start = offset + header.block_start
     block_end = block_start + header.block_length
     end = block_end + len(RECORD_END)
-    if view[block_end:end] != RECORD_END:
-        raise MalformedWarc(_what_follows(header, bytes(view[block_end:end]), is_whole=False))
+    if end > len(view) or view[block_end:end] != RECORD_END:
+        raise _what_follows(header, bytes(view[block_end:end]), is_whole=False)
     return _record(header, bytes(view[block_start:block_end]), (offset, end - offset))
 
 
@@ -165,24 +194,28 @@ def _header_within(start: bytes, limits: ReadLimits) -> Header | None:
     if header is None and len(start) > limits.header_bytes:
         raise MalformedWarc(f"the record header exceeds {limits.header_bytes} bytes")
     if header is not None and header.block_length > limits.block_bytes:
-        raise MalformedWarc(
+        raise OversizedRecord(
             f"the block of {header.block_length} bytes exceeds the limit of {limits.block_bytes}"
         )
     return header
 
 
-def _what_follows(header: Header, rest: bytes, *, is_whole: bool) -> str:
+def _what_follows(header: Header, rest: bytes, *, is_whole: bool) -> MalformedWarc:
     if rest.startswith(RECORD_END):
         if rest.lstrip(b"\r\n").startswith(_PLAIN_START):
-            return (
+            return SharedMember(
                 "one gzip member holds several records; the file must be re-packed with one "
                 "member per record before its records can be read by range"
             )
-        return "the gzip member goes on after the record"
+        return MalformedWarc("the gzip member goes on after the record")
     declared = f"the declared {header.block_length} bytes of block"
     if len(rest) < len(RECORD_END) and RECORD_END.startswith(rest) and not is_whole:
-        return f"{declared} and their two closing line ends are not all there: truncated"
-    return f"{declared} are followed by {rest[:4]!r}, not by two line ends: wrong Content-Length"
+        return MalformedWarc(
+            f"{declared} and their two closing line ends are not all there: truncated"
+        )
+    return MalformedWarc(
+        f"{declared} are followed by {rest[:4]!r}, not by two line ends: wrong Content-Length"
+    )
 
 
 def _record(header: Header, block: bytes, stored: tuple[int, int]) -> WarcRecord:

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An import: which records of a foreign file the archive was given, and what was wrong with them.
+
+The content of an `import/v1` statement is one durable group of records. It vouches for the bytes
+as they were given, and for nothing that the file says about the crawl.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from archive.canonical import JsonValue
+from archive.errors import MalformedStatement
+from archive.model.fields import Fields
+
+FORMS = (
+    "warc",  # plain
+    "warc.gz",  # one gzip member for each record
+    "warc.gz-shared",  # gzip members that hold several records: re-packed
+    "arc",  # re-packed as WARC
+    "arc.gz",  # re-packed as WARC
+    "wacz",  # the WARC files in the package are read where they lie
+    "memento",  # a WARC that was written from another archive's answers
+    "remote-warc",  # records that were fetched by range out of a remote WARC
+)
+TYPES = ("response", "revisit", "resource")
+SUPPLIER_LIMIT = 100
+NAME_LIMIT = 255
+FLAWS_LIMIT = 1_000
+_DETAIL_LIMIT = 300
+# What was repaired in reading; every other flaw means that something is false or missing.
+REPAIRED = frozenset({"WARC_TARGET_URI"})
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong at a place in a file: the record's number from 1, its offset, a stable code.
+
+    `is_end` says that nothing behind it could be read.
+    """
+
+    record: int
+    offset: int
+    code: str
+    detail: str
+    is_end: bool = False
+
+    def to_json(self) -> JsonValue:
+        """The flaw as a member of an import's content."""
+        return {
+            "record": self.record,
+            "offset": self.offset,
+            "code": self.code,
+            "detail": self.detail[:_DETAIL_LIMIT],
+            "is_end": self.is_end,
+        }
+
+    @classmethod
+    def from_json(cls, value: JsonValue) -> Self:
+        """The flaw of a content file. Raises MalformedStatement."""
+        fields = Fields(value, MalformedStatement, "flaw")
+        flaw = cls(
+            record=fields.count("record"),
+            offset=fields.count("offset"),
+            code=fields.text("code"),
+            detail=fields.text("detail"),
+            is_end=fields.flag("is_end"),
+        )
+        fields.end()
+        return flaw
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """One response, revisit or resource record: where it lies and what it carries.
+
+    `date` is the WARC-Date as written. `url` is the target, repaired where it was no URI.
+    `sha1` (base32) and `sha256` are of the payload with the transfer coding undone; those of a
+    revisit are its own word about the record it refers to, and it has no `body_sha256`.
+    `body_sha256` is of the payload with its content coding undone as well, where that differs.
+    `method` is that of the request, where the file holds it; None where nobody can tell.
+    """
+
+    offset: int
+    length: int
+    type: str
+    record_id: str
+    url: str
+    date: str
+    media_type: str | None
+    status: int | None
+    method: str | None
+    size: int
+    sha1: str | None
+    sha256: str | None
+    body_sha256: str | None
+
+    def to_json(self) -> JsonValue:
+        """The row as a member of an import's content."""
+        return {
+            "offset": self.offset,
+            "length": self.length,
+            "type": self.type,
+            "record_id": self.record_id,
+            "url": self.url,
+            "date": self.date,
+            "media_type": self.media_type,
+            "status": self.status,
+            "method": self.method,
+            "bytes": self.size,
+            "sha1": self.sha1,
+            "sha256": self.sha256,
+            "body_sha256": self.body_sha256,
+        }
+
+    @classmethod
+    def from_json(cls, value: JsonValue) -> Self:
+        """The row of a content file. Raises MalformedStatement."""
+        fields = Fields(value, MalformedStatement, "index row")
+        row = cls(
+            offset=fields.count("offset"),
+            length=fields.count("length"),
+            type=fields.choice("type", TYPES),
+            record_id=fields.text("record_id"),
+            url=fields.text("url"),
+            date=fields.text("date"),
+            media_type=fields.optional_text("media_type"),
+            status=fields.optional_count("status"),
+            method=fields.optional_text("method"),
+            size=fields.count("bytes"),
+            sha1=fields.optional_text("sha1"),
+            sha256=fields.optional_sha256("sha256"),
+            body_sha256=fields.optional_sha256("body_sha256"),
+        )
+        fields.end()
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class GivenFile:
+    """The file as it was given: its name without a folder, digest, bytes, and form."""
+
+    name: str
+    sha256: str
+    size: int
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportGroup:
+    """One durable group of records of a container.
+
+    `source` is the file as given; `container` is what the offsets are in: the source itself, or
+    what it was re-packed to (then `container_sha256` differs). `member` names the WARC within a
+    package. The group covers the container's bytes from `start` to `end`; `is_last` says that
+    the file, or the member, ends there, or that nothing behind could be read. `first_record` is
+    the number of its first record, and `records` counts those of every type. Flaws of the file
+    before it was re-packed are `source_flaws`, with offsets in the source; they stand in the
+    last group.
+    """
+
+    source: GivenFile
+    container_sha256: str
+    container_size: int
+    member: str | None
+    supplied_by: str
+    start: int
+    end: int
+    first_record: int
+    records: int
+    is_last: bool
+    rows: tuple[IndexRow, ...]
+    flaws: tuple[Flaw, ...]
+    source_flaws: tuple[Flaw, ...] = ()
+
+    def to_json(self) -> JsonValue:
+        """The content file's value."""
+        return {
+            "v": 1,
+            "source": {
+                "name": self.source.name,
+                "sha256": self.source.sha256,
+                "bytes": self.source.size,
+                "form": self.source.form,
+            },
+            "container": {"sha256": self.container_sha256, "bytes": self.container_size},
+            "member": self.member,
+            "supplied_by": self.supplied_by,
+            "start": self.start,
+            "end": self.end,
+            "first_record": self.first_record,
+            "records": self.records,
+            "is_last": self.is_last,
+            "rows": [row.to_json() for row in self.rows],
+            "flaws": [flaw.to_json() for flaw in self.flaws],
+            "source_flaws": [flaw.to_json() for flaw in self.source_flaws],
+        }
+
+    @classmethod
+    def from_json(cls, value: JsonValue) -> Self:
+        """The group of a content file. Raises MalformedStatement."""
+        fields = Fields(value, MalformedStatement, "import")
+        fields.constant("v", 1)
+        given, container = fields.object("source"), fields.object("container")
+        group = cls(
+            source=GivenFile(
+                name=given.text("name"),
+                sha256=given.sha256("sha256"),
+                size=given.count("bytes"),
+                form=given.choice("form", FORMS),
+            ),
+            container_sha256=container.sha256("sha256"),
+            container_size=container.count("bytes"),
+            member=fields.optional_text("member"),
+            supplied_by=fields.text("supplied_by"),
+            start=fields.count("start"),
+            end=fields.count("end"),
+            first_record=fields.count("first_record"),
+            records=fields.count("records"),
+            is_last=fields.flag("is_last"),
+            rows=tuple(IndexRow.from_json(item) for item in fields.items("rows")),
+            flaws=tuple(Flaw.from_json(item) for item in fields.items("flaws")),
+            source_flaws=tuple(Flaw.from_json(item) for item in fields.items("source_flaws")),
+        )
+        for part in (fields, given, container):
+            part.end()
+        _check_places(group)
+        return group
+
+
+def _check_places(group: ImportGroup) -> None:
+    if not group.start <= group.end <= group.container_size:
+        raise MalformedStatement("an import's range is not within its container")
+    behind = group.start
+    for row in group.rows:
+        if row.offset < behind or row.length < 1:
+            raise MalformedStatement("an import's rows are not in order")
+        behind = row.offset + row.length
+    if behind > group.end:
+        raise MalformedStatement("an import's rows are not within its range")
