@@ -94,6 +94,25 @@ class IndexRow:
     sha256: str | None
     body_sha256: str | None
 
+    def asked_by(self, method: str) -> "IndexRow":
+        """The row of an answer to a request with this method."""
+        # Five times as fast as dataclasses.replace, and done once for each response.
+        return IndexRow(
+            self.offset,
+            self.length,
+            self.type,
+            self.record_id,
+            self.url,
+            self.date,
+            self.media_type,
+            self.status,
+            method,
+            self.size,
+            self.sha1,
+            self.sha256,
+            self.body_sha256,
+        )
+
     def to_json(self) -> JsonValue:
         """The row as a member of an import's content."""
         return {

@@ -9,6 +9,7 @@ import datetime as dt
 import enum
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from archive.errors import MalformedTime
 
@@ -72,6 +73,8 @@ _PRECISIONS = {
 _STAMP_DIGITS = str.maketrans("", "", "-:T")
 
 
+# Request, response and metadata of one moment follow each other.
+@lru_cache(maxsize=256)
 def read_warc_date(text: str) -> WarcDate:
     """The date that a WARC header states (ISO 28500:2017 5.4, W3CDTF in UTC).
 

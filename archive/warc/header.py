@@ -7,6 +7,7 @@ ways is refused: repeated fields, control characters, bare line ends, blanks bef
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from archive.errors import MalformedWarc
 
@@ -88,15 +89,14 @@ def read_header(start: bytes) -> Header | None:
         raise MalformedWarc(f"the record begins with {version[:40]!r}, not with {VERSIONS[0]}")
     if match := _FORBIDDEN.search("".join(lines)):
         raise MalformedWarc(f"the header holds {match[0]!r} where it may not be")
-    fields = _fields(lines)
-    first = _first_values(fields)
+    fields, first = _fields(lines)
     length = first["content-length"]
     if not _LENGTH.fullmatch(length):
         raise MalformedWarc(f"Content-Length is {length[:40]!r}, not a number of bytes")
     return Header(version, fields, first, int(length), end + len(HEADER_END))
 
 
-def _fields(lines: list[str]) -> Fields:
+def _fields(lines: list[str]) -> tuple[Fields, dict[str, str]]:
     fields: list[tuple[str, str]] = []
     for line in lines:
         if line[:1] in {" ", "\t"}:
@@ -106,16 +106,16 @@ def _fields(lines: list[str]) -> Fields:
             fields[-1] = (name, " ".join((value, line.strip(" \t"))).strip(" "))
             continue
         name, colon, value = line.partition(":")
-        if not colon or not _NAME.fullmatch(name):
+        if not colon or not _lower_name(name):
             raise MalformedWarc(f"the header line {line[:60]!r} is not of the form name: value")
         fields.append((name, value.strip(" \t")))
-    return tuple(fields)
+    return tuple(fields), _first_values(fields)
 
 
-def _first_values(fields: Fields) -> dict[str, str]:
+def _first_values(fields: list[tuple[str, str]]) -> dict[str, str]:
     first: dict[str, str] = {}
     for name, value in fields:
-        lower = name.lower()
+        lower = _lower_name(name)
         if lower not in first:
             first[lower] = value
         elif lower in _SINGLE:
@@ -124,3 +124,10 @@ def _first_values(fields: Fields) -> dict[str, str]:
         if not first.get(name):
             raise MalformedWarc(f"the mandatory field {name} is missing or empty")
     return first
+
+
+# A file has millions of headers and a dozen names.
+@lru_cache(maxsize=1024)
+def _lower_name(name: str) -> str:
+    """The name in lower case; empty when it is no name."""
+    return name.lower() if _NAME.fullmatch(name) else ""

@@ -5,6 +5,7 @@ A reader that resynchronises after a wrong length shows one set of records where
 shows another (warcio issues 121, 131, 138). This one names the record and the offset and stops.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from functools import cached_property
 from archive.digests import sha256_hex
 from archive.errors import MalformedWarc, OversizedRecord, SharedMember
 from archive.net.head import find_head_end
-from archive.warc.header import HEADER_END, Fields, Header, field_value, read_header
+from archive.warc.header import HEADER_END, Fields, Header, read_header
 from archive.warc.members import GZIP_MAGIC, MemberReader, View
 
 RECORD_END = b"\r\n\r\n"
@@ -69,9 +70,19 @@ class WarcRecord:
         """The digest of the HTTP body as received, taken once for all who compare it."""
         return sha256_hex(memoryview(self.block)[self.http_body_start :])
 
+    @cached_property
+    def http_body_sha1(self) -> bytes:
+        """The SHA-1 of the HTTP body as received, to compare with what others state."""
+        body = memoryview(self.block)[self.http_body_start :]
+        return hashlib.sha1(body, usedforsecurity=False).digest()
+
     def header(self, name: str) -> str | None:
         """The first value of a field (names compare without case), or None."""
-        return field_value(self.headers, name)
+        return self._first.get(name.lower())
+
+    @cached_property
+    def _first(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in reversed(self.headers)}
 
 
 def read_records(

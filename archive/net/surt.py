@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The key under which index files sort a URL (SURT): host labels turned round, then the path.
+
+`https://www.example.com/Terms?b=2&a=1` sorts as `com,example)/terms?a=1&b=2`. A key folds what
+crawlers take for one page, so it is for searching only and never an identity: each row keeps its
+URL. The URL is read as browsers read it (WHATWG); on the host no other reader may disagree.
+"""
+
+import re
+
+import ada_url
+
+_WEB_SCHEMES = frozenset({"http:", "https:", "ftp:", "ws:", "wss:"})
+_IP = re.compile(r"[0-9.]+|\[.*\]")
+_WWW = re.compile(r"www[0-9]{0,2}\.(?=.)")
+# What RFC 3986 lets stand in a URI, and so what cannot break a line of an index file.
+_NO_URI = re.compile(r"[^\x21\x23-\x3b\x3d\x3f-\x7e]")
+# Below what a B-tree page of PostgreSQL takes; what is cut off is still in the row's URL.
+KEY_LIMIT = 2_000
+
+
+def url_key(url: str) -> str:
+    """The key of a URL: ASCII, without blanks, at most KEY_LIMIT characters.
+
+    What is no web address keeps the order of its parts.
+    """
+    return _key(url)[:KEY_LIMIT]
+
+
+def repaired(uri: str) -> str:
+    """The URI with every character escaped (UTF-8, RFC 3986 2.1) that no URI may hold."""
+    return _NO_URI.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), uri)
+
+
+def _key(url: str) -> str:
+    try:
+        parsed = ada_url.URL(url)
+    except ValueError:
+        return _plain(url)
+    scheme, host = parsed.protocol, parsed.hostname
+    if scheme not in _WEB_SCHEMES or not host:
+        return _plain(url)
+    if not _IP.fullmatch(host):
+        host = _WWW.sub("", host, count=1) if host.startswith("www") else host
+        host = ",".join(reversed(host.rstrip(".").split(".")))
+    port = f":{parsed.port}" if parsed.port else ""
+    path = parsed.pathname.lower()
+    if len(path) > 1:
+        path = path.rstrip("/") or "/"
+    query = parsed.search[1:].lower()
+    if "&" in query:
+        query = "&".join(sorted(query.split("&")))
+    return f"{host}{port}){path}?{query}" if query else f"{host}{port}){path}"
+
+
+def _plain(url: str) -> str:
+    return repaired(url.partition("#")[0].lower()) or "-"
