@@ -5,6 +5,7 @@ The content of an `import/v1` statement is one durable group of records. It vouc
 as they were given, and for nothing that the file says about the crawl.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Self
 
@@ -25,8 +26,9 @@ FORMS = (
 TYPES = ("response", "revisit", "resource")
 SUPPLIER_LIMIT = 100
 NAME_LIMIT = 255
-FLAWS_LIMIT = 1_000
 _DETAIL_LIMIT = 300
+_STATUS_LIMIT = 999
+_SHA1 = re.compile(r"[A-Z2-7]{32}")
 # What was repaired in reading; every other flaw means that something is false or missing.
 REPAIRED = frozenset({"WARC_TARGET_URI"})
 
@@ -151,6 +153,10 @@ class IndexRow:
             body_sha256=fields.optional_sha256("body_sha256"),
         )
         fields.end()
+        if row.sha1 is not None and not _SHA1.fullmatch(row.sha1):
+            raise MalformedStatement("index row: 'sha1' is no SHA-1 in base32")
+        if row.status is not None and row.status > _STATUS_LIMIT:
+            raise MalformedStatement("index row: 'status' is none of HTTP")
         return row
 
 

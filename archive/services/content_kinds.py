@@ -13,11 +13,22 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from archive.canonical import JsonValue
+from archive.catalog.evidence import add_containers
+from archive.catalog.imports import add_import, cdx_rows, group_by_digest
+from archive.errors import MalformedStatement, MalformedTime
 from archive.model.custody import CustodyEvent
+from archive.model.imported import ImportGroup
+from archive.services.import_rows import differing_rows, import_containers, import_rows
+from archive.warc.dates import cdx_stamp
 
 
 def _no_rows(_connection: Connection, _content: Any, _statement_sha256: str) -> None:
     """A kind whose statement row says all that the catalogue needs."""
+
+
+def _none_differing(_connection: Connection, _content: Any, _statement_sha256: str) -> list[str]:
+    """A kind without rows of its own."""
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +36,48 @@ class ContentKind:
     """One kind. `read` is strict and raises MalformedStatement.
 
     `concerns` names the record IDs and digests by which its statements are looked up; `add_rows`
-    puts its own rows into the evidence tables, by content and statement digest.
+    puts its own rows into the evidence tables, by content and statement digest, and `differing`
+    names those that are not what it put there.
     """
 
     read: Callable[[JsonValue], Any]
     concerns: Callable[[Any], Sequence[str]]
     add_rows: Callable[[Connection, Any, str], None] = _no_rows
+    differing: Callable[[Connection, Any, str], list[str]] = _none_differing
 
 
 def _custody_concerns(event: CustodyEvent) -> Sequence[str]:
     return [str(record) for record in event.records]
 
 
+def _read_import(value: JsonValue) -> ImportGroup:
+    group = ImportGroup.from_json(value)
+    for row in group.rows:
+        try:
+            cdx_stamp(row.date)
+        except MalformedTime as error:
+            raise MalformedStatement(f"index row: {error}") from error
+    return group
+
+
+def _import_concerns(group: ImportGroup) -> Sequence[str]:
+    return [group.source.sha256, group.container_sha256]
+
+
+def _add_import(connection: Connection, group: ImportGroup, statement_sha256: str) -> None:
+    add_containers(connection, import_containers(group))
+    add_import(connection, import_rows(group, statement_sha256))
+
+
+def _import_differing(
+    connection: Connection, group: ImportGroup, statement_sha256: str
+) -> list[str]:
+    expected = import_rows(group, statement_sha256)
+    listed = group_by_digest(connection, statement_sha256)
+    return differing_rows(expected, listed, cdx_rows(connection, expected.group))
+
+
 KINDS = {
     "custody": ContentKind(CustodyEvent.from_json, _custody_concerns),
+    "import": ContentKind(_read_import, _import_concerns, _add_import, _import_differing),
 }

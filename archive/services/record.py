@@ -13,7 +13,9 @@ from archive.catalog.evidence import CaptureRows
 from archive.digests import sha256_hex
 from archive.model.inventory import Container, Inventory, Part
 from archive.model.look import Look
+from archive.net.surt import url_key
 from archive.proofs.keyset import SignedKeyset
+from archive.warc.dates import cdx_stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ def record_json(signed: SignedLook) -> dict[str, JsonValue]:
         "remote_address": look.remote_address,
         "tls_leaf_sha256": look.tls_leaf_sha256,
         "mode": look.mode,
+        "import": _import_json(look),
         "vantage": look.vantage,
         "language": look.language,
         "agent": f"{look.agent}/{look.agent_version}",
@@ -110,7 +113,39 @@ def capture_rows(signed: SignedLook, number: int) -> CaptureRows:
         },
         parts=[_part_row(part, number) for part in inventory.parts],
         containers=container_rows(inventory.containers),
+        cdx=_cdx_row(signed, number),
     )
+
+
+def _cdx_row(signed: SignedLook, number: int) -> dict[str, Any] | None:
+    """The index row of the final response; None where an import's row stands for it."""
+    look, inventory = signed.look, signed.inventory
+    body, head = inventory.part("body"), inventory.part("headers")
+    if look.imported is not None or body is None or head is None:
+        return None
+    raw = inventory.part("body-raw")
+    payload = raw or body
+    is_revisit = head.span != body.span
+    return {
+        "container_sha256": head.span.container_sha256,
+        "offset": head.span.offset,
+        "length": head.span.length,
+        "record_type": "revisit" if is_revisit else "response",
+        "record_id": head.span.record_id,
+        "urlkey": url_key(look.final_url),
+        "timestamp": cdx_stamp(look.requested_at),
+        "date": look.requested_at,
+        "url": look.final_url,
+        "media_type": body.media_type,
+        "status": look.status,
+        "method": "GET",
+        "size": 0 if is_revisit else payload.size,
+        "sha1": payload.sha1,
+        "sha256": payload.sha256,
+        "body_sha256": body.sha256 if raw is not None else None,
+        "statement_sha256": signed.statement_sha256,
+        "capture_number": number,
+    }
 
 
 def observation_row(signed: SignedLook) -> dict[str, Any]:
@@ -141,6 +176,17 @@ def keyset_row(signed: SignedKeyset) -> dict[str, Any]:
 def container_rows(containers: tuple[Container, ...]) -> list[dict[str, Any]]:
     """The catalogue rows of containers."""
     return [{"sha256": item.sha256, "size": item.size} for item in containers]
+
+
+def _import_json(look: Look) -> JsonValue:
+    if look.imported is None:
+        return None
+    return {
+        "supplied_by": look.imported.supplied_by,
+        "statement_sha256": look.imported.statement_sha256,
+        "source_sha256": look.imported.source_sha256,
+        "warc_date": look.imported.warc_date,
+    }
 
 
 def _part_json(part: Part) -> JsonValue:

@@ -61,6 +61,11 @@ class WarcDate:
         return moment.isoformat(timespec="seconds")[:19].translate(_STAMP_DIGITS)
 
 
+def cdx_stamp(date: str) -> str:
+    """The 14 digits of a WARC date. Raises MalformedTime."""
+    return read_warc_date(date).cdx_stamp()
+
+
 # By the number of the last group that _FORM found; it takes hour and minute together.
 _PRECISIONS = {
     1: DatePrecision.YEAR,

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells what a file is by its first bytes, never by its name."""
+
+from archive.errors import InputError, MalformedWarc, SharedMember
+from archive.importing.arc import ARC_START
+from archive.importing.base import IMPORT_LIMITS, Source
+from archive.importing.window import Window
+from archive.warc.members import GZIP_MAGIC, MemberReader
+from archive.warc.read import read_at
+
+_WARC_START = b"WARC/"
+_LOOK_BYTES = 64
+# These are read where they lie; the others are packed anew, one gzip member for each record.
+READ_IN_PLACE = frozenset({"warc", "warc.gz"})
+
+
+def form_of(source: Source) -> str:
+    """`warc`, `warc.gz`, `warc.gz-shared`, `arc` or `arc.gz`. Raises InputError for any other."""
+    view = Window(source)
+    start = bytes(view[0:_LOOK_BYTES])
+    if start.startswith(_WARC_START):
+        return "warc"
+    if start.startswith(ARC_START):
+        return "arc"
+    if start.startswith(GZIP_MAGIC):
+        try:
+            inside = MemberReader(view, 0).read(_LOOK_BYTES)
+        except MalformedWarc as error:
+            raise InputError(f"it is no gzip file that can be read: {error}") from error
+        if inside.startswith(ARC_START):
+            return "arc.gz"
+        if inside.startswith(_WARC_START):
+            return _form_of_members(view)
+    raise InputError("it is neither a WARC nor an ARC file")
+
+
+def _form_of_members(view: Window) -> str:
+    try:
+        read_at(view, 1, 0, IMPORT_LIMITS)
+    except SharedMember:
+        return "warc.gz-shared"
+    except MalformedWarc:
+        # Whatever is wrong with the first record is for the reader to name.
+        return "warc.gz"
+    return "warc.gz"
