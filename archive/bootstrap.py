@@ -77,6 +77,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         raise SettingsError(f"archive.prefix: {error}") from error
     clock = stand.clock if stand else SystemClock()
     database = Database(settings.database_url)
+    reopen_store = partial(open_store, settings.store_url, endpoint=settings.store.endpoint or None)
     return Archive(
         identity=Identity(
             prefix=settings.archive.prefix,
@@ -88,7 +89,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         ),
         clock=clock,
         random_bytes=os.urandom,
-        store=open_store(settings.store_url, endpoint=settings.store.endpoint or None),
+        store=reopen_store(),
         database=database,
         hot=HotReader(database.path, is_immutable=database.is_immutable),
         fetcher=_fetcher(settings, clock),
@@ -97,6 +98,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         base_url=settings.server.base_url.rstrip("/"),
         upload_bytes_limit=settings.server.upload_bytes_limit,
         reopen=partial(wire, settings, stand),
+        reopen_store=reopen_store,
     )
 
 

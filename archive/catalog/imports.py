@@ -81,6 +81,12 @@ def groups_of_source(connection: Connection, source_sha256: str) -> Sequence[Gro
     ).all()
 
 
+def count_indexed(connection: Connection, container_sha256: str) -> int:
+    """How many records of a container are in the index."""
+    wanted = sa.select(sa.func.count()).where(cdx.c.container_sha256 == container_sha256)
+    return int(connection.execute(wanted).scalar() or 0)
+
+
 def every_source(connection: Connection) -> list[str]:
     """The digest of every file that was imported."""
     return list(connection.execute(sa.select(import_group.c.source_sha256).distinct()).scalars())

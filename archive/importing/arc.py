@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads ARC files (versions 1 and 2), and turns each record into the WARC record that says the same.
+"""Reads ARC files (versions 1 and 2), and turns each record into a WARC record that says the same.
 
 An ARC record is a line of words and then as many bytes as the line says. The address and date in
 the line are kept; what is no date or address has no place in a WARC and is named instead.
@@ -61,8 +61,7 @@ def read_arc(
                 fields = _fields_of_version(record)
         except MalformedWarc as error:
             place = stream.source_offset(offset)
-            detail = f"record {number} at offset {place}: {error}"
-            yield Flaw(number, place, error.code, detail, is_end=True)
+            yield Flaw(number, place, error.code, str(error), is_end=True)
             return
         yield number, record
         stream.release(end)

@@ -36,7 +36,7 @@ def form_of(source: Source) -> str:
 
 def _form_of_members(view: Window) -> str:
     try:
-        read_at(view, 1, 0, IMPORT_LIMITS)
+        read_at(view, 0, IMPORT_LIMITS)
     except SharedMember:
         return "warc.gz-shared"
     except MalformedWarc:

@@ -34,7 +34,8 @@ _METHOD = re.compile(rb"[A-Z]{1,20}(?= )")
 class IndexedGroup:
     """What was read of a stretch: the rows and flaws, and where it ended.
 
-    `is_ended` says that nothing behind could be read.
+    `records` counts those of every type, and those that were passed over. `is_ended` says that
+    nothing behind could be read.
     """
 
     start: int
@@ -55,23 +56,31 @@ def index_source(
     """
     current = _Gathering(begin)
     offset, number = begin.offset, begin.number
-    if offset < min(until, source.size):
-        for item in reader(source, begin):
-            if isinstance(item, Flaw):
-                current.group.flaws.append(item)
-                if item.is_end:
-                    current.group.is_ended = True
-                    break
-                number, offset = item.record + 1, item.offset
-                continue
-            offset, number = item.record.offset, item.number
-            if offset >= until:
+    if offset >= min(until, source.size):
+        yield current.finish(offset)
+        return
+    for item in reader(source, begin):
+        if isinstance(item, Flaw):
+            current.group.flaws.append(item)
+            offset = item.offset
+            if item.is_end:
+                current.group.is_ended = True
                 break
-            if current.is_full:
-                yield current.finish(offset)
-                current = _Gathering(Begin(offset, number))
-            current.add(item)
-            offset, number = offset + item.record.length, number + 1
+            # A record that was passed over counts, and its end is where the next one begins.
+            current.group.records, number = current.group.records + 1, number + 1
+            continue
+        offset = item.record.offset
+        if offset >= until:
+            break
+        if current.is_full:
+            yield current.finish(offset)
+            current = _Gathering(Begin(offset, number))
+        current.add(item)
+        offset, number = offset + item.record.length, number + 1
+        if offset >= until:
+            break
+    else:
+        offset = source.size
     yield current.finish(offset)
 
 

@@ -51,7 +51,7 @@ def _from_arc(stream: Stream, source_sha256: str, limits: ReadLimits) -> Iterato
         except MalformedTime as error:
             # Nobody can tell when it was taken, so it is left out.
             place = stream.source_offset(record.offset)
-            yield Flaw(number, place, WARC_DATE, f"record {number}: {error}")
+            yield Flaw(number, place, WARC_DATE, str(error))
 
 
 def _from_warc(stream: Stream, limits: ReadLimits) -> Iterator[bytes | Flaw]:
@@ -60,12 +60,12 @@ def _from_warc(stream: Stream, limits: ReadLimits) -> Iterator[bytes | Flaw]:
         try:
             if not bytes(stream.view[offset : offset + 1]):
                 return
-            record = read_at(stream.view, number, offset, limits)
+            record = read_at(stream.view, offset, limits)
             end = offset + record.length
             data = bytes(stream.view[offset:end])
         except MalformedWarc as error:
             place = stream.source_offset(offset)
-            detail = f"record {number} ({offset} bytes into what the file expands to): {error}"
+            detail = f"{error} ({offset} bytes into what the file expands to)"
             yield Flaw(number, place, error.code, detail, is_end=True)
             return
         yield data

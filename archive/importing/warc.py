@@ -25,7 +25,7 @@ def read_warc(
     number, offset = begin.number, begin.offset
     while offset < len(view):
         try:
-            record = read_at(view, number, offset, limits)
+            record = read_at(view, offset, limits)
         except OversizedRecord as error:
             yield Flaw(number, offset, error.code, str(error))
             end = _end_of_oversized(view, number, offset, limits)
@@ -45,5 +45,4 @@ def _end_of_oversized(view: View, number: int, offset: int, limits: ReadLimits) 
     try:
         return end_of_oversized(view, offset, limits)
     except MalformedWarc as error:
-        detail = f"record {number} at offset {offset}: {error}"
-        return Flaw(number, offset, error.code, detail, is_end=True)
+        return Flaw(number, offset, error.code, str(error), is_end=True)

@@ -178,7 +178,8 @@ class ImportGroup:
     what it was re-packed to (then `container_sha256` differs). `member` names the WARC within a
     package. The group covers the container's bytes from `start` to `end`; `is_last` says that
     the file, or the member, ends there, or that nothing behind could be read. `first_record` is
-    the number of its first record, and `records` counts those of every type. Flaws of the file
+    the number of its first record; `records` counts those of every type, and those passed over
+    because they were too large. Flaws of the file
     before it was re-packed are `source_flaws`, with offsets in the source; they stand in the
     last group.
     """

@@ -7,24 +7,18 @@ whole (one reservation, one sync, one commit); a single capture is a group of on
 """
 
 import time
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from archive.catalog import evidence, sequence
-from archive.catalog.sequence import Reservation
-from archive.clock import rfc3339
-from archive.digests import sha256_hex
+from archive.catalog import evidence
 from archive.errors import (
     InputError,
     MalformedEvidence,
     MunimentError,
-    ObjectConflict,
     SigningError,
-    StorageError,
 )
 from archive.fetching.outcome import classify
 from archive.ids import Kind, RecordId, parse_id
@@ -33,24 +27,17 @@ from archive.model.look import Previous, Signer
 from archive.services.assemble import Assembled, assemble
 from archive.services.container import SALT_BYTES, Circumstances, Looked
 from archive.services.context import Archive, SigningKey, signing_key
-from archive.services.ownership import LEASE_SECONDS, OBSERVATION, this_process
 from archive.services.record import (
     SignedLook,
-    capture_rows,
-    container_rows,
-    observation_row,
 )
+from archive.services.recording import record, record_ids, reserve_numbers
 from archive.services.trust import trusted_keyset
 from archive.services.unchanged import unchanged_payload
-from archive.storage.layout import blob_key, inventory_key, observation_key, statement_key
 from archive.text import recipes
 from archive.warc.write import ContainerWriter
 
 GROUP_SIZE = 16
 GROUP_SECONDS = 2.0
-
-# Reserved numbers by kind; that of observations is no ID, only the intent.
-Numbers = dict[str, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,37 +145,12 @@ def _record_group(
 ) -> list[CaptureResult]:
     if not group:
         return []
-    started = time.monotonic()
-    numbers = _reserve(archive, group)
-    drafts = _assemble_group(archive, key, group, numbers[Kind.CAPTURE])
-    assembled = [draft for draft in drafts if isinstance(draft, Assembled)]
-    _store_content(archive, assembled)
-    # Whoever took this process for dead has voided its numbers: then nothing may be signed.
-    with archive.database.reading() as connection:
-        is_mine = sequence.are_open(connection, numbers)
-    if not is_mine or time.monotonic() - started > LEASE_SECONDS / 2:
-        raise StorageError("the store took too long for this capture: try again")
-    signed = _sign_and_store(archive, key, assembled)
-    _write_rows(archive, signed, numbers)
-    recorded = iter(signed)
-    return [Recorded(next(recorded)) if isinstance(draft, Assembled) else draft for draft in drafts]
-
-
-def _reserve(archive: Archive, group: Sequence[Looked]) -> Numbers:
-    owner, now = this_process(), rfc3339(archive.clock.now())
     minted = sum(looked.outcome.is_ok for looked in group)
-    numbers: Numbers = {Kind.CAPTURE.value: [], OBSERVATION: []}
-    with archive.database.writing() as connection:
-        if minted:
-            numbers[Kind.CAPTURE] = sequence.reserve(
-                connection, Kind.CAPTURE.value, minted, owner, now
-            )
-        if minted < len(group):
-            # Observations have no ID: one row stands for the intent of the whole group.
-            intent = int.from_bytes(archive.random_bytes(6), "big")
-            sequence.intend(connection, [Reservation(OBSERVATION, intent, owner, now)])
-            numbers[OBSERVATION] = [intent]
-    return numbers
+    intent = reserve_numbers(archive, minted, observed=len(group) - minted)
+    drafts = _assemble_group(archive, key, group, intent.numbers[Kind.CAPTURE])
+    assembled = [draft for draft in drafts if isinstance(draft, Assembled)]
+    recorded = iter(record(archive, key, assembled, intent))
+    return [Recorded(next(recorded)) if isinstance(draft, Assembled) else draft for draft in drafts]
 
 
 def _assemble_group(
@@ -201,18 +163,11 @@ def _assemble_group(
             number = next(waiting) if looked.outcome.is_ok else None
             around = _circumstances(archive, key, connection, looked, number)
             try:
-                drafts.append(assemble(looked, around, ContainerWriter(_record_ids(archive))))
+                drafts.append(assemble(looked, around, ContainerWriter(record_ids(archive))))
             except (MalformedEvidence, SigningError) as error:
                 # One look that cannot be written down must not cost the others of its group.
                 drafts.append(Refused(looked.fetch.url, error))
     return drafts
-
-
-def _record_ids(archive: Archive) -> Callable[[], str]:
-    def new_id() -> str:
-        return f"<urn:uuid:{uuid.UUID(bytes=archive.random_bytes(16), version=4)}>"
-
-    return new_id
 
 
 def _circumstances(
@@ -237,74 +192,3 @@ def _circumstances(
         unchanged=unchanged,
         salt=archive.random_bytes(SALT_BYTES),
     )
-
-
-def _store_content(archive: Archive, assembled: Sequence[Assembled]) -> None:
-    objects: dict[str, bytes] = {}
-    for item in assembled:
-        if item.container is not None and item.inventory.own_container:
-            objects[blob_key(item.inventory.own_container)] = item.container
-        objects[_inventory_place(item)] = item.inventory_bytes
-    archive.store.put_many(list(objects.items()))
-    for key, data in objects.items():
-        if archive.store.get(key) != data:
-            raise ObjectConflict(f"{key} reads back as other bytes than were stored")
-
-
-def _inventory_place(item: Assembled) -> str:
-    capture_id = item.look.capture_id
-    return inventory_key(capture_id) if capture_id else blob_key(item.inventory_sha256)
-
-
-def _sign_and_store(
-    archive: Archive, key: SigningKey, assembled: Sequence[Assembled]
-) -> list[SignedLook]:
-    signed, envelopes = [], []
-    for item in assembled:
-        envelope = key.seal(item.statement).to_bytes()
-        capture_id, keyid8 = item.look.capture_id, key.listed.key.keyid8
-        place = (
-            statement_key(capture_id, keyid8)
-            if capture_id
-            else observation_key(item.statement_sha256, keyid8)
-        )
-        envelopes.append((place, envelope))
-        signed.append(
-            SignedLook(
-                look=item.look,
-                inventory=item.inventory,
-                inventory_sha256=item.inventory_sha256,
-                statement_sha256=item.statement_sha256,
-                envelope_sha256=sha256_hex(envelope),
-                envelope_key=place,
-            )
-        )
-    archive.store.put_many(envelopes)
-    return signed
-
-
-def _write_rows(archive: Archive, signed: Sequence[SignedLook], numbers: Numbers) -> None:
-    unused = set(numbers[Kind.CAPTURE])
-    with archive.database.writing() as connection:
-        # A rebuild may have taken in what lies in the store already.
-        known = evidence.known_statements(connection, [item.statement_sha256 for item in signed])
-        new = [item for item in signed if item.statement_sha256 not in known]
-        for item in signed:
-            capture_id = item.look.capture_id
-            if capture_id is None:
-                evidence.add_observation(
-                    connection, observation_row(item), container_rows(item.inventory.containers)
-                )
-                continue
-            unused.discard(capture_id.number)
-            if item in new:
-                sequence.close(connection, Kind.CAPTURE.value, capture_id.number)
-        captures = [
-            capture_rows(item, item.look.capture_id.number) for item in new if item.look.capture_id
-        ]
-        if captures:
-            evidence.add_captures(connection, captures)
-        for number in unused:
-            sequence.void(connection, Kind.CAPTURE.value, number)
-        for number in numbers[OBSERVATION]:
-            sequence.forget(connection, OBSERVATION, number)

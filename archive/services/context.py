@@ -45,8 +45,8 @@ class Archive:
     """Everything a service may use, wired once by `archive.bootstrap`.
 
     `open_signer` opens the private key when something is to be signed, so that an archive
-    without its keys still reads and verifies. `reopen` can be pickled: worker processes open
-    an archive of their own with it.
+    without its keys still reads and verifies. `reopen` and `reopen_store` can be pickled: worker
+    processes open an archive, or a store alone, of their own with them.
     """
 
     identity: Identity
@@ -61,6 +61,7 @@ class Archive:
     base_url: str
     upload_bytes_limit: int
     reopen: Callable[[], "Archive"]
+    reopen_store: Callable[[], Store]
 
     def close(self) -> None:
         """Let go of connections."""

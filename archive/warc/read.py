@@ -98,7 +98,7 @@ def read_records(
         raise MalformedWarc("record 1 at offset 0: the file is empty")
     number, offset = 1, 0
     while offset < len(view):
-        record = read_at(view, number, offset, limits)
+        record = _numbered(view, number, offset, limits)
         yield record
         number, offset = number + 1, offset + record.length
 
@@ -108,7 +108,7 @@ def read_record(member: bytes | memoryview, limits: ReadLimits = DEFAULT_LIMITS)
 
     Raises MalformedWarc when they are more or less than exactly one record.
     """
-    record = read_at(memoryview(member), 1, 0, limits)
+    record = _numbered(memoryview(member), 1, 0, limits)
     if record.length != len(member):
         raise MalformedWarc(
             f"record 1 at offset 0: {len(member) - record.length} bytes follow its end"
@@ -116,23 +116,24 @@ def read_record(member: bytes | memoryview, limits: ReadLimits = DEFAULT_LIMITS)
     return record
 
 
-def read_at(view: View, number: int, offset: int, limits: ReadLimits) -> WarcRecord:
-    """The record that begins at this offset; `number` is for the message alone.
+def read_at(view: View, offset: int, limits: ReadLimits) -> WarcRecord:
+    """The record that begins at this offset.
 
     Raises MalformedWarc, as OversizedRecord or SharedMember where it is one of these.
     """
+    start = bytes(view[offset : offset + len(_PLAIN_START)])
+    if start.startswith(GZIP_MAGIC):
+        return _read_member(view, offset, limits)
+    if start == _PLAIN_START:
+        return _read_plain(view, offset, limits)
+    raise MalformedWarc(f"begins with {start!r}, neither a gzip member nor {_PLAIN_START.decode()}")
+
+
+def _numbered(view: View, number: int, offset: int, limits: ReadLimits) -> WarcRecord:
     try:
-        start = bytes(view[offset : offset + len(_PLAIN_START)])
-        if start.startswith(GZIP_MAGIC):
-            return _read_member(view, offset, limits)
-        if start == _PLAIN_START:
-            return _read_plain(view, offset, limits)
+        return read_at(view, offset, limits)
     except MalformedWarc as error:
         raise type(error)(f"record {number} at offset {offset}: {error}") from error
-    raise MalformedWarc(
-        f"record {number} at offset {offset}: begins with {start!r}, neither a gzip member nor "
-        f"{_PLAIN_START.decode()}"
-    )
 
 
 def end_of_oversized(view: View, offset: int, limits: ReadLimits) -> int:
