@@ -87,9 +87,14 @@ def count_indexed(connection: Connection, container_sha256: str) -> int:
     return int(connection.execute(wanted).scalar() or 0)
 
 
-def every_source(connection: Connection) -> list[str]:
-    """The digest of every file that was imported."""
-    return list(connection.execute(sa.select(import_group.c.source_sha256).distinct()).scalars())
+def every_imported_blob(connection: Connection) -> set[str]:
+    """The digest of every file that was imported, and of every one that was packed anew."""
+    columns = (import_group.c.source_sha256, import_group.c.container_sha256)
+    return {
+        sha256
+        for column in columns
+        for sha256 in connection.execute(sa.select(column).distinct()).scalars()
+    }
 
 
 def records_of_url(connection: Connection, container_sha256: str, urlkey: str) -> Sequence[CdxRow]:

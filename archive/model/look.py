@@ -59,12 +59,14 @@ class ImportedFrom:
     """Where an imported capture comes from: the archive was given it and did not see it happen.
 
     `statement_sha256` is the import statement that lists the record, `source_sha256` the file as
-    given, `supplied_by` who gave it, `warc_date` the record's date as written, with its precision.
+    given, `supplied_by` who gave it, `imported_at` when the record got its ID, `warc_date` the
+    record's date as written, with its precision.
     """
 
     statement_sha256: str
     source_sha256: str
     supplied_by: str
+    imported_at: str
     warc_date: str
 
 
@@ -95,6 +97,13 @@ class Look:
     text_sha256: str | None
     signer: Signer
     imported: ImportedFrom | None = None
+
+    @property
+    def claimed_time(self) -> str:
+        """When the archive says that it made this: the end of the look, or of the import."""
+        if self.imported is not None:
+            return self.imported.imported_at
+        return self.received_at or self.requested_at
 
     def to_predicate(self) -> tuple[JsonValue, dict[str, JsonValue]]:
         """The predicate, and the overflow that belongs into the inventory."""
@@ -148,6 +157,7 @@ class Look:
                 "statement_sha256": self.imported.statement_sha256,
                 "source_sha256": self.imported.source_sha256,
                 "supplied_by": self.imported.supplied_by,
+                "imported_at": self.imported.imported_at,
                 "warc_date": self.imported.warc_date,
             },
             "checkpoint": None,
@@ -274,6 +284,7 @@ def _imported(fields: Fields | None) -> ImportedFrom | None:
         statement_sha256=fields.sha256("statement_sha256"),
         source_sha256=fields.sha256("source_sha256"),
         supplied_by=fields.text("supplied_by"),
+        imported_at=fields.time("imported_at"),
         warc_date=fields.text("warc_date"),
     )
     fields.end()

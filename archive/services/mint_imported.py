@@ -18,6 +18,7 @@ from archive.catalog.imports import (
     pages_of,
     records_of_url,
 )
+from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.errors import CatalogError, MalformedEvidence, MalformedUrl, SigningError
 from archive.ids import Kind, RecordId, parse_id
@@ -71,12 +72,15 @@ class NotMinted:
 
 @dataclass
 class Minting:
-    """What came of a choice: captures made now, IDs there before, refusals, URLs not found."""
+    """What came of a choice: captures made now, IDs there before, refusals.
+
+    `urls_without` are the URLs of the choice of which no record has an ID.
+    """
 
     minted: list[SignedLook] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     refused: list[NotMinted] = field(default_factory=list)
-    unknown_urls: list[str] = field(default_factory=list)
+    urls_without: list[str] = field(default_factory=list)
 
 
 def mint_imported(
@@ -89,7 +93,7 @@ def mint_imported(
     """
     minting = Minting()
     with archive.database.reading() as connection:
-        rows = _chosen(connection, container_sha256, choice, minting)
+        rows = _chosen(connection, container_sha256, choice)
         wanted = []
         for row in rows:
             capture_id = capture_at(connection, container_sha256, row.offset)
@@ -107,25 +111,36 @@ def mint_imported(
             minting.minted += _record_group(archive, key, group, minting)
             group = []
     minting.minted += _record_group(archive, key, group, minting)
+    with archive.database.reading() as connection:
+        minting.urls_without = [
+            url
+            for url in choice.urls
+            if not _has_id(
+                connection, container_sha256, _records_of(connection, container_sha256, url)
+            )
+        ]
     return minting
 
 
-def _chosen(
-    connection: Connection, container_sha256: str, choice: Choice, minting: Minting
-) -> list[CdxRow]:
+def _chosen(connection: Connection, container_sha256: str, choice: Choice) -> list[CdxRow]:
     found: dict[int, CdxRow] = {}
     if choice.all_pages:
         rows = pages_of(connection, container_sha256, PAGE_TYPES)
         found.update({row.offset: row for row in rows})
     for url in choice.urls:
-        href = parse_capture_url(url).href
-        rows = records_of_url(connection, container_sha256, url_key(href))
-        # The key folds what an identity must not.
-        same = [row for row in rows if _href(row.url) == href]
-        if not same:
-            minting.unknown_urls.append(url)
-        found.update({row.offset: row for row in same})
+        found.update({row.offset: row for row in _records_of(connection, container_sha256, url)})
     return [found[offset] for offset in sorted(found)]
+
+
+def _records_of(connection: Connection, container_sha256: str, url: str) -> list[CdxRow]:
+    href = parse_capture_url(url).href
+    rows = records_of_url(connection, container_sha256, url_key(href))
+    # The key folds what an identity must not.
+    return [row for row in rows if _href(row.url) == href]
+
+
+def _has_id(connection: Connection, container_sha256: str, rows: Sequence[CdxRow]) -> bool:
+    return any(capture_at(connection, container_sha256, row.offset) for row in rows)
 
 
 def _href(url: str) -> str | None:
@@ -173,6 +188,7 @@ def _given(archive: Archive, container: Container, row: CdxRow) -> GivenRecord:
             statement_sha256=row.statement_sha256,
             source_sha256=group.source_sha256,
             supplied_by=group.supplied_by,
+            imported_at=rfc3339(archive.clock.now()),
             warc_date=row.date,
         ),
     )

@@ -185,6 +185,7 @@ def _import_json(look: Look) -> JsonValue:
         "supplied_by": look.imported.supplied_by,
         "statement_sha256": look.imported.statement_sha256,
         "source_sha256": look.imported.source_sha256,
+        "imported_at": look.imported.imported_at,
         "warc_date": look.imported.warc_date,
     }
 

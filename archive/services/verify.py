@@ -230,4 +230,4 @@ def _trust(archive: Archive, gathered: Evidence) -> TrustInputs:
 
 def _claimed_time(gathered: Evidence, findings: Sequence[Finding]) -> str | None:
     is_read = any(f.claim == "statement.canonical" and f.code == "" for f in findings)
-    return (gathered.look.received_at or gathered.look.requested_at) if is_read else None
+    return gathered.look.claimed_time if is_read else None

@@ -49,7 +49,7 @@ def command(ctx: click.Context, /, paths: Sequence[Path], *, as_json: bool, **as
     Every record is indexed. A record ID is given only to records that --cite, --cite-all-pages
     or --pages name; run it again on the same file to cite more.
 
-    Exit 0 all is in and sound, 1 something is flawed or was not found, 3 a file could not be read
+    Exit 0 all is in and sound, 1 a file has a flaw or a URL got no ID, 3 a file could not be read
     at all, 4 the archive could not take it, 130 interrupted: run it again to go on.
     """
     from archive.services.import_file import ImportOptions
@@ -83,16 +83,16 @@ def _import_all(
                 # What the archive could not do with one file it cannot do with the next.
                 _show_error(path, error, as_json=as_json)
                 return EXIT_COULD_NOT
-            missing &= set(done.minting.unknown_urls)
+            missing &= set(done.minting.urls_without)
             print_json(_json(path, done)) if as_json else _show(path, done)
             if not done.is_complete:
                 click.echo("muniment: interrupted; run it again to go on", err=True)
                 return EXIT_INTERRUPTED
-            if not done.is_sound or done.minting.refused:
+            if not done.is_sound:
                 code = max(code, EXIT_NO)
     for url in sorted(missing):
         code = max(code, EXIT_NO)
-        click.echo(f"muniment: no record of {url} in these files", err=True)
+        click.echo(f"muniment: no record of {url} in these files got an ID", err=True)
     return code
 
 
