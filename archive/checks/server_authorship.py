@@ -15,5 +15,5 @@ def run(evidence: Evidence) -> Iterator[Finding]:  # noqa: ARG001 - no evidence 
         "server",
         "NOT_PROVABLE",
         "TLS lets the archive know whom it spoke with, and proves nothing to others; what is "
-        "proven is what the archive says that it received, or was given",
+        "proven is what the archive says that it received",
     )
