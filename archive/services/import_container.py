@@ -16,6 +16,7 @@ from types import FrameType
 from archive.catalog.imports import GroupRow, groups_of_source
 from archive.importing.base import Begin
 from archive.importing.index import IndexedGroup
+from archive.importing.pool import IndexingPool
 from archive.model.imported import Flaw, GivenFile, ImportGroup
 from archive.services.assertion import Assertion, state
 from archive.services.context import Archive, SigningKey
@@ -53,10 +54,11 @@ def import_container(
     key: SigningKey,
     supply: Supply,
     progress: Progress,
-    workers: int = 1,
+    pool: IndexingPool | None = None,
 ) -> bool:
     """Make the groups that are missing; whether all are in. An interrupt ends it at a border.
 
+    With a `pool` (`import_reading.indexing_pool`) the container is read on its processes.
     The caller holds the lock (`sole_importer`). Raises SigningError, StorageError, CatalogError.
     """
     with archive.database.reading() as connection:
@@ -67,7 +69,7 @@ def import_container(
             if begin is None:
                 continue
             reading = Reading(supply.container_sha256, begin, stretch.end)
-            for groups in read_groups(archive, reading, workers):
+            for groups in read_groups(archive, reading, pool):
                 wanted = [
                     _content(supply, stretch, group) for group in groups if _counts(group, stretch)
                 ]

@@ -17,7 +17,14 @@ from archive.model.imported import REPAIRED, Flaw, GivenFile, ImportGroup
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.import_container import Progress, Supply, import_container
 from archive.services.import_lock import sole_importer
-from archive.services.import_supply import Terms, checked_supplier, given_file, supply_of
+from archive.services.import_reading import indexing_pool
+from archive.services.import_supply import (
+    Terms,
+    checked_supplier,
+    file_size,
+    given_file,
+    supply_of,
+)
 from archive.services.mint_imported import Choice, Minting, mint_imported
 from archive.services.trust import trusted_keyset
 from archive.storage.layout import blob_key
@@ -70,10 +77,14 @@ def import_file(
     """
     key = signing_key(archive, trusted_keyset(archive))
     supplied_by = checked_supplier(options.supplied_by)
-    with given_file(path, progress) as given, sole_importer(archive, given.file.sha256) as keep:
+    with (
+        indexing_pool(archive, options.workers, file_size(path)) as pool,
+        given_file(path, progress) as given,
+        sole_importer(archive, given.file.sha256) as keep,
+    ):
         before = _groups(archive, given.file.sha256)
         supply = supply_of(archive, given, before, Terms(supplied_by, options.is_strict))
-        is_in = import_container(archive, key, supply, _kept(progress, keep), options.workers)
+        is_in = import_container(archive, key, supply, _kept(progress, keep), pool)
         return _result(archive, key, options, _Done(supply, len(before), is_in))
 
 

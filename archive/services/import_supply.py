@@ -43,6 +43,13 @@ class Terms:
     is_strict: bool
 
 
+def file_size(path: Path) -> int:
+    """The size of a file in bytes. Raises InputError."""
+    source = FileSource(path)
+    source.close()
+    return source.size
+
+
 @contextmanager
 def given_file(path: Path, progress: Progress) -> Iterator[Given]:
     """The file, hashed. Raises InputError when it cannot be read or is of no known form."""
