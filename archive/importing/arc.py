@@ -60,8 +60,8 @@ def read_arc(
             if number == 1:
                 fields = _fields_of_version(record)
         except MalformedWarc as error:
-            place = stream.source_offset(offset)
-            yield Flaw(number, place, error.code, str(error), is_end=True)
+            place, reason = stream.source_offset(offset), stream.damage or error
+            yield Flaw(number, place, error.code, str(reason), is_end=True)
             return
         yield number, record
         stream.release(end)
@@ -72,7 +72,7 @@ def _record_at(
     stream: Stream, offset: int, fields: int, limits: ReadLimits
 ) -> tuple[ArcRecord, int] | None:
     start = bytes(stream.view[offset : offset + _LINE_LIMIT])
-    if not start:
+    if not start and stream.damage is None:
         return None
     line, newline, _ = start.partition(b"\n")
     if not newline:

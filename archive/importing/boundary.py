@@ -20,6 +20,8 @@ def find_record(source: Source, start: int, until: int) -> int | None:
     """The first place from `start` on and before `until` where a record seems to begin, or None."""
     view = Window(source)
     is_packed = bytes(view[0 : len(GZIP_MAGIC)]) == GZIP_MAGIC
+    if start == 0 < until and bytes(view[0 : len(_START)]) == _START:
+        return 0  # nothing stands before the first record
     mark, shift = (_PACKED, 0) if is_packed else (_PLAIN, len(_PLAIN) - len(_START))
     place = max(0, start - shift)
     while place < until:

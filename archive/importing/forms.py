@@ -4,6 +4,7 @@
 from archive.errors import InputError, MalformedWarc, SharedMember
 from archive.importing.arc import ARC_START
 from archive.importing.base import IMPORT_LIMITS, Source
+from archive.importing.inflate import InflatedStream
 from archive.importing.window import Window
 from archive.warc.members import GZIP_MAGIC, MemberReader
 from archive.warc.read import read_at
@@ -30,16 +31,24 @@ def form_of(source: Source) -> str:
         if inside.startswith(ARC_START):
             return "arc.gz"
         if inside.startswith(_WARC_START):
-            return _form_of_members(view)
+            return _form_of_members(source)
     raise InputError("it is neither a WARC nor an ARC file")
 
 
-def _form_of_members(view: Window) -> str:
+def _form_of_members(source: Source) -> str:
     try:
-        read_at(view, 0, IMPORT_LIMITS)
+        read_at(Window(source), 0, IMPORT_LIMITS)
     except SharedMember:
         return "warc.gz-shared"
     except MalformedWarc:
-        # Whatever is wrong with the first record is for the reader to name.
-        return "warc.gz"
+        # A damaged member may still hold whole records before the damage.
+        return "warc.gz-shared" if _holds_record(source) else "warc.gz"
     return "warc.gz"
+
+
+def _holds_record(source: Source) -> bool:
+    try:
+        read_at(InflatedStream(source).view, 0, IMPORT_LIMITS)
+    except MalformedWarc:
+        return False
+    return True

@@ -16,6 +16,8 @@ _PIECE_BYTES = 1 << 20
 class PlainStream:
     """A source that is not compressed, read in the same way as `InflatedStream`."""
 
+    damage: MalformedWarc | None = None
+
     def __init__(self, source: Source) -> None:
         self._view = Window(source)
 
@@ -35,8 +37,8 @@ class PlainStream:
 class InflatedStream:
     """What a gzip source expands to. Memory holds what lies between `release` and the last look.
 
-    Slices raise MalformedWarc where a member is damaged, cut short, or a bomb; a slice that goes
-    beyond the end is shorter.
+    A slice that goes beyond the end is shorter. Where a member is damaged, cut short, or a bomb,
+    the stream ends, and `damage` says why: what came before it is still there.
     """
 
     def __init__(self, source: Source, limits: ReadLimits = IMPORT_LIMITS) -> None:
@@ -45,6 +47,7 @@ class InflatedStream:
         self._member = MemberReader(self._packed, 0)
         self._held = bytearray()
         self._start = 0
+        self.damage: MalformedWarc | None = None
 
     @property
     def view(self) -> View:
@@ -70,7 +73,16 @@ class InflatedStream:
         return memoryview(bytes(self._held[start:end]))
 
     def _inflate(self) -> bool:
-        """Read one more piece; False at the end of the source."""
+        """Read one more piece; False at the end of the source, or of what can be read of it."""
+        if self.damage is not None:
+            return False
+        try:
+            return self._read_on()
+        except MalformedWarc as error:
+            self.damage = error
+            return False
+
+    def _read_on(self) -> bool:
         if self._member.is_finished:
             end = self._member.end
             if end >= len(self._packed):

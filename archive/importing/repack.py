@@ -59,13 +59,15 @@ def _from_warc(stream: Stream, limits: ReadLimits) -> Iterator[bytes | Flaw]:
     while True:
         try:
             if not bytes(stream.view[offset : offset + 1]):
-                return
+                if stream.damage is None:
+                    return
+                raise stream.damage
             record = read_at(stream.view, offset, limits)
             end = offset + record.length
             data = bytes(stream.view[offset:end])
         except MalformedWarc as error:
             place = stream.source_offset(offset)
-            detail = f"{error} ({offset} bytes into what the file expands to)"
+            detail = f"{stream.damage or error} ({offset} bytes into what the file expands to)"
             yield Flaw(number, place, error.code, detail, is_end=True)
             return
         yield data

@@ -105,10 +105,10 @@ class IndexRow:
         values[_METHOD_PLACE] = method
         return IndexRow(*values)
 
-    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         # Workers hand over millions of rows; what dataclasses do by default takes four times as
         # long.
-        return type(self), self._values()
+        return IndexRow, self._values()
 
     def _values(self) -> tuple[Any, ...]:
         return (

@@ -151,10 +151,16 @@ def end_of_oversized(view: View, offset: int, limits: ReadLimits) -> int:
         if bytes(view[end : end + len(RECORD_END)]) != RECORD_END:
             raise MalformedWarc("an oversized record does not end where it says")
         return end + len(RECORD_END)
-    member, size = MemberReader(view, offset), 0
+    member, size, start = MemberReader(view, offset), 0, b""
     while not member.is_finished:
-        size += len(member.read(_SKIPPED_BYTES))
+        piece = member.read(_SKIPPED_BYTES)
+        size += len(piece)
+        if len(start) <= limits.header_bytes:
+            start += piece[: limits.header_bytes + len(HEADER_END)]
         _refuse_bomb(size, member.end - offset, limits)
+    header = read_header(start[: limits.header_bytes + len(HEADER_END)])
+    if header is None or size != header.block_start + header.block_length + len(RECORD_END):
+        raise MalformedWarc("an oversized record does not end where it says")
     return member.end
 
 
