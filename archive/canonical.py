@@ -107,6 +107,9 @@ def _check_members(members: Iterable[JsonValue], depth: int) -> None:
     if depth >= _DEPTH_LIMIT:
         raise MalformedJson(f"JSON is nested deeper than {_DEPTH_LIMIT}")
     for member in members:
+        # Most members are these, and need no closer look.
+        if member is None or (type(member) is str and member.isascii()):
+            continue
         _check(member, depth + 1)
 
 

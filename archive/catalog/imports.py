@@ -142,6 +142,14 @@ def imported_with_sha256(connection: Connection, prefix: str, limit: int) -> Seq
     return sorted(found.values(), key=lambda row: (row.timestamp, row.offset))[:limit]
 
 
+def is_imported_blob(connection: Connection, sha256: str) -> bool:
+    """Whether a file with this digest was imported, or was made to be read in its place."""
+    named = sa.or_(
+        import_group.c.source_sha256 == sha256, import_group.c.container_sha256 == sha256
+    )
+    return connection.execute(sa.select(sa.literal(1)).where(named).limit(1)).first() is not None
+
+
 def capture_at(connection: Connection, container_sha256: str, offset: int) -> str | None:
     """The ID of the first capture whose body lies in the record at this place, or None."""
     found = connection.execute(

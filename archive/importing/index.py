@@ -5,12 +5,12 @@ A digest is taken from the bytes, never from the record; a claimed one that diff
 flaw and stays what it is.
 """
 
-import base64
 import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from archive.digests import base32_of_sha1
 from archive.errors import InputTooLarge, MalformedEvidence, UndecodableBody
 from archive.importing.base import IMPORT_LIMITS, Begin, Numbered, Reader, Source
 from archive.importing.warc import read_warc
@@ -27,6 +27,8 @@ GROUP_RECORDS = 1_000
 # Keeps the content file of a group far below the limit of canonical JSON.
 _GROUP_TEXT_CHARACTERS = 4 * 1024 * 1024
 _DECODING = DecodingLimits(IMPORT_LIMITS.block_bytes, IMPORT_LIMITS.ratio)
+_CODED = b"content-encoding"
+_USUAL_DIGEST = re.compile(r"sha1:[A-Z2-7]{32}")
 _METHOD = re.compile(rb"[A-Z]{1,20}(?= )")
 
 
@@ -193,25 +195,28 @@ def _of_parts(parts: HttpParts) -> _Payload:
         data=parts.payload,
         media_type=_media_type(sent[0] if sent else None),
         status=parts.status,
-        codings=content_codings(parts.headers),
+        codings=content_codings(parts.headers) if _CODED in parts.head.lower() else (),
     )
 
 
 def _digests(record: WarcRecord, payload: _Payload) -> tuple[str | None, str | None]:
     """SHA-1 and SHA-256 of the payload, or what a revisit states of it."""
     if record.type == "revisit":
-        name, digest = read_stated(record.header("WARC-Payload-Digest") or "")
+        stated = record.header("WARC-Payload-Digest") or ""
+        if _USUAL_DIGEST.fullmatch(stated):
+            return stated.partition(":")[2], None
+        name, digest = read_stated(stated)
         if digest is None:
             return None, None
         return (
-            _base32(digest) if name == "sha1" else None,
+            base32_of_sha1(digest) if name == "sha1" else None,
             digest.hex() if name == "sha256" else None,
         )
     # Undoing chunks always takes bytes away, so equal lengths mean the body as received.
     if is_http(record) and len(payload.data) == len(record.block) - record.http_body_start:
-        return _base32(record.http_body_sha1), record.http_body_sha256
+        return base32_of_sha1(record.http_body_sha1), record.http_body_sha256
     sha1 = hashlib.sha1(payload.data, usedforsecurity=False).digest()
-    return _base32(sha1), hashlib.sha256(payload.data).hexdigest()
+    return base32_of_sha1(sha1), hashlib.sha256(payload.data).hexdigest()
 
 
 def _media_type(sent: str | None) -> str | None:
@@ -227,10 +232,6 @@ def _decoded_sha256(payload: _Payload) -> str | None:
         # Not coded as declared: then the body is the payload as it came.
         return None
     return hashlib.sha256(body).hexdigest()
-
-
-def _base32(digest: bytes) -> str:
-    return base64.b32encode(digest).decode("ascii")
 
 
 def _flaw(item: Numbered, code: str, detail: str) -> Flaw:

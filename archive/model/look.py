@@ -117,7 +117,7 @@ class Look:
             return {"overflow_sha256": sha256_hex(data)}
 
         chain = [{"url": hop.url, "status": hop.status} for hop in self.redirects]
-        predicate = {
+        predicate: dict[str, JsonValue] = {
             "capture_id": str(self.capture_id) if self.capture_id else None,
             "document": None,
             "previous": self.previous
@@ -152,14 +152,6 @@ class Look:
                 "signals": list(self.signals),
             },
             "text": self.recipe and {"recipe": self.recipe, "sha256": self.text_sha256},
-            "import": self.imported
-            and {
-                "statement_sha256": self.imported.statement_sha256,
-                "source_sha256": self.imported.source_sha256,
-                "supplied_by": self.imported.supplied_by,
-                "imported_at": self.imported.imported_at,
-                "warc_date": self.imported.warc_date,
-            },
             "checkpoint": None,
             "signer": {
                 "keyid": self.signer.keyid,
@@ -167,6 +159,14 @@ class Look:
             },
             "limits": LIMITS_V1,
         }
+        if self.imported is not None:
+            predicate["import"] = {
+                "statement_sha256": self.imported.statement_sha256,
+                "source_sha256": self.imported.source_sha256,
+                "supplied_by": self.imported.supplied_by,
+                "imported_at": self.imported.imported_at,
+                "warc_date": self.imported.warc_date,
+            }
         return predicate, overflow
 
     @classmethod
@@ -207,7 +207,7 @@ class Look:
             recipe=text.text("recipe") if text else None,
             text_sha256=text.sha256("sha256") if text else None,
             signer=Signer(signer.sha256("keyid"), signer.count("keyset_version")),
-            imported=_imported(fields.optional_object("import")),
+            imported=_imported(fields.object("import")) if fields.has("import") else None,
         )
         for part in (fields, request, response, agent, outcome, signer, text):
             if part is not None:
@@ -277,9 +277,7 @@ def _redirects(value: JsonValue) -> tuple[Redirect, ...]:
     return tuple(hops)
 
 
-def _imported(fields: Fields | None) -> ImportedFrom | None:
-    if fields is None:
-        return None
+def _imported(fields: Fields) -> ImportedFrom:
     imported = ImportedFrom(
         statement_sha256=fields.sha256("statement_sha256"),
         source_sha256=fields.sha256("source_sha256"),

@@ -11,6 +11,13 @@ import re
 import ada_url
 
 _WEB_SCHEMES = frozenset({"http:", "https:", "ftp:", "ws:", "wss:"})
+# What a browser's parser leaves as it is: a host of letters with a last label that is none of a
+# number, and a path without dots at the beginning of a segment.
+_PLAIN_URL = re.compile(
+    r"https?://((?:[a-wyz0-9-][a-z0-9-]*\.)+[a-z]{2,12})"
+    r"((?:/(?:[A-Za-z0-9_~!$&()*+,;=:@-][A-Za-z0-9._~!$&()*+,;=:@-]*)?)*)"
+    r"(?:\?([A-Za-z0-9._~!$&()*+,;=:@/?-]*))?"
+)
 _IP = re.compile(r"[0-9.]+|\[.*\]")
 _WWW = re.compile(r"www[0-9]{0,2}\.(?=.)")
 # What RFC 3986 lets stand in a URI, and so what cannot break a line of an index file.
@@ -33,6 +40,9 @@ def repaired(uri: str) -> str:
 
 
 def _key(url: str) -> str:
+    if plain := _PLAIN_URL.fullmatch(url):
+        host, path, query = plain.groups()
+        return _joined(host, "", path or "/", query or "")
     try:
         parsed = ada_url.URL(url)
     except ValueError:
@@ -40,14 +50,17 @@ def _key(url: str) -> str:
     scheme, host = parsed.protocol, parsed.hostname
     if scheme not in _WEB_SCHEMES or not host:
         return _plain(url)
+    port = f":{parsed.port}" if parsed.port else ""
+    return _joined(host, port, parsed.pathname, parsed.search[1:])
+
+
+def _joined(host: str, port: str, path: str, query: str) -> str:
     if not _IP.fullmatch(host):
         host = _WWW.sub("", host, count=1) if host.startswith("www") else host
         host = ",".join(reversed(host.rstrip(".").split(".")))
-    port = f":{parsed.port}" if parsed.port else ""
-    path = parsed.pathname.lower()
+    path, query = path.lower(), query.lower()
     if len(path) > 1:
         path = path.rstrip("/") or "/"
-    query = parsed.search[1:].lower()
     if "&" in query:
         query = "&".join(sorted(query.split("&")))
     return f"{host}{port}){path}?{query}" if query else f"{host}{port}){path}"

@@ -61,6 +61,7 @@ class WarcDate:
         return moment.isoformat(timespec="seconds")[:19].translate(_STAMP_DIGITS)
 
 
+@lru_cache(maxsize=256)
 def cdx_stamp(date: str) -> str:
     """The 14 digits of a WARC date. Raises MalformedTime."""
     return read_warc_date(date).cdx_stamp()

@@ -6,8 +6,8 @@ shows another (warcio issues 121, 131, 138). This one names the record and the o
 """
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from archive.digests import sha256_hex
@@ -46,7 +46,8 @@ class WarcRecord:
     """One record: its fields and block, and where its stored bytes lie in the container.
 
     `date` is as written (`read_warc_date` reads it). `target_uri` is as written, save the angle
-    brackets in which some WARC 1.0 writers put it; `headers` keeps them.
+    brackets in which some WARC 1.0 writers put it; `headers` keeps them. `first` has the first
+    value of each field under its lower-case name.
     """
 
     version: str
@@ -58,6 +59,12 @@ class WarcRecord:
     block: bytes
     offset: int
     length: int
+    first: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.first:
+            values = {name.lower(): value for name, value in reversed(self.headers)}
+            object.__setattr__(self, "first", values)
 
     @cached_property
     def http_body_start(self) -> int:
@@ -78,11 +85,7 @@ class WarcRecord:
 
     def header(self, name: str) -> str | None:
         """The first value of a field (names compare without case), or None."""
-        return self._first.get(name.lower())
-
-    @cached_property
-    def _first(self) -> dict[str, str]:
-        return {name.lower(): value for name, value in reversed(self.headers)}
+        return self.first.get(name.lower())
 
 
 def read_records(
@@ -245,4 +248,5 @@ def _record(header: Header, block: bytes, stored: tuple[int, int]) -> WarcRecord
         block=block,
         offset=stored[0],
         length=stored[1],
+        first=first,
     )

@@ -55,6 +55,8 @@ def command(ctx: click.Context, target: str, policy: str, *, as_json: bool) -> N
         click.echo(answer.note)
         for match in (*answer.matches, *(match for _, match in answer.near)):
             click.echo(f"  {match.capture_id}  {match.role}  {match.sha256}")
+        for record in answer.imported:
+            click.echo(f"  no record ID  {record.url}  {record.date}  in {record.source_name}")
         if answer.report is not None:
             click.echo(report_text(answer.report, ""))
     ctx.exit(answer.exit_code)
