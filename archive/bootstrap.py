@@ -13,7 +13,7 @@ from archive.errors import MalformedId, SettingsError
 from archive.fetching.http import FetchSettings, HttpFetcher
 from archive.ids import Kind, RecordId
 from archive.net.guard import AddressGuard
-from archive.services.context import Archive, Identity
+from archive.services.context import Archive, Identity, PackageSigners
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
 from archive.services.recover import recover
 from archive.settings import Settings, check_roots
@@ -99,6 +99,11 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         upload_bytes_limit=settings.server.upload_bytes_limit,
         reopen=partial(wire, settings, stand),
         reopen_store=reopen_store,
+        package_signers=PackageSigners(
+            domain_roots=settings.importing.wacz_domain_roots,
+            timestamp_roots=settings.importing.wacz_timestamp_roots,
+            keys=settings.importing.wacz_keys,
+        ),
     )
 
 

@@ -16,10 +16,13 @@ _PACKED = GZIP_MAGIC + b"\x08"
 _CHUNK_BYTES = 1 << 20
 
 
-def find_record(source: Source, start: int, until: int) -> int | None:
-    """The first place from `start` on and before `until` where a record seems to begin, or None."""
+def find_record(source: Source, start: int, until: int, known: int = 0) -> int | None:
+    """The first place from `start` on and before `until` where a record seems to begin, or None.
+
+    A record begins at `known`; the one looked for is taken to be packed as that one is.
+    """
     view = Window(source)
-    is_packed = bytes(view[0 : len(GZIP_MAGIC)]) == GZIP_MAGIC
+    is_packed = bytes(view[known : known + len(GZIP_MAGIC)]) == GZIP_MAGIC
     mark, shift = (_PACKED, 0) if is_packed else (_PLAIN, len(_PLAIN) - len(_START))
     place = max(0, start - shift)
     while place < until:

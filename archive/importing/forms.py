@@ -9,19 +9,22 @@ from archive.warc.members import GZIP_MAGIC, MemberReader
 from archive.warc.read import read_at
 
 _WARC_START = b"WARC/"
+_ZIP_START = b"PK\x03\x04"
 _LOOK_BYTES = 64
 # These are read where they lie; the others are packed anew, one gzip member for each record.
 READ_IN_PLACE = frozenset({"warc", "warc.gz"})
 
 
 def form_of(source: Source) -> str:
-    """`warc`, `warc.gz`, `warc.gz-shared`, `arc` or `arc.gz`. Raises InputError for any other."""
+    """`warc`, `warc.gz`, `warc.gz-shared`, `arc`, `arc.gz` or `wacz`. Raises InputError else."""
     view = Window(source)
     start = bytes(view[0:_LOOK_BYTES])
     if start.startswith(_WARC_START):
         return "warc"
     if start.startswith(ARC_START):
         return "arc"
+    if start.startswith(_ZIP_START):
+        return "wacz"
     if start.startswith(GZIP_MAGIC):
         try:
             inside = MemberReader(view, 0).read(_LOOK_BYTES)
@@ -31,7 +34,7 @@ def form_of(source: Source) -> str:
             return "arc.gz"
         if inside.startswith(_WARC_START):
             return _form_of_members(view)
-    raise InputError("it is neither a WARC nor an ARC file")
+    raise InputError("it is no WARC, ARC or WACZ file")
 
 
 def _form_of_members(view: Window) -> str:

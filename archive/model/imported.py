@@ -11,6 +11,7 @@ from typing import Self
 
 from archive.canonical import JsonValue
 from archive.errors import MalformedStatement
+from archive.model.claim import Finding, Status
 from archive.model.fields import Fields
 
 FORMS = (
@@ -27,6 +28,7 @@ TYPES = ("response", "revisit", "resource")
 SUPPLIER_LIMIT = 100
 NAME_LIMIT = 255
 _DETAIL_LIMIT = 300
+_TARGET_LIMIT = 1_000
 _STATUS_LIMIT = 999
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHA1 = re.compile(r"[A-Z2-7]{32}")
@@ -240,7 +242,8 @@ class ImportGroup:
     the number of its first record; `records` counts those of every type, and those passed over
     because they were too large. Flaws of the file
     before it was re-packed are `source_flaws`, with offsets in the source; they stand in the
-    last group.
+    last group. So do the `findings` on what a package claims of itself, or on what another
+    archive was asked for.
     """
 
     source: GivenFile
@@ -256,6 +259,7 @@ class ImportGroup:
     rows: tuple[IndexRow, ...]
     flaws: tuple[Flaw, ...]
     source_flaws: tuple[Flaw, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     def to_json(self) -> JsonValue:
         """The content file's value."""
@@ -278,6 +282,7 @@ class ImportGroup:
             "rows": [row.to_json() for row in self.rows],
             "flaws": [flaw.to_json() for flaw in self.flaws],
             "source_flaws": [flaw.to_json() for flaw in self.source_flaws],
+            "findings": [_finding_json(finding) for finding in self.findings],
         }
 
     @classmethod
@@ -305,11 +310,35 @@ class ImportGroup:
             rows=tuple(IndexRow.from_json(item) for item in fields.items("rows")),
             flaws=tuple(Flaw.from_json(item) for item in fields.items("flaws")),
             source_flaws=tuple(Flaw.from_json(item) for item in fields.items("source_flaws")),
+            findings=tuple(_finding(item) for item in fields.items("findings")),
         )
         for part in (fields, given, container):
             part.end()
         _check_places(group)
         return group
+
+
+def _finding_json(finding: Finding) -> JsonValue:
+    return {
+        "claim": finding.claim,
+        "target": finding.target[:_TARGET_LIMIT],
+        "status": finding.status.value,
+        "code": finding.code,
+        "detail": finding.detail[:_DETAIL_LIMIT],
+    }
+
+
+def _finding(value: JsonValue) -> Finding:
+    fields = Fields(value, MalformedStatement, "import finding")
+    finding = Finding(
+        claim=fields.text("claim"),
+        target=fields.text("target"),
+        status=Status(fields.choice("status", tuple(Status))),
+        code=fields.text("code"),
+        detail=fields.text("detail"),
+    )
+    fields.end()
+    return finding
 
 
 def _check_places(group: ImportGroup) -> None:

@@ -41,6 +41,15 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class PackageSigners:
+    """Whose signatures on packages count: PEM files of authorities, and digests of public keys."""
+
+    domain_roots: str = ""
+    timestamp_roots: str = ""
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Archive:
     """Everything a service may use, wired once by `archive.bootstrap`.
 
@@ -62,6 +71,7 @@ class Archive:
     upload_bytes_limit: int
     reopen: Callable[[], "Archive"]
     reopen_store: Callable[[], Store]
+    package_signers: PackageSigners
 
     def close(self) -> None:
         """Let go of connections."""

@@ -16,6 +16,7 @@ from types import FrameType
 from archive.catalog.imports import GroupRow, groups_of_source
 from archive.importing.base import Begin
 from archive.importing.index import IndexedGroup
+from archive.model.claim import Finding
 from archive.model.imported import Flaw, GivenFile, ImportGroup
 from archive.services.assertion import Assertion, state
 from archive.services.context import Archive, SigningKey
@@ -38,6 +39,8 @@ class Supply:
     """What is imported: the file as given, the stored container that is read, and by whom.
 
     Both blobs must be in the store. `source_flaws` were found when the container was made.
+    `findings` answer what a package, or another archive, claims of the file; `pages` are the URLs
+    that the file itself names as pages.
     """
 
     source: GivenFile
@@ -46,6 +49,8 @@ class Supply:
     supplied_by: str
     stretches: tuple[Stretch, ...]
     source_flaws: tuple[Flaw, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    pages: tuple[str, ...] = ()
 
 
 def import_container(
@@ -115,6 +120,7 @@ def _content(supply: Supply, stretch: Stretch, group: IndexedGroup) -> ImportGro
         rows=tuple(group.rows),
         flaws=tuple(group.flaws),
         source_flaws=supply.source_flaws if is_last else (),
+        findings=supply.findings if is_last and stretch is supply.stretches[-1] else (),
     )
 
 

@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imports one WARC or ARC file: kept as it is, indexed, and, where asked for, cited.
+"""Imports one WARC, ARC or WACZ file: kept as it is, indexed, and, where asked for, cited.
 
 The file is hashed, stored, and then read out of the store. What cannot be read by range is packed
 anew, and both are kept. The same file again changes nothing.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from archive import canonical
 from archive.catalog.imports import GroupRow, count_indexed, groups_of_source
 from archive.catalog.statements import statement_by_digest
 from archive.errors import MalformedEvidence
+from archive.model.claim import Finding, Status
 from archive.model.imported import REPAIRED, Flaw, GivenFile, ImportGroup
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.import_container import Progress, Supply, import_container
 from archive.services.import_lock import sole_importer
+from archive.services.import_package import package_supply
 from archive.services.import_supply import Terms, checked_supplier, given_file, supply_of
 from archive.services.mint_imported import Choice, Minting, mint_imported
 from archive.services.trust import trusted_keyset
@@ -40,6 +42,7 @@ class ImportOptions:
 class ImportedFile:
     """What is in of one file, and what was done to it now.
 
+    `findings` answer what a package claims of itself.
     `is_already` says that everything of it was in before, and nothing was minted now;
     `is_complete` is false after an interrupt.
     """
@@ -49,6 +52,7 @@ class ImportedFile:
     records: int
     indexed: int
     flaws: tuple[Flaw, ...]
+    findings: tuple[Finding, ...]
     minting: Minting
     is_already: bool
     is_complete: bool
@@ -56,7 +60,9 @@ class ImportedFile:
     @property
     def is_sound(self) -> bool:
         """Whether all is in, and nothing in it is false or missing."""
-        return self.is_complete and all(flaw.code in REPAIRED for flaw in self.flaws)
+        is_true = all(finding.status is not Status.FAIL for finding in self.findings)
+        is_whole = all(flaw.code in REPAIRED for flaw in self.flaws)
+        return self.is_complete and is_true and is_whole
 
 
 def import_file(
@@ -65,14 +71,15 @@ def import_file(
     """What came of importing a file. `progress(done, total)` counts bytes.
 
     Raises InputError (no file of a known form, or not one record in it can be read),
-    MalformedWarc (strict, and there is a flaw), SigningError, StorageError, CatalogError; what
-    was durable before stays.
+    MalformedZip, MalformedPackage, MalformedWarc (strict, and there is a flaw), SigningError,
+    StorageError, CatalogError; what was durable before stays.
     """
     key = signing_key(archive, trusted_keyset(archive))
     supplied_by = checked_supplier(options.supplied_by)
     with given_file(path, progress) as given, sole_importer(archive, given.file.sha256) as keep:
         before = _groups(archive, given.file.sha256)
-        supply = supply_of(archive, given, before, Terms(supplied_by, options.is_strict))
+        supplier = package_supply if given.file.form == "wacz" else supply_of
+        supply = supplier(archive, given, before, Terms(supplied_by, options.is_strict))
         is_in = import_container(archive, key, supply, _kept(progress, keep), options.workers)
         return _result(archive, key, options, _Done(supply, len(before), is_in))
 
@@ -115,7 +122,7 @@ def _result(archive: Archive, key: SigningKey, options: ImportOptions, done: _Do
     supply = done.supply
     minting = Minting()
     if done.is_in:
-        minting = mint_imported(archive, key, supply.container_sha256, options.choice)
+        minting = mint_imported(archive, key, supply.container_sha256, _choice(options, supply))
     groups = _groups(archive, supply.source.sha256)
     with archive.database.reading() as connection:
         indexed = count_indexed(connection, supply.container_sha256)
@@ -126,10 +133,16 @@ def _result(archive: Archive, key: SigningKey, options: ImportOptions, done: _Do
         records=sum({row.range_start: row.records for row in groups}.values()),
         indexed=indexed,
         flaws=read_flaws(archive, groups),
+        findings=supply.findings,
         minting=minting,
         is_already=done.is_in and is_unchanged,
         is_complete=done.is_in,
     )
+
+
+def _choice(options: ImportOptions, supply: Supply) -> Choice:
+    """What is asked for, and the pages that the file itself names."""
+    return replace(options.choice, urls=tuple(dict.fromkeys((*options.choice.urls, *supply.pages))))
 
 
 def _groups(archive: Archive, source_sha256: str) -> Sequence[GroupRow]:

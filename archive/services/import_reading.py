@@ -55,13 +55,17 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """One piece of work. `start` is a known beginning, or where to look for one."""
+    """One piece of work. `start` is a known beginning, or where to look for one.
+
+    A record begins at `first`.
+    """
 
     sha256: str
     end: int
     start: int
     until: int
     is_known: bool
+    first: int
 
 
 _Found = list[IndexedGroup] | None
@@ -138,7 +142,8 @@ def _segments(reading: Reading) -> Iterator[_Segment]:
     start, is_known = reading.begin.offset, True
     while start < reading.end:
         until = min((start // SEGMENT_BYTES + 1) * SEGMENT_BYTES, reading.end)
-        yield _Segment(reading.container_sha256, reading.end, start, until, is_known)
+        first = reading.begin.offset
+        yield _Segment(reading.container_sha256, reading.end, start, until, is_known, first)
         start, is_known = until, False
 
 
@@ -158,7 +163,7 @@ def _read_segment(segment: _Segment) -> _Found:
     source = StoredSource(_Worker.store, segment.sha256, segment.end)
     start: int | None = segment.start
     if not segment.is_known:
-        start = find_record(source, segment.start, segment.until)
+        start = find_record(source, segment.start, segment.until, segment.first)
     if start is None:
         return None
     return list(index_source(source, Begin(start), segment.until))

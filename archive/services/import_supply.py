@@ -51,7 +51,7 @@ def given_file(path: Path, progress: Progress) -> Iterator[Given]:
         if source.size == 0:
             raise InputError(f"{path} is empty")
         form = _form(path, source)
-        sha256 = _sha256(source, progress)
+        sha256 = digest_of(source, progress)
         name = path.name.encode("utf-8", "replace").decode("utf-8")[-NAME_LIMIT:]
         yield Given(path, source, GivenFile(name, sha256, source.size, form))
     finally:
@@ -77,11 +77,11 @@ def supply_of(archive: Archive, given: Given, before: Sequence[GroupRow], terms:
     """
     if given.file.form in READ_IN_PLACE:
         if not before:
-            _refuse(given, _first_flaw(given.source, is_strict=terms.is_strict))
+            refuse(given, first_flaw(given.source, is_strict=terms.is_strict))
             archive.store.put_file(blob_key(given.file.sha256), given.path, given.file.sha256)
         return _supply(given, (given.file.sha256, given.file.size), terms, ())
     if any(row.is_last for row in before):
-        return _supply(given, _known(archive, before), terms, ())
+        return _supply(given, known_container(archive, before), terms, ())
     with tempfile.TemporaryDirectory(prefix="muniment-") as folder:
         return _packed_anew(archive, given, before, terms, Path(folder) / "packed.warc.gz")
 
@@ -92,15 +92,15 @@ def _packed_anew(
     with path.open("wb") as out:
         flaws = repack(given.source, given.file.form, given.file.sha256, out)
     if path.stat().st_size == 0 or (terms.is_strict and flaws):
-        _refuse(given, flaws[0] if flaws else _NO_RECORD)
+        refuse(given, flaws[0] if flaws else _NO_RECORD)
     if before:
         # As it was begun, should another compressor give other bytes.
-        return _supply(given, _known(archive, before), terms, flaws)
+        return _supply(given, known_container(archive, before), terms, flaws)
     packed = FileSource(path)
     try:
         if terms.is_strict:
-            _refuse(given, _first_flaw(packed, is_strict=True))
-        container = (_sha256(packed, lambda _done, _total: None), packed.size)
+            refuse(given, first_flaw(packed, is_strict=True))
+        container = (digest_of(packed), packed.size)
     finally:
         packed.close()
     archive.store.put_file(blob_key(given.file.sha256), given.path, given.file.sha256)
@@ -115,14 +115,15 @@ def _supply(
     return Supply(given.file, sha256, size, terms.supplied_by, (Stretch(0, size),), flaws)
 
 
-def _known(archive: Archive, before: Sequence[GroupRow]) -> tuple[str, int]:
+def known_container(archive: Archive, before: Sequence[GroupRow]) -> tuple[str, int]:
+    """Digest and bytes of the container that groups which are in already were read from."""
     sha256 = str(before[0].container_sha256)
     with archive.database.reading() as connection:
         size = container_size(connection, sha256)
     return sha256, size or 0
 
 
-def _first_flaw(source: Source, *, is_strict: bool) -> Flaw | None:
+def first_flaw(source: Source, *, is_strict: bool) -> Flaw | None:
     """What refuses the file: a first record that cannot be read, or, strictly, any flaw."""
     if not is_strict:
         first = next(read_warc(source), None)
@@ -133,7 +134,8 @@ def _first_flaw(source: Source, *, is_strict: bool) -> Flaw | None:
     return None
 
 
-def _refuse(given: Given, flaw: Flaw | None) -> None:
+def refuse(given: Given, flaw: Flaw | None) -> None:
+    """Raise MalformedWarc for a flaw, if there is one."""
     if flaw is not None:
         raise MalformedWarc(
             f"{given.path}: record {flaw.record} at offset {flaw.offset}: {flaw.detail} "
@@ -148,7 +150,8 @@ def _form(path: Path, source: Source) -> str:
         raise InputError(f"{path} cannot be imported: {error}") from error
 
 
-def _sha256(source: Source, progress: Progress) -> str:
+def digest_of(source: Source, progress: Progress = lambda _done, _total: None) -> str:
+    """The SHA-256 of a whole source. Raises InputError as the source does."""
     digest = hashlib.sha256()
     for offset in range(0, source.size, _CHUNK_BYTES):
         digest.update(source.read_at(offset, _CHUNK_BYTES))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: N999 - a command's file is named as the command is called
-"""`muniment import PATH…`: take in the WARC and ARC files of others."""
+"""`muniment import PATH…`: take in the WARC, ARC and WACZ files of others."""
 
 import getpass
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archive.services.import_file import ImportedFile, ImportOptions
     from archive.services.mint_imported import Choice
 
-_ENDINGS = (".warc", ".warc.gz", ".arc", ".arc.gz")
+_ENDINGS = (".warc", ".warc.gz", ".arc", ".arc.gz", ".wacz")
 
 
 @click.command("import")
@@ -44,10 +44,10 @@ _ENDINGS = (".warc", ".warc.gz", ".arc", ".arc.gz")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, /, paths: Sequence[Path], *, as_json: bool, **asked: Any) -> None:
-    """Import WARC and ARC files, and those in folders; the same file again changes nothing.
+    """Import WARC, ARC and WACZ files, and those in folders; the same file again changes nothing.
 
-    Every record is indexed. A record ID is given only to records that --cite, --cite-all-pages
-    or --pages name; run it again on the same file to cite more.
+    Every record is indexed. A record ID is given only to records that --cite, --cite-all-pages,
+    --pages, or the page list of a WACZ name; run it again on the same file to cite more.
 
     Exit 0 all is in and sound, 1 a file has a flaw or a URL got no ID, 3 a file could not be read
     at all, 4 the archive could not take it, 130 interrupted: run it again to go on.
@@ -155,12 +155,15 @@ def _json(path: Path, done: "ImportedFile") -> dict[str, Any]:
             for item in done.minting.refused
         ],
         "flaws": [flaw.to_json() for flaw in done.flaws],
+        "findings": [finding.to_json() for finding in done.findings],
         "already": done.is_already,
         "complete": done.is_complete,
     }
 
 
 def _show(path: Path, done: "ImportedFile") -> None:
+    from archive.services.report_text import finding_text
+
     state = "already in, nothing changed" if done.is_already else "imported"
     if not done.is_complete:
         state = "imported in part"
@@ -174,6 +177,8 @@ def _show(path: Path, done: "ImportedFile") -> None:
             f"  flaw: record {flaw.record} at offset {flaw.offset}: {flaw.code}: "
             f"{flaw.detail}{ending}"
         )
+    for finding in done.findings:
+        click.echo(f"  {finding_text(finding)}")
     for signed in done.minting.minted:
         click.echo(f"  {signed.look.capture_id}  {signed.look.url}  {signed.look.requested_at}")
     for kept in done.minting.kept:
