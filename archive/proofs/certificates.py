@@ -8,10 +8,12 @@ import base64
 import binascii
 import datetime as dt
 import re
+import warnings
 from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 
 from archive.errors import MalformedEvidence
 
@@ -22,6 +24,7 @@ _UNREADABLE = (
     binascii.Error,
     ValueError,
     TypeError,
+    CryptographyDeprecationWarning,  # what RFC 5280 forbids and the library still reads
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
     x509.InvalidVersion,
@@ -86,14 +89,18 @@ def is_self_issued(certificate: x509.Certificate) -> bool:
 
 
 def _certificate(block: str) -> x509.Certificate:
+    text = "".join(block.split())
     try:
-        data = base64.b64decode("".join(block.split()), validate=True)
-        certificate = x509.load_der_x509_certificate(data)
+        data = base64.b64decode(text, validate=True)
+        with warnings.catch_warnings(action="error", category=CryptographyDeprecationWarning):
+            certificate = x509.load_der_x509_certificate(data)
         # Extensions are read late; one that cannot be read must not surprise a check.
         _ = certificate.extensions
         _ = certificate.public_key()
     except _UNREADABLE as error:
         raise MalformedEvidence("there is a certificate that cannot be read") from error
+    if base64.b64encode(data).decode("ascii") != text:
+        raise MalformedEvidence("there is a certificate in base64 of another spelling than its own")
     return certificate
 
 

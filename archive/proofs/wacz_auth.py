@@ -190,11 +190,13 @@ def _domain(data: _SignedData, trust: WaczTrust) -> SignatureAnswer:
         raise _Refused("the domain's key is not on the curve P-256")
     if not _is_signed(key, data.decoded("signature"), data["hash"]):
         raise _Refused("the signature is not by the domain's key over that digest")
+    domain = data["domain"]
+    if domain != domain.lower():
+        raise _Refused("the domain is not in lower case")
     token = read_token(data.decoded("timeSignature"))
     is_time_trusted = _is_time_trusted(data, token, trust)
     if not dt.timedelta(0) <= token.at - data.created <= _TOKEN_WITHIN:
         raise _Refused("the timestamp is not of the ten minutes after `created`")
-    domain = data["domain"]
     is_domain_trusted = _is_domain_trusted(data, chain, token, trust)
     signer = f"domain:{domain}"
     if is_time_trusted and is_domain_trusted:
