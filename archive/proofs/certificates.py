@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.utils import CryptographyDeprecationWarning
 
 from archive.errors import MalformedEvidence
 
@@ -24,7 +23,8 @@ _UNREADABLE = (
     binascii.Error,
     ValueError,
     TypeError,
-    CryptographyDeprecationWarning,  # what RFC 5280 forbids and the library still reads
+    LookupError,
+    UserWarning,  # what RFC 5280 forbids and the library still reads
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
     x509.InvalidVersion,
@@ -92,11 +92,11 @@ def _certificate(block: str) -> x509.Certificate:
     text = "".join(block.split())
     try:
         data = base64.b64decode(text, validate=True)
-        with warnings.catch_warnings(action="error", category=CryptographyDeprecationWarning):
+        with warnings.catch_warnings(action="error", category=UserWarning):
             certificate = x509.load_der_x509_certificate(data)
-        # Extensions are read late; one that cannot be read must not surprise a check.
-        _ = certificate.extensions
-        _ = certificate.public_key()
+            # These are read late; one that cannot be read must not surprise a check.
+            _ = (certificate.extensions, certificate.issuer, certificate.subject)
+            _ = certificate.public_key()
     except _UNREADABLE as error:
         raise MalformedEvidence("there is a certificate that cannot be read") from error
     if base64.b64encode(data).decode("ascii") != text:

@@ -7,10 +7,12 @@ the package, and the chain is followed here as well.
 
 import datetime as dt
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from rfc3161_client import (
     TimeStampResponse,
@@ -22,6 +24,15 @@ from rfc3161_client import (
 from archive.errors import MalformedEvidence
 from archive.proofs.certificates import is_self_issued, leads_to
 
+# What the library lets through of the parsers below it.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    UserWarning,  # what RFC 5280 forbids and the library still reads
+)
 _ALGORITHMS = {
     "2.16.840.1.101.3.4.2.1": "sha256",
     "2.16.840.1.101.3.4.2.2": "sha384",
@@ -31,23 +42,38 @@ _ALGORITHMS = {
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token as it came, and the time that it states."""
+    """A token as it came, and what it states: its time, the digest of what, by whose key.
+
+    `signers` are issuer and serial number of the certificates that it names.
+    """
 
     response: TimeStampResponse
     at: dt.datetime
+    algorithm: str
+    digest: bytes
+    signers: tuple[tuple[x509.Name, int], ...]
 
 
 def read_token(der: bytes) -> Token:
     """The token of a TimeStampResp. Raises MalformedEvidence when it is none of strict DER."""
     try:
         response = decode_timestamp_response(der)
-        # Read now, for the parts of a response that was refused cannot be read at all.
-        at = response.tst_info.gen_time
-    except (ValueError, TypeError) as error:
+        with warnings.catch_warnings(action="error", category=UserWarning):
+            return _token(response)
+    except _UNREADABLE as error:
         raise MalformedEvidence("the timestamp is no TimeStampResp in DER") from error
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=dt.UTC)
-    return Token(response, at)
+
+
+def _token(response: TimeStampResponse) -> Token:
+    # All of it now: the library reads each part when it is asked for, and may fail there.
+    info, signers = response.tst_info, response.signed_data.signer_infos
+    return Token(
+        response=response,
+        at=info.gen_time.astimezone(dt.UTC),
+        algorithm=info.message_imprint.hash_algorithm.dotted_string,
+        digest=info.message_imprint.message,
+        signers=tuple((one.issuer, one.serial_number) for one in signers),
+    )
 
 
 def is_token_of(
@@ -73,7 +99,7 @@ def is_token_of(
     ).build()
     try:
         return verifier.verify_message(token.response, message)
-    except (VerificationError, ValueError):
+    except (VerificationError, *_UNREADABLE):
         return False
 
 
@@ -82,17 +108,13 @@ def is_made_by(token: Token, leaf: x509.Certificate) -> bool:
 
     The library looks only when the token holds certificates itself.
     """
-    signers = list(token.response.signed_data.signer_infos)
-    return [(one.issuer, one.serial_number) for one in signers] == [
-        (leaf.issuer, leaf.serial_number)
-    ]
+    return token.signers == ((leaf.issuer, leaf.serial_number),)
 
 
 def is_over(token: Token, message: bytes) -> bool:
     """Whether the token states the message's digest, whoever signed that."""
-    imprint = token.response.tst_info.message_imprint
-    algorithm = _ALGORITHMS.get(imprint.hash_algorithm.dotted_string)
-    return algorithm is not None and hashlib.new(algorithm, message).digest() == imprint.message
+    algorithm = _ALGORITHMS.get(token.algorithm)
+    return algorithm is not None and hashlib.new(algorithm, message).digest() == token.digest
 
 
 def _is_for_timestamps(leaf: x509.Certificate) -> bool:
