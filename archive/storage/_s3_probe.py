@@ -25,7 +25,7 @@ from archive.storage._s3_client import status_of
 from archive.storage._s3_lock import Locks, says_no_lock
 from archive.storage._s3_parts import sha256_base64
 from archive.storage._s3_versions import Versions
-from archive.storage.layout import PROBES
+from archive.storage.layout import PROBES, probe_key
 
 _log = logging.getLogger(__name__)
 
@@ -187,7 +187,7 @@ class Probe:
 
     @staticmethod
     def _canary(word: str) -> str:
-        return f"{PROBES}{secrets.token_hex(16)}.{word}"
+        return probe_key(secrets.token_hex(16), word)
 
 
 @dataclass(frozen=True, slots=True)

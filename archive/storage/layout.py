@@ -49,6 +49,11 @@ def assertion_key(kind: str, statement_sha256: str, keyid8: str) -> str:
     return f"{STATEMENTS}{kind}/{statement_sha256}.{keyid8}.dsse.json"
 
 
+def probe_key(random: str, word: str) -> str:
+    """The key of a canary."""
+    return f"{PROBES}{random}.{word}"
+
+
 def keyset_key(version: int, keyid8: str) -> str:
     """The key of one root signature's envelope over a keyset version."""
     return f"{KEYSETS}{version}.{keyid8}.dsse.json"

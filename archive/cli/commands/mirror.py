@@ -16,7 +16,13 @@ from archive.cli.session import json_option, print_json, progress, settings_of
     show_default=True,
     help="Lock what is copied, as store.lock does (S3 only).",
 )
-@click.option("--lock-days", type=click.IntRange(1, 36500), default=3650, show_default=True)
+@click.option(
+    "--lock-days",
+    type=click.IntRange(1, 36500),
+    default=3650,
+    show_default=True,
+    help="Days from copying that a lock lasts.",
+)
 @click.option("--verify", is_flag=True, help="Read again what the target holds already.")
 @json_option
 @click.pass_context
