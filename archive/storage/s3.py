@@ -25,7 +25,7 @@ from archive.storage._s3_client import PARALLEL, new_client, translating
 from archive.storage._s3_lock import Locks
 from archive.storage._s3_parts import UploadSizes
 from archive.storage._s3_probe import Probe
-from archive.storage._s3_versions import Versions
+from archive.storage._s3_versions import History, Version, Versions
 from archive.storage._source import (
     checked_sha256,
     digest_of,
@@ -256,16 +256,31 @@ class S3Store:
             return self._locks.of(key, pinned.get("VersionId"))
 
     def foreign_versions(self, prefix: str = "") -> Iterator[ForeignVersion]:
-        """What somebody put over objects of the store: later versions, and delete markers."""
+        """What somebody put over objects of the store: later versions, and delete markers.
+
+        A version with the bytes of the first one is none: where the server does not honour the
+        condition, two writers of the same bytes make two versions.
+        """
         checked_prefix(prefix)
         with translating(prefix or "the store"):
             if not self._versions.are_kept():
                 return
             for history in self._versions.histories(prefix):
                 for version in history.foreign:
-                    yield ForeignVersion(
-                        history.key, version.version_id, is_deletion=version.is_delete_marker
-                    )
+                    if not self._repeats_first(history, version):
+                        yield ForeignVersion(
+                            history.key, version.version_id, is_deletion=version.is_delete_marker
+                        )
+
+    def _repeats_first(self, history: History, version: Version) -> bool:
+        first = history.first
+        if first is None or version.is_delete_marker or version.size != first.size:
+            return False
+        found, wanted = (
+            digest_of(self._bucket.answer(history.key, VersionId=name)["Body"].iter_chunks(1 << 20))
+            for name in (version.version_id, first.version_id)
+        )
+        return found == wanted
 
     def _pinned(self, key: str) -> dict[str, Any]:
         """The selection of the first version; none where the bucket keeps no versions."""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A second, independent S3 server for tests: Ceph's gateway over a store in memory.
 
-One monitor, one storage daemon and one gateway on loopback, thrown away after. It ignores
-SHA-256 checksums, conditions on completing parts, and locks on parts, all in silence. Its
-binaries are Debian's: `apt-get install --no-install-recommends radosgw ceph-mon ceph-osd`.
+One monitor, one storage daemon and one gateway on loopback, thrown away after. In silence it
+ignores SHA-256 checksums, locks on uploads in parts, and conditions: on completing parts, and on
+any put to a bucket with versions. Its binaries are Debian's:
+`apt-get install --no-install-recommends radosgw ceph-mon ceph-osd`.
 """
 
 import os

@@ -82,6 +82,7 @@ def test_an_overwrite_and_a_deletion_from_outside_are_seen_and_the_first_version
     store.put_many([("a/b", b"first"), ("a/b-2", b"neighbour"), ("a/c", b"deleted"), ("d", b"x")])
     outsider.put_object(Bucket=bucket, Key="archive/a/b", Body=b"second and longer")
     outsider.delete_object(Bucket=bucket, Key="archive/a/c")
+    outsider.put_object(Bucket=bucket, Key="archive/d", Body=b"x")
     for opened in (store, S3Store(bucket, "archive", s3_endpoint)):
         assert opened.get("a/b") == b"first"
         assert opened.get_range("a/b", 1, 3) == b"irs"
