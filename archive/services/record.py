@@ -12,7 +12,7 @@ from archive.canonical import JsonValue
 from archive.catalog.evidence import CaptureRows
 from archive.digests import sha256_hex
 from archive.model.inventory import Container, Inventory, Part
-from archive.model.look import Look
+from archive.model.look import ImportedFrom, Look
 from archive.net.surt import url_key
 from archive.proofs.keyset import SignedKeyset
 from archive.warc.dates import cdx_stamp
@@ -42,7 +42,7 @@ def record_json(signed: SignedLook) -> dict[str, JsonValue]:
     """The record of a capture or observation; an observation's `id` is null."""
     look, inventory = signed.look, signed.inventory
     derived = inventory.derived
-    return {
+    shown: dict[str, JsonValue] = {
         "id": str(look.capture_id) if look.capture_id else None,
         "kind": "capture" if look.capture_id else "observation",
         "state": "signed",
@@ -59,7 +59,6 @@ def record_json(signed: SignedLook) -> dict[str, JsonValue]:
         "remote_address": look.remote_address,
         "tls_leaf_sha256": look.tls_leaf_sha256,
         "mode": look.mode,
-        "import": _import_json(look),
         "vantage": look.vantage,
         "language": look.language,
         "agent": f"{look.agent}/{look.agent_version}",
@@ -78,6 +77,9 @@ def record_json(signed: SignedLook) -> dict[str, JsonValue]:
         "checkpoint": None,
         "limits": "/limits",
     }
+    if look.imported is not None:
+        shown["import"] = _import_json(look.imported)
+    return shown
 
 
 def record_bytes(signed: SignedLook) -> bytes:
@@ -178,15 +180,13 @@ def container_rows(containers: tuple[Container, ...]) -> list[dict[str, Any]]:
     return [{"sha256": item.sha256, "size": item.size} for item in containers]
 
 
-def _import_json(look: Look) -> JsonValue:
-    if look.imported is None:
-        return None
+def _import_json(imported: ImportedFrom) -> JsonValue:
     return {
-        "supplied_by": look.imported.supplied_by,
-        "statement_sha256": look.imported.statement_sha256,
-        "source_sha256": look.imported.source_sha256,
-        "imported_at": look.imported.imported_at,
-        "warc_date": look.imported.warc_date,
+        "supplied_by": imported.supplied_by,
+        "statement_sha256": imported.statement_sha256,
+        "source_sha256": imported.source_sha256,
+        "imported_at": imported.imported_at,
+        "warc_date": imported.warc_date,
     }
 
 

@@ -103,8 +103,15 @@ def test_citing_a_url_gives_an_id_that_shows_and_verifies(muniment: Muniment, gi
     assert muniment("verify", FIRST).code == 0
     shown = muniment("show", FIRST)
     assert "given by" in shown.out
+    cited = muniment("cite", FIRST).out
+    assert "imported; dated 2020-02-03T04:05:06Z by the file that was given" in cited
+    assert "captured" not in cited
     again = muniment("import", "--json", "--cite", URL, str(given))
-    assert (again.code, again.lines[0]["cited_before"], again.lines[0]["minted"]) == (0, [FIRST], [])
+    assert (again.code, again.lines[0]["cited_before"], again.lines[0]["minted"]) == (
+        0,
+        [FIRST],
+        [],
+    )
 
 
 def test_bytes_without_an_id_are_found_and_not_called_verified(
@@ -130,9 +137,11 @@ def test_a_url_of_which_nothing_is_there_exits_1(muniment: Muniment, given: Path
     "text",
     [
         f"# mine\n{URL}\n\nhttps://site.example/page/3#part\n",
-        '{"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}\n'
-        f'{{"id": "1", "url": "{URL}", "ts": "2020-02-03T04:05:06Z", "score": 0.5}}\n'
-        '{"id": "2", "url": "https://site.example/page/3"}\n',
+        (
+            '{"format": "json-pages-1.0", "id": "pages", "title": "All Pages"}\n'
+            f'{{"id": "1", "url": "{URL}", "ts": "2020-02-03T04:05:06Z", "score": 0.5}}\n'
+            '{"id": "2", "url": "https://site.example/page/3"}\n'
+        ),
     ],
 )
 def test_a_page_list_names_what_is_cited(

@@ -47,8 +47,7 @@ def _print_text(record: Any) -> None:
     click.echo(f"  {'signals':17} {' '.join(record['signals'])}")
     for name in ("url", "final_url", "captured_at", "status", "vantage", "statement_sha256"):
         click.echo(f"  {name:17} {record[name]}")
-    if record["import"] is not None:
-        given = record["import"]
+    if (given := record.get("import")) is not None:
         click.echo(
             f"  {'imported':17} {given['imported_at']}, given by {readable(given['supplied_by'])}"
         )
