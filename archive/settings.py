@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.errors import SettingsError
+from archive.model.lock import DAYS_LIMIT, LEVELS, LockPromise
 
 _DATA = "muniment-data"
 _WORDS_LIMIT = 64
@@ -47,6 +48,13 @@ class StoreSettings:
 
     url: str = ""  # file:PATH, s3://bucket/prefix; default file:<data>/store
     endpoint: str = ""  # URL of an S3-compatible server; empty for AWS
+    lock: str = "none"  # "compliance" or "governance": lock each object as it is stored (S3 only)
+    lock_days: int = 3650  # how long from then on; `muniment probe` after a change of either
+
+    @property
+    def promise(self) -> LockPromise | None:
+        """What every object is locked with; None: with nothing."""
+        return None if self.lock == "none" else LockPromise(self.lock, self.lock_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +280,7 @@ def load_settings(
     if settings.server.metrics not in _METRICS_READERS:
         raise SettingsError(f"server.metrics must be one of {', '.join(_METRICS_READERS)}")
     settings.trusted_proxies()
+    _check_lock(settings.store)
     check_roots("trust.roots", settings.trust.roots)
     return settings
 
@@ -371,6 +380,13 @@ def _check_archive(archive: ArchiveSettings) -> None:
         )
     if not (archive.contact.isascii() and archive.contact.isprintable()):
         raise SettingsError("archive.contact must be printable ASCII characters on one line")
+
+
+def _check_lock(store: StoreSettings) -> None:
+    if store.lock not in {"none", *LEVELS}:
+        raise SettingsError(f"store.lock must be one of none, {', '.join(LEVELS)}")
+    if store.lock_days > DAYS_LIMIT:
+        raise SettingsError(f"store.lock_days must be at most {DAYS_LIMIT}")
 
 
 def _check_base_url(url: str) -> None:
