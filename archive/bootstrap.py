@@ -125,6 +125,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         clock=clock,
         random_bytes=os.urandom,
         store=store_of(settings),
+        open_mirror=partial(mirror_of, settings),
         database=database,
         hot=HotReader(database.path, is_immutable=database.is_immutable),
         fetcher=_fetcher(settings, clock),
@@ -202,14 +203,17 @@ def store_of(settings: Settings) -> Store:
     )
 
 
-def mirror_target(settings: Settings, url: str, lent: StoreSettings) -> Store:
-    """The store to mirror to, with the endpoint and the lock that are lent to it.
+def mirror_of(settings: Settings, named: StoreSettings | None = None) -> Store:
+    """The store to mirror to: the one that is named, else that of the settings.
 
-    Raises SettingsError, also when it is the archive's own store.
+    Raises SettingsError when there is none, and when it is the archive's own store.
     """
-    if _place(url, lent.endpoint) == _place(settings.store_url, settings.store.endpoint):
+    target = named or settings.mirror
+    if not target.url:
+        raise SettingsError("no second store is named: set mirror.url, or give its URL")
+    if _place(target.url, target.endpoint) == _place(settings.store_url, settings.store.endpoint):
         raise SettingsError("the target is the archive's own store: name another one")
-    return open_store(url, endpoint=lent.endpoint or None, promise=lent.promise)
+    return open_store(target.url, endpoint=target.endpoint or None, promise=target.promise)
 
 
 def _place(url: str, endpoint: str) -> tuple[str, str]:

@@ -58,6 +58,14 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MirrorSettings(StoreSettings):
+    """[mirror]: a second store that holds the same, as `muniment mirror` and its job make it.
+
+    Members are those of [store]; without a url there is no mirror.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class DatabaseSettings:
     """[database]: the catalogue."""
 
@@ -151,6 +159,7 @@ class Settings:
     data: Path
     archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    mirror: MirrorSettings = field(default_factory=MirrorSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     capture: CaptureSettings = field(default_factory=CaptureSettings)
@@ -229,6 +238,7 @@ def _networks(
 _SECTIONS: Mapping[str, type[Any]] = {
     "archive": ArchiveSettings,
     "store": StoreSettings,
+    "mirror": MirrorSettings,
     "database": DatabaseSettings,
     "network": NetworkSettings,
     "capture": CaptureSettings,
@@ -280,7 +290,8 @@ def load_settings(
     if settings.server.metrics not in _METRICS_READERS:
         raise SettingsError(f"server.metrics must be one of {', '.join(_METRICS_READERS)}")
     settings.trusted_proxies()
-    _check_lock(settings.store)
+    _check_lock("store", settings.store)
+    _check_lock("mirror", settings.mirror)
     check_roots("trust.roots", settings.trust.roots)
     return settings
 
@@ -382,11 +393,11 @@ def _check_archive(archive: ArchiveSettings) -> None:
         raise SettingsError("archive.contact must be printable ASCII characters on one line")
 
 
-def _check_lock(store: StoreSettings) -> None:
+def _check_lock(section: str, store: StoreSettings) -> None:
     if store.lock not in {"none", *LEVELS}:
-        raise SettingsError(f"store.lock must be one of none, {', '.join(LEVELS)}")
+        raise SettingsError(f"{section}.lock must be one of none, {', '.join(LEVELS)}")
     if store.lock_days > DAYS_LIMIT:
-        raise SettingsError(f"store.lock_days must be at most {DAYS_LIMIT}")
+        raise SettingsError(f"{section}.lock_days must be at most {DAYS_LIMIT}")
 
 
 def _check_base_url(url: str) -> None:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from archive.canonical import JsonValue
 from archive.digests import sha256_hex
 from archive.errors import NotFound, ObjectConflict, ObjectMissing, StorageError
 from archive.services.mirror_lists import Lists, Pair
@@ -90,6 +91,28 @@ def mirror_verified(source: Store, target: Store, progress: Progress) -> Mirrore
     """
     run = _Mirroring(source, target, progress)
     return run.run(run.present_by_bytes)
+
+
+def mirror_json(report: Mirrored) -> dict[str, JsonValue]:
+    """The report as the outside sees it."""
+    return {
+        "objects": report.objects,
+        "bytes": report.bytes,
+        "copied": report.copied,
+        "copied_bytes": report.copied_bytes,
+        "already_there": report.already_there,
+        "is_complete": report.is_complete,
+        "not_mirrored": [
+            {
+                "object": fault.key,
+                "code": fault.code,
+                "detail": fault.detail,
+                "is_conflict": fault.is_conflict,
+            }
+            for fault in report.not_mirrored
+        ],
+        "only_in_target": list(report.only_in_target),
+    }
 
 
 _Judge = Callable[[Pair], NotMirrored | None]

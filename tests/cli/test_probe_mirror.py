@@ -96,6 +96,20 @@ def test_a_mirror_is_made_and_made_again(ready: Muniment, tmp_path: Path) -> Non
     assert "0 copied" in ready("mirror", target).out
 
 
+def test_without_a_target_it_is_that_of_the_settings(
+    ready: Muniment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    done = ready("mirror")
+    assert done.code == 4
+    done.assert_one_line_error()
+    assert "mirror.url" in done.err
+    target = f"file:{tmp_path}/second"
+    monkeypatch.setenv("MUNIMENT_MIRROR_URL", target)
+    done = ready("mirror", "--json")
+    assert (done.code, done.json["target"], done.json["is_complete"]) == (0, target, True)
+    assert ready("mirror", "--lock", "governance").code == 64
+
+
 def test_the_mirror_is_the_archive_when_the_store_is_lost(
     ready: Muniment, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -20,23 +20,27 @@ from support.archives import (
     tables,
 )
 from support.origin import Origin
+from support.working import working
 
-from archive.bootstrap import init_archive, mirror_target, open_archive
+from archive.bootstrap import init_archive, mirror_of, open_archive
 from archive.catalog.evidence import every_keyset_content
 from archive.digests import sha256_hex
 from archive.errors import (
+    InputError,
     NotFound,
     ObjectConflict,
     SettingsError,
     StorageUnavailable,
 )
 from archive.ids import parse_id
+from archive.jobs.base import JobState
 from archive.services.context import Archive
+from archive.services.jobs import ask_for, wait_for
 from archive.services.mirror import Mirrored, mirror, mirror_verified
 from archive.services.mirror_needs import needed_by
 from archive.services.probe import probe
 from archive.services.verify import verify_record
-from archive.settings import Settings, StoreSettings
+from archive.settings import MirrorSettings, Settings
 from archive.storage.base import Store
 from archive.storage.file import FileStore
 from archive.storage.layout import blob_key, read_key
@@ -294,7 +298,42 @@ def test_an_empty_store_is_no_source() -> None:
 def test_the_archives_own_store_is_no_target(settings: Settings, form: str) -> None:
     url = form.format(settings.data / "store")
     with pytest.raises(SettingsError, match="own store"):
-        mirror_target(settings, url, StoreSettings())
+        mirror_of(settings, MirrorSettings(url))
+
+
+def test_without_a_second_store_nothing_is_mirrored(settings: Settings) -> None:
+    with pytest.raises(SettingsError, match=r"mirror\.url"):
+        mirror_of(settings)
+
+
+def test_a_job_fills_the_second_store_of_the_settings(
+    filled: Archive, settings: Settings, tmp_path: Path
+) -> None:
+    second = tmp_path / "second"
+    named = settings_at(settings.data, MUNIMENT_MIRROR_URL=f"file:{second}")
+    archive = open_archive(named)
+    try:
+        with working(named, archive):
+            first = wait_for(archive, ask_for(archive, "mirror", {}), 20)
+            again = wait_for(archive, ask_for(archive, "mirror", {"verify": True}), 20)
+    finally:
+        archive.close()
+    assert first.result["is_complete"] is True
+    assert first.result["copied"] == first.result["objects"] == first.done == first.total
+    assert (again.result["copied"], again.result["already_there"]) == (0, first.result["objects"])
+    assert contents(FileStore(second)) == contents(filled.store)
+
+
+def test_a_mirror_job_without_a_second_store_fails_and_says_so(
+    filled: Archive, settings: Settings
+) -> None:
+    with working(settings, filled):
+        job = wait_for(filled, ask_for(filled, "mirror", {}), 20)
+    assert job.state is JobState.FAILED
+    assert job.problem is not None
+    assert job.problem.code == SettingsError.code
+    with pytest.raises(InputError):
+        ask_for(filled, "mirror", {"verify": "yes"})
 
 
 def test_a_mirror_in_s3_is_locked_and_becomes_the_archive(
@@ -305,8 +344,7 @@ def test_a_mirror_in_s3_is_locked_and_becomes_the_archive(
     tmp_path: Path,
 ) -> None:
     url = f"s3://{new_bucket(locked=True)}/second"  # type: ignore[operator]
-    lent = StoreSettings(endpoint=s3_endpoint, lock="governance", lock_days=1)
-    target = mirror_target(settings, url, lent)
+    target = mirror_of(settings, MirrorSettings(url, s3_endpoint, "governance", 1))
     assert run(filled.store, target).is_complete
     assert run(filled.store, target).copied == 0
     for key in stored_keys(settings):
