@@ -234,16 +234,17 @@ def _prove(
             deeds["server of the database"] = lambda: _restart(cluster)
         began = time.monotonic()
         killer = Killer(options.seed, deeds, options.pause)
-        with ThreadPoolExecutor(_CLIENTS) as pool:
-            job_ids = list(
-                pool.map(lambda item: asked_for(port, made.api_key or "", *item), enumerate(urls))
-            )
-        _wait(settings, programs, job_ids)
-        killer.stop()
-        seconds = time.monotonic() - began
-        # What was begun again a moment ago does not yet know what TERM means.
-        time.sleep(_START_SECONDS)
-        exits = [item.end() for item in programs]
+        try:
+            with ThreadPoolExecutor(_CLIENTS) as pool:
+                key = made.api_key or ""
+                job_ids = list(pool.map(lambda it: asked_for(port, key, *it), enumerate(urls)))
+            _wait(settings, programs, job_ids)
+        finally:
+            killer.stop()
+            seconds = time.monotonic() - began
+            # What was begun again a moment ago does not yet know what TERM means.
+            time.sleep(_START_SECONDS)
+            exits = [item.end() for item in programs]
     return _judged(settings, job_ids, urls, (killer.counts, seconds, options.seed, exits))
 
 
