@@ -2,9 +2,10 @@
 """Works: every kind of job, over one archive, until it is told to stop."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
+from archive.catalog import requests
 from archive.errors import SettingsError
 from archive.jobs.base import Queue
 from archive.jobs.durable import DurableJobs
@@ -39,10 +40,15 @@ class JobsWorker:
         jobs = self._archive.jobs
         if not isinstance(jobs, DurableJobs):
             raise SettingsError("the archive has no jobs database")
-        worker = Worker(jobs, self._archive.clock, self._settings)
+        worker = Worker(jobs, self._archive.clock, self._settings, self._forget_requests)
         with CaptureDesk(self._archive) as desk:
             shop = Workshop(self._archive, desk, Patience(_PATIENCE_SECONDS, self._stop))
             handlers = {
                 kind: partial(handler.run, shop) for kind, handler in all_handlers().items()
             }
             return worker.run(self._queues, handlers, self._stop)
+
+    def _forget_requests(self, job_ids: Sequence[str]) -> None:
+        with self._archive.database.writing() as connection:
+            for job_id in job_ids:
+                requests.forget_under(connection, f"{job_id}/")

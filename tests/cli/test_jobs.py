@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`muniment jobs` and what it must not cost the other commands."""
 
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from support.origin import Origin
 from support.working import working
 
 from archive import cli
+from archive.jobs.base import NewJob
 from archive.services.context import Archive
 from archive.services.jobs import ask_for, find_job, wait_for
 from archive.settings import Settings
@@ -85,7 +87,8 @@ def test_jobs_are_listed_shown_and_cancelled(
     with working(settings, asked):
         done = wait_for(asked, first, 20)
         bad = wait_for(asked, ask_for(asked, "capture", {"url": "http://10.0.0.1/"}), 20)
-    queued = ask_for(asked, "capture", {"url": origin.url("/terms")})
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    queued = asked.jobs.enqueue(NewJob("capture", "captures", {"url": "x"}, not_before=later))
     code, out = jobs("list")
     assert code == 0
     assert [line.split()[2] for line in out.splitlines()] == ["queued", "failed", "done"]
@@ -98,6 +101,11 @@ def test_jobs_are_listed_shown_and_cancelled(
     assert code == 1
     assert json.loads(out)["problem"]["code"] == "ADDRESS_REFUSED"
     assert jobs("show", "nothing")[0] == 1
+    code, out = run(monkeypatch, capfd, settings, "audit", "--job", "--sample", "1", "--json")
+    assert (code, json.loads(out)["kind"]) == (0, "audit")
+    with working(settings, asked):
+        audited = wait_for(asked, find_job(asked, json.loads(out)["id"]), 20)
+    assert (audited.result["exit_code"], audited.result["records"]) == (0, 1)
     code, out = jobs("cancel", queued.id)
     assert (code, out.split()[2]) == (0, "cancelled")
     assert jobs("cancel", first.id)[0] == 1

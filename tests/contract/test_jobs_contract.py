@@ -211,8 +211,9 @@ def test_old_jobs_are_forgotten_and_unfinished_ones_never(
 ) -> None:
     done, waiting = asked(jobs), asked(jobs)
     jobs.finish(Run(done.id, 0), None, 0, None)
-    assert jobs.forget_before(NOW, 10) == []
-    assert jobs.forget_before(NOW + dt.timedelta(seconds=1), 10) == [done.id]
+    assert jobs.ended_before(NOW, 10) == []
+    assert jobs.ended_before(NOW + dt.timedelta(seconds=1), 10) == [done.id]
+    jobs.forget([done.id, waiting.id])
     with pytest.raises(NotFound):
         jobs.find(done.id)
     assert jobs.find(waiting.id) == waiting
