@@ -247,7 +247,9 @@ def try_post(base: str, body: dict[str, str], key: str | None) -> dict[str, str]
         "Authorization": f"Bearer {key}",
         "Idempotency-Key": body["url"],
     }
-    request = urllib.request.Request(f"{base}/api/v1/captures", json.dumps(body).encode(), headers)
+    request = urllib.request.Request(
+        f"{base}/api/v1/captures?wait=25", json.dumps(body).encode(), headers
+    )
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             read: dict[str, str] = json.loads(answer.read())
