@@ -177,6 +177,7 @@ def environment_of(options: argparse.Namespace, work: Path) -> dict[str, str]:
         "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
         "MUNIMENT_JOBS_BEAT_SECONDS": "1",
         "MUNIMENT_JOBS_SLOTS": str(options.slots),
+        "MUNIMENT_LIMITS_WRITES_PER_MINUTE": "1000000",
     }
     given = {
         "MUNIMENT_DATABASE_URL": options.database_url,
