@@ -59,30 +59,31 @@ class Program:
         self._environment = {**os.environ, **environment}
         self._log = (Path(environment["MUNIMENT_DATA"]).parent / f"{name}.log").open("ab")
         self._lock = threading.Lock()
-        self.start()
+        self._start()
 
-    def start(self) -> None:
-        with self._lock:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", MAIN, *self._arguments],
-                cwd=ROOT,
-                env=self._environment,
-                stdout=self._log,
-                stderr=self._log,
-                start_new_session=True,
-            )
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", MAIN, *self._arguments],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
 
     def revive(self) -> None:
         """Start it again when it ended by itself."""
-        if self._process.poll() is not None:
-            self.start()
+        with self._lock:
+            if self._process.poll() is not None:
+                self._start()
 
     def kill(self) -> None:
         """kill -9 of it and its children, and start it again."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self.start()
+        with self._lock:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._start()
 
     def end(self) -> int:
         """Tell it to end; its exit code."""
