@@ -30,9 +30,11 @@ from archive.services.installation import Installation
 from archive.services.ownership import is_process_gone, this_process
 from archive.services.probe import probe_when_new
 from archive.services.recover import recover
+from archive.services.schedule import Scheduled
 from archive.services.work_queues import CAPTURES, LONG
 from archive.services.worker import JobsWorker
 from archive.settings import (
+    INTERVALS,
     Settings,
     StoreSettings,
     check_roots,
@@ -296,4 +298,12 @@ def worker_of(settings: Settings, archive: Archive, stop: threading.Event) -> Jo
             keep_days=wanted.keep_days,
         ),
         {CAPTURES: wanted.slots, LONG: wanted.long_slots},
+        [
+            Scheduled(
+                "audit",
+                {"level": settings.schedule.audit_level, "sample": 0},
+                INTERVALS[settings.schedule.audit],
+            ),
+            Scheduled("mirror", {"verify": False}, INTERVALS[settings.schedule.mirror]),
+        ],
     )

@@ -101,12 +101,22 @@ class DurableJobs:
             "queue": repeat.job.queue,
             "payload": _written(repeat.job.payload, PAYLOAD_LIMIT),
             "every_seconds": repeat.every_seconds,
-            "next_at": rfc3339(repeat.first),
         }
         with self.database.promising() as connection:
             named = ops_repeat.c.name == repeat.name
-            if connection.execute(sa.update(ops_repeat).where(named).values(values)).rowcount == 0:
+            row = connection.execute(sa.select(ops_repeat).where(named)).mappings().first()
+            if row is not None and all(row[name] == value for name, value in values.items()):
+                return
+            values["next_at"] = rfc3339(repeat.first)
+            if row is None:
                 connection.execute(sa.insert(ops_repeat).values(name=repeat.name, **values))
+            else:
+                connection.execute(sa.update(ops_repeat).where(named).values(values))
+
+    def unschedule(self, name: str) -> None:
+        """As `base.Jobs.unschedule`."""
+        with self.database.promising() as connection:
+            connection.execute(sa.delete(ops_repeat).where(ops_repeat.c.name == name))
 
     def ask_for_due(self) -> int:
         """Ask for each repeated job whose time has come, once however many workers look."""

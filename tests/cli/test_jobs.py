@@ -101,11 +101,6 @@ def test_jobs_are_listed_shown_and_cancelled(
     assert code == 1
     assert json.loads(out)["problem"]["code"] == "ADDRESS_REFUSED"
     assert jobs("show", "nothing")[0] == 1
-    code, out = run(monkeypatch, capfd, settings, "audit", "--job", "--sample", "1", "--json")
-    assert (code, json.loads(out)["kind"]) == (0, "audit")
-    with working(settings, asked):
-        audited = wait_for(asked, find_job(asked, json.loads(out)["id"]), 20)
-    assert (audited.result["exit_code"], audited.result["records"]) == (0, 1)
     code, out = jobs("cancel", queued.id)
     assert (code, out.split()[2]) == (0, "cancelled")
     assert jobs("cancel", first.id)[0] == 1

@@ -206,6 +206,28 @@ def test_a_repeated_job_is_asked_for_once_each_time(
     other.close()
 
 
+def test_a_schedule_that_is_kept_keeps_its_time_and_one_that_is_ended_asks_no_more(
+    jobs: DurableJobs, clock: FixedClock
+) -> None:
+    job = NewJob("test", "short", {"x": 1})
+    jobs.schedule(Repeat("weekly", job, 3600, clock.at))
+    jobs.ask_for_due()
+    # A worker that starts anew, as often as it likes.
+    for _ in range(3):
+        clock.at += dt.timedelta(seconds=600)
+        jobs.schedule(Repeat("weekly", job, 3600, clock.at))
+        jobs.ask_for_due()
+    assert len(jobs.recent((), 100, None)) == 1
+    clock.at += dt.timedelta(seconds=1800)
+    jobs.ask_for_due()
+    assert len(jobs.recent((), 100, None)) == 2
+    jobs.unschedule("weekly")
+    jobs.unschedule("never was")
+    clock.at += dt.timedelta(days=1)
+    jobs.ask_for_due()
+    assert len(jobs.recent((), 100, None)) == 2
+
+
 def test_old_jobs_are_forgotten_and_unfinished_ones_never(
     jobs: DurableJobs, clock: FixedClock
 ) -> None:

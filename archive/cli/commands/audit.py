@@ -18,31 +18,13 @@ from archive.cli.session import json_option, opened, print_json, progress
 )
 @click.option("--sample", type=click.IntRange(1), help="Only this many records, at random.")
 @click.option("--workers", type=click.IntRange(1), help="Cores to use; default all.")
-@click.option("--job", "is_job", is_flag=True, help="Have a worker do it; print the job's ID.")
 @json_option
 @click.pass_context
-def command(  # noqa: PLR0913 - click hands over each option
-    ctx: click.Context,
-    *,
-    level: str,
-    sample: int | None,
-    workers: int | None,
-    is_job: bool,
-    as_json: bool,
+def command(
+    ctx: click.Context, *, level: str, sample: int | None, workers: int | None, as_json: bool
 ) -> None:
     """Re-read every stored object; exit 0 sound, 1 damaged, 2 something could not be read."""
     from archive.services.audit import AuditOptions, audit, audit_json
-
-    if is_job:
-        from archive.services.jobs import ask_for, job_json
-
-        with opened(ctx) as archive:
-            job = ask_for(archive, "audit", {"level": level, "sample": sample or 0})
-        if as_json:
-            print_json(job_json(job))
-        else:
-            click.echo(f"{job.id}  {job.kind}  {job.state}")
-        return
 
     options = AuditOptions(level, sample, workers or os.cpu_count() or 1)
     with opened(ctx) as archive, progress("audit") as step:
