@@ -22,7 +22,7 @@ from archive.jobs.hosts import HostTurns
 from archive.jobs.politeness import HostLimits
 from archive.jobs.worker import WorkerSettings
 from archive.net.guard import AddressGuard
-from archive.services.context import Archive, Identity, Politeness
+from archive.services.context import Archive, Identity, PackageSigners, Politeness
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
 from archive.services.doctor.examine import examine
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
@@ -96,6 +96,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
     clock = stand.clock if stand else SystemClock()
     database = Database(settings.database_url)
     jobs = JobsDatabase(settings.jobs_url)
+    reopen_store = partial(open_store, settings.store_url, endpoint=settings.store.endpoint or None)
     return Archive(
         identity=Identity(
             prefix=settings.archive.prefix,
@@ -107,7 +108,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         ),
         clock=clock,
         random_bytes=os.urandom,
-        store=open_store(settings.store_url, endpoint=settings.store.endpoint or None),
+        store=reopen_store(),
         database=database,
         hot=HotReader(database.path, is_immutable=database.is_immutable),
         fetcher=_fetcher(settings, clock),
@@ -118,6 +119,12 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         reopen=partial(wire, settings, stand),
         jobs=DurableJobs(jobs, clock, os.urandom),
         politeness=_politeness(settings, jobs, clock),
+        reopen_store=reopen_store,
+        package_signers=PackageSigners(
+            domain_roots=settings.importing.wacz_domain_roots,
+            timestamp_roots=settings.importing.wacz_timestamp_roots,
+            keys=settings.importing.wacz_keys,
+        ),
     )
 
 

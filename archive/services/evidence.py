@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gathers the evidence of one record out of the store, for verifying and for auditing."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from archive.checks.evidence import Absent, Evidence
+from archive.checks.evidence import Absent, Evidence, ForeignReader
 from archive.errors import ObjectMissing, StorageError
 from archive.ids import RecordId
-from archive.model.inventory import Container
+from archive.model.inventory import Container, RecordSpan
 from archive.proofs.keyset import KeysetChain
 from archive.services.context import Archive
 from archive.storage.layout import blob_key, inventory_key
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +26,21 @@ class ObservationFiles:
     envelope_key: str
 
 
+ContainerDigests = dict[str, tuple[int, str] | Absent]
+"""Bytes and SHA-256 of imported containers, which many captures share, for one run."""
+
+
 def capture_evidence(
-    archive: Archive, capture_id: RecordId, envelope_key: str, chain: KeysetChain
+    archive: Archive,
+    capture_id: RecordId,
+    envelope_key: str,
+    chain: KeysetChain,
+    digests: ContainerDigests | None = None,
 ) -> Evidence:
-    """The evidence of a capture, by its ID and the key of one of its envelopes."""
+    """The evidence of a capture, by its ID and the key of one of its envelopes.
+
+    An imported container is read as a stream once for each `digests`.
+    """
     return Evidence(
         record_id=capture_id,
         statement_sha256=None,
@@ -33,6 +48,7 @@ def capture_evidence(
         inventory_bytes=_read(archive, inventory_key(capture_id)),
         chain=chain,
         container=_container_reader(archive),
+        foreign=_foreign_reader(archive, {} if digests is None else digests),
     )
 
 
@@ -54,9 +70,35 @@ def _container_reader(archive: Archive) -> Callable[[Container], bytes | Absent]
     return lambda container: _read(archive, blob_key(container.sha256))
 
 
+def _foreign_reader(archive: Archive, digests: ContainerDigests) -> ForeignReader:
+    def digest(container: Container) -> tuple[int, str] | Absent:
+        if container.sha256 not in digests:
+            key = blob_key(container.sha256)
+            digests[container.sha256] = _or_absent(key, lambda: _streamed(archive, key))
+        return digests[container.sha256]
+
+    def member(span: RecordSpan) -> bytes | Absent:
+        key = blob_key(span.container_sha256)
+        return _or_absent(key, lambda: archive.store.get_range(key, span.offset, span.length))
+
+    return ForeignReader(digest, member)
+
+
+def _streamed(archive: Archive, key: str) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    for chunk in archive.store.stream(key):
+        digest.update(chunk)
+        size += len(chunk)
+    return size, digest.hexdigest()
+
+
 def _read(archive: Archive, key: str) -> bytes | Absent:
+    return _or_absent(key, lambda: archive.store.get(key))
+
+
+def _or_absent(key: str, read: Callable[[], _T]) -> _T | Absent:
     try:
-        return archive.store.get(key)
+        return read()
     except ObjectMissing as error:
         return Absent(error.code, f"{key} is not in the store", is_certain=True)
     except StorageError as error:

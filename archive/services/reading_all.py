@@ -21,6 +21,7 @@ from archive.proofs.keyset import KeysetChain
 from archive.services.agreement import agreement
 from archive.services.context import Archive
 from archive.services.evidence import (
+    ContainerDigests,
     ObservationFiles,
     capture_evidence,
     observation_evidence,
@@ -96,8 +97,9 @@ def records_findings(
 ) -> Iterator[tuple[Kept, tuple[Finding, ...]]]:
     """The findings about each record, in order, on as many processes as workers."""
     if workers == 1 or len(kept) <= _BATCH:
+        digests: ContainerDigests = {}
         for item in kept:
-            yield item, _findings(archive, chain, item, claims)
+            yield item, _findings(_Reader(archive, chain, claims, digests), item)
         return
     batches = [kept[start : start + _BATCH] for start in range(0, len(kept), _BATCH)]
     # Spawned, not forked: connections and threads of the parent must not be shared.
@@ -125,31 +127,37 @@ def _sha256(store: Store, key: str, size: int, stop: threading.Event) -> str | S
         return error
 
 
-def _findings(
-    archive: Archive, chain: KeysetChain, item: Kept, claims: frozenset[str]
-) -> tuple[Finding, ...]:
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """What the answers about every record share."""
+
+    archive: Archive
+    chain: KeysetChain
+    claims: frozenset[str]
+    digests: ContainerDigests
+
+
+def _findings(reader: _Reader, item: Kept) -> tuple[Finding, ...]:
+    archive = reader.archive
     if item.capture_id is not None:
-        capture_id = parse_id(item.capture_id)
-        gathered = capture_evidence(archive, capture_id, item.files.envelope_key, chain)
+        capture_id, place = parse_id(item.capture_id), item.files.envelope_key
+        gathered = capture_evidence(archive, capture_id, place, reader.chain, reader.digests)
     else:
-        gathered = observation_evidence(archive, item.files, chain)
-    found = run_checks(gathered, claims)
+        gathered = observation_evidence(archive, item.files, reader.chain)
+    found = run_checks(gathered, reader.claims)
     return (*found, agreement(archive, gathered, item.files.envelope_key, found))
 
 
 class _Worker:
     """What a worker process keeps between batches."""
 
-    archive: Archive
-    chain: KeysetChain
-    claims: frozenset[str]
+    reader: _Reader
 
 
 def _open_worker(reopen: Callable[[], Archive], claims: frozenset[str]) -> None:
-    _Worker.archive = reopen()
-    _Worker.chain = keyset_chain(_Worker.archive)
-    _Worker.claims = claims
+    archive = reopen()
+    _Worker.reader = _Reader(archive, keyset_chain(archive), claims, {})
 
 
 def _batch_findings(batch: Sequence[Kept]) -> list[tuple[Finding, ...]]:
-    return [_findings(_Worker.archive, _Worker.chain, item, _Worker.claims) for item in batch]
+    return [_findings(_Worker.reader, item) for item in batch]

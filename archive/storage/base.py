@@ -12,6 +12,7 @@ import enum
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from archive.errors import InputError, ObjectConflict, StorageError
@@ -100,6 +101,13 @@ class Store(Protocol):
 
         In no promised order: what must come later goes into a later group. On an error some of
         the group may be there; putting the group again is safe. All keys are checked first.
+        """
+        ...
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        """Store a file of any size, as `put` does; memory stays flat.
+
+        Raises StorageError when the file has another SHA-256 than is said, and nothing is stored.
         """
         ...
 

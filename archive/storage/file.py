@@ -7,6 +7,7 @@ A key is the path of its file, so `sha256sum` and `cp` are enough to check or to
 import contextlib
 import datetime as dt
 import errno
+import hashlib
 import logging
 import os
 import secrets
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from archive.errors import (
+    ObjectConflict,
     ObjectMissing,
     SettingsError,
     StorageError,
@@ -133,6 +135,31 @@ class FileStore:
             ThreadPoolExecutor(_SYNC_THREADS) as pool,
         ):
             self._write(objects, names, pool.map)
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        """Store a file of any size under a key that is new, or holds the same bytes."""
+        checked_key(key)
+        with _translating(key), self._temporary_names(1) as names:
+            self._temporary.mkdir(exist_ok=True)
+            self._folders.check(str(self._temporary))
+            size = _copy(path, names[0], key, sha256)
+            folder = self._path(key).rpartition("/")[0]
+            unsynced = {folder}
+            self._folders.make(folder, unsynced)
+            try:
+                os.link(names[0], self._path(key), follow_symlinks=False)
+            except FileExistsError:
+                self._refuse_other_file(key, size, sha256)
+                sync_path(self._path(key))
+            self._folders.sync(unsynced, map)
+
+    def _refuse_other_file(self, key: str, size: int, sha256: str) -> None:
+        digest, there = hashlib.sha256(), 0
+        for chunk in self.stream(key):
+            digest.update(chunk)
+            there += len(chunk)
+        if (there, digest.hexdigest()) != (size, sha256):
+            raise ObjectConflict(f"other bytes already lie under {key}; run `muniment audit`")
 
     def get(self, key: str) -> bytes:
         """The whole object, in one read."""
@@ -292,6 +319,20 @@ class FileStore:
         except OSError as error:
             # A reader without the right to delete must still be able to read.
             _log.warning("leftovers in %s stay: %s", _TEMPORARY, error.strerror)
+
+
+def _copy(path: Path, name: str, key: str, sha256: str) -> int:
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as given, Path(name).open("xb") as copy:
+        while chunk := given.read(1 << 20):
+            digest.update(chunk)
+            copy.write(chunk)
+            size += len(chunk)
+        copy.flush()
+        os.fsync(copy.fileno())
+    if digest.hexdigest() != sha256:
+        raise StorageError(f"the file for {key} changed while it was stored: try again")
+    return size
 
 
 def _read(key: str, descriptor: int, offset: int, length: int) -> bytes:

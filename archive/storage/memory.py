@@ -4,10 +4,12 @@
 It keeps every promise of the contract except the one about power cuts: nothing outlives it.
 """
 
+import hashlib
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from archive.errors import ObjectMissing, SettingsError
+from archive.errors import ObjectMissing, SettingsError, StorageError
 from archive.storage.base import (
     StoredObject,
     checked_key,
@@ -45,6 +47,13 @@ class MemoryStore:
             checked_key(key)
         for key, data in objects:
             self.put(key, data)
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        """Store a file under a key that is new, or holds the same bytes."""
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StorageError(f"the file for {key} changed while it was stored: try again")
+        self.put(key, data)
 
     def get(self, key: str) -> bytes:
         """The whole object. Raises ObjectMissing."""

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -145,6 +146,13 @@ class S3Store:
             checked_key(key)
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(lambda item: self.put(*item), objects))
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        """Store a file under a key that is new, or holds the same bytes."""
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StorageError(f"the file for {key} changed while it was stored: try again")
+        self.put(key, data)
 
     def get(self, key: str) -> bytes:
         """The whole object."""
