@@ -199,13 +199,17 @@ class Settings:
         """The fingerprint of the root key; apart from the private keys, for reading needs it."""
         return self.data / "root.keyid"
 
+    def section(self, name: str) -> Any:
+        """The settings under one heading of the file, such as `server`."""
+        return getattr(self, _FIELDS.get(name, name))
+
     def tree(self) -> dict[str, dict[str, Any]]:
         """Every setting by section and name, as JSON values."""
         return {
             name: {
                 item.name: list(value) if isinstance(value, tuple) else value
                 for item in fields(kind)
-                for value in [getattr(getattr(self, name), item.name)]
+                for value in [getattr(self.section(name), item.name)]
             }
             for name, kind in _SECTIONS.items()
         }

@@ -87,6 +87,7 @@ def test_the_json_of_a_file_and_of_the_same_file_again(muniment: Muniment, given
         "cited_before": [],
         "not_minted": [],
         "flaws": [],
+        "findings": [],
         "already": False,
         "complete": True,
     }
