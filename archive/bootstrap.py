@@ -4,7 +4,7 @@
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,12 +28,21 @@ from archive.services.doctor.examine import examine
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
 from archive.services.installation import Installation
 from archive.services.ownership import is_process_gone, this_process
+from archive.services.probe import probe_when_new
 from archive.services.recover import recover
 from archive.services.work_queues import CAPTURES, LONG
 from archive.services.worker import JobsWorker
-from archive.settings import Settings, check_roots, config_path, load_settings, unknown_variables
+from archive.settings import (
+    Settings,
+    StoreSettings,
+    check_roots,
+    config_path,
+    load_settings,
+    unknown_variables,
+)
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
+from archive.storage.base import Store
 from archive.storage.open import find_store, open_store
 
 _RECORDING_SECONDS = 30
@@ -84,7 +93,15 @@ def init_archive(settings: Settings, stand: Stand | None = None) -> tuple[Archiv
         made = initialise(unready, files)
     finally:
         unready.close()
-    return open_archive(settings, stand), made
+    archive = open_archive(settings, stand)
+    try:
+        # Without its key the archive reads and verifies; there is nothing to sign with.
+        if files.manifest.exists():
+            probe_when_new(archive)
+    except BaseException:
+        archive.close()
+        raise
+    return archive, made
 
 
 def wire(settings: Settings, stand: Stand | None = None) -> Archive:
@@ -96,7 +113,6 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
     clock = stand.clock if stand else SystemClock()
     database = Database(settings.database_url)
     jobs = JobsDatabase(settings.jobs_url)
-    reopen_store = partial(open_store, settings.store_url, endpoint=settings.store.endpoint or None)
     return Archive(
         identity=Identity(
             prefix=settings.archive.prefix,
@@ -108,7 +124,8 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         ),
         clock=clock,
         random_bytes=os.urandom,
-        store=reopen_store(),
+        store=store_of(settings),
+        open_mirror=partial(mirror_of, settings),
         database=database,
         hot=HotReader(database.path, is_immutable=database.is_immutable),
         fetcher=_fetcher(settings, clock),
@@ -119,7 +136,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         reopen=partial(wire, settings, stand),
         jobs=DurableJobs(jobs, clock, os.urandom),
         politeness=_politeness(settings, jobs, clock),
-        reopen_store=reopen_store,
+        reopen_store=_store_opener(settings),
         package_signers=PackageSigners(
             domain_roots=settings.importing.wacz_domain_roots,
             timestamp_roots=settings.importing.wacz_timestamp_roots,
@@ -144,7 +161,10 @@ def installation(
         files=key_files(settings),
         open_database=partial(Database, settings.database_url),
         find_store=partial(
-            find_store, settings.store_url, endpoint=settings.store.endpoint or None
+            find_store,
+            settings.store_url,
+            endpoint=settings.store.endpoint or None,
+            promise=settings.store.promise,
         ),
         find_roots=partial(_pinned_roots, settings),
         settings=settings.tree(),
@@ -178,6 +198,41 @@ def diagnose(
         return tuple(found)
     found.append(ok("settings.read", f"every setting is known; the data lies in {settings.data}"))
     return (*found, *examine(installation(settings, config_path(config, known), stand)))
+
+
+def store_of(settings: Settings) -> Store:
+    """The store of these settings. Raises SettingsError, StorageError."""
+    return _store_opener(settings)()
+
+
+def _store_opener(settings: Settings) -> Callable[[], Store]:
+    # A process that is handed this loads the store's room, and not this module.
+    return partial(
+        open_store,
+        settings.store_url,
+        endpoint=settings.store.endpoint or None,
+        promise=settings.store.promise,
+    )
+
+
+def mirror_of(settings: Settings, named: StoreSettings | None = None) -> Store:
+    """The store to mirror to: the one that is named, else that of the settings.
+
+    Raises SettingsError when there is none, and when it is the archive's own store.
+    """
+    target = named or settings.mirror
+    if not target.url:
+        raise SettingsError("no second store is named: set mirror.url, or give its URL")
+    if _place(target.url, target.endpoint) == _place(settings.store_url, settings.store.endpoint):
+        raise SettingsError("the target is the archive's own store: name another one")
+    return open_store(target.url, endpoint=target.endpoint or None, promise=target.promise)
+
+
+def _place(url: str, endpoint: str) -> tuple[str, str]:
+    scheme, _, path = url.partition(":")
+    if scheme == "file":
+        return scheme, str(Path(path).resolve())
+    return url.rstrip("/"), endpoint.rstrip("/")
 
 
 def key_files(settings: Settings) -> KeyFiles:

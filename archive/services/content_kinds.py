@@ -20,6 +20,7 @@ from archive.catalog.restrictions import RestrictionRow, put_restriction, restri
 from archive.errors import MalformedStatement, MalformedTime
 from archive.model.custody import CustodyEvent
 from archive.model.imported import ImportGroup
+from archive.model.probe import ProbeResult
 from archive.model.restriction import RESTRICTED, Restriction
 from archive.services.import_rows import differing_rows, import_containers, import_rows
 from archive.warc.dates import cdx_stamp
@@ -51,6 +52,10 @@ class ContentKind:
 
 def _custody_concerns(event: CustodyEvent) -> Sequence[str]:
     return [str(record) for record in event.records]
+
+
+def _no_concerns(_content: Any) -> Sequence[str]:
+    return []
 
 
 def _custody_row(event: CustodyEvent, statement_sha256: str) -> EventRow:
@@ -138,6 +143,7 @@ KINDS = {
         CustodyEvent.from_json, _custody_concerns, _add_custody, _custody_differing
     ),
     "import": ContentKind(_read_import, _import_concerns, _add_import, _import_differing),
+    "probe": ContentKind(ProbeResult.from_json, _no_concerns),
     "restriction": ContentKind(
         Restriction.from_json, _restriction_concerns, _add_restriction, _restriction_differing
     ),

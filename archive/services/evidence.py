@@ -2,16 +2,18 @@
 """Gathers the evidence of one record out of the store, for verifying and for auditing."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-from archive.checks.evidence import Absent, Evidence, ForeignReader
+from archive.checks.evidence import Absent, Evidence, ForeignReader, StoreFacts
 from archive.errors import ObjectMissing, StorageError
 from archive.ids import RecordId
 from archive.model.inventory import Container, RecordSpan
+from archive.model.lock import ObjectLock
 from archive.proofs.keyset import KeysetChain
 from archive.services.context import Archive
+from archive.services.lock_promises import LockPromises
 from archive.storage.layout import blob_key, inventory_key
 
 _T = TypeVar("_T")
@@ -27,7 +29,15 @@ class ObservationFiles:
 
 
 ContainerDigests = dict[str, tuple[int, str] | Absent]
-"""Bytes and SHA-256 of imported containers, which many captures share, for one run."""
+"""Bytes and SHA-256 of imported containers."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBefore:
+    """What many records share, read once for one run: promised locks, imported containers."""
+
+    promises: LockPromises
+    digests: ContainerDigests = field(default_factory=dict)
 
 
 def capture_evidence(
@@ -35,12 +45,14 @@ def capture_evidence(
     capture_id: RecordId,
     envelope_key: str,
     chain: KeysetChain,
-    digests: ContainerDigests | None = None,
+    known: KnownBefore | None = None,
 ) -> Evidence:
     """The evidence of a capture, by its ID and the key of one of its envelopes.
 
-    An imported container is read as a stream once for each `digests`.
+    `known` spares whoever asks about many records reading what they share each time.
     """
+    known = known or KnownBefore(LockPromises(archive, chain))
+    files = {"statement": envelope_key, "inventory": inventory_key(capture_id)}
     return Evidence(
         record_id=capture_id,
         statement_sha256=None,
@@ -48,14 +60,20 @@ def capture_evidence(
         inventory_bytes=_read(archive, inventory_key(capture_id)),
         chain=chain,
         container=_container_reader(archive),
-        foreign=_foreign_reader(archive, {} if digests is None else digests),
+        foreign=_foreign_reader(archive, known.digests),
+        store=_store_facts(archive, files, known.promises),
     )
 
 
 def observation_evidence(
-    archive: Archive, observed: ObservationFiles, chain: KeysetChain
+    archive: Archive,
+    observed: ObservationFiles,
+    chain: KeysetChain,
+    known: KnownBefore | None = None,
 ) -> Evidence:
     """The evidence of an observation, by the digests of its statement and inventory."""
+    known = known or KnownBefore(LockPromises(archive, chain))
+    files = {"statement": observed.envelope_key, "inventory": blob_key(observed.inventory_sha256)}
     return Evidence(
         record_id=None,
         statement_sha256=observed.statement_sha256,
@@ -63,6 +81,7 @@ def observation_evidence(
         inventory_bytes=_read(archive, blob_key(observed.inventory_sha256)),
         chain=chain,
         container=_container_reader(archive),
+        store=_store_facts(archive, files, known.promises),
     )
 
 
@@ -90,6 +109,17 @@ def _streamed(archive: Archive, key: str) -> tuple[int, str]:
         digest.update(chunk)
         size += len(chunk)
     return size, digest.hexdigest()
+
+
+def _store_facts(archive: Archive, files: Mapping[str, str], promises: LockPromises) -> StoreFacts:
+    def lock(name: str) -> ObjectLock | Absent:
+        key = files.get(name) or blob_key(name)
+        try:
+            return archive.store.lock_of(key)
+        except StorageError as error:
+            return Absent(error.code, f"{key}: {error}", is_certain=False)
+
+    return StoreFacts(promise=promises.at, lock=lock, now=archive.clock.now())
 
 
 def _read(archive: Archive, key: str) -> bytes | Absent:

@@ -21,11 +21,12 @@ from archive.proofs.keyset import KeysetChain
 from archive.services.agreement import agreement
 from archive.services.context import Archive
 from archive.services.evidence import (
-    ContainerDigests,
+    KnownBefore,
     ObservationFiles,
     capture_evidence,
     observation_evidence,
 )
+from archive.services.lock_promises import LockPromises
 from archive.services.trust import keyset_chain
 from archive.storage.base import Store
 
@@ -97,9 +98,9 @@ def records_findings(
 ) -> Iterator[tuple[Kept, tuple[Finding, ...]]]:
     """The findings about each record, in order, on as many processes as workers."""
     if workers == 1 or len(kept) <= _BATCH:
-        digests: ContainerDigests = {}
+        known = KnownBefore(LockPromises(archive, chain))
         for item in kept:
-            yield item, _findings(_Reader(archive, chain, claims, digests), item)
+            yield item, _findings(_Reader(archive, chain, known, claims), item)
         return
     batches = [kept[start : start + _BATCH] for start in range(0, len(kept), _BATCH)]
     # Spawned, not forked: connections and threads of the parent must not be shared.
@@ -133,19 +134,20 @@ class _Reader:
 
     archive: Archive
     chain: KeysetChain
+    known: KnownBefore
     claims: frozenset[str]
-    digests: ContainerDigests
 
 
 def _findings(reader: _Reader, item: Kept) -> tuple[Finding, ...]:
-    archive = reader.archive
+    archive, chain, known = reader.archive, reader.chain, reader.known
+    envelope_key = item.files.envelope_key
     if item.capture_id is not None:
-        capture_id, place = parse_id(item.capture_id), item.files.envelope_key
-        gathered = capture_evidence(archive, capture_id, place, reader.chain, reader.digests)
+        capture_id = parse_id(item.capture_id)
+        gathered = capture_evidence(archive, capture_id, envelope_key, chain, known)
     else:
-        gathered = observation_evidence(archive, item.files, reader.chain)
+        gathered = observation_evidence(archive, item.files, chain, known)
     found = run_checks(gathered, reader.claims)
-    return (*found, agreement(archive, gathered, item.files.envelope_key, found))
+    return (*found, agreement(archive, gathered, envelope_key, found))
 
 
 class _Worker:
@@ -156,7 +158,8 @@ class _Worker:
 
 def _open_worker(reopen: Callable[[], Archive], claims: frozenset[str]) -> None:
     archive = reopen()
-    _Worker.reader = _Reader(archive, keyset_chain(archive), claims, {})
+    chain = keyset_chain(archive)
+    _Worker.reader = _Reader(archive, chain, KnownBefore(LockPromises(archive, chain)), claims)
 
 
 def _batch_findings(batch: Sequence[Kept]) -> list[tuple[Finding, ...]]:
