@@ -4,7 +4,7 @@
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from archive.jobs.hosts import HostTurns
 from archive.jobs.politeness import HostLimits
 from archive.jobs.worker import WorkerSettings
 from archive.net.guard import AddressGuard
-from archive.services.context import Archive, Identity, Politeness
+from archive.services.context import Archive, Identity, PackageSigners, Politeness
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
 from archive.services.doctor.examine import examine
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
@@ -138,6 +138,12 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         reopen=partial(wire, settings, stand),
         jobs=DurableJobs(jobs, clock, os.urandom),
         politeness=_politeness(settings, jobs, clock),
+        reopen_store=_store_opener(settings),
+        package_signers=PackageSigners(
+            domain_roots=settings.importing.wacz_domain_roots,
+            timestamp_roots=settings.importing.wacz_timestamp_roots,
+            keys=settings.importing.wacz_keys,
+        ),
     )
 
 
@@ -198,7 +204,13 @@ def diagnose(
 
 def store_of(settings: Settings) -> Store:
     """The store of these settings. Raises SettingsError, StorageError."""
-    return open_store(
+    return _store_opener(settings)()
+
+
+def _store_opener(settings: Settings) -> Callable[[], Store]:
+    # A process that is handed this loads the store's room, and not this module.
+    return partial(
+        open_store,
         settings.store_url,
         endpoint=settings.store.endpoint or None,
         promise=settings.store.promise,

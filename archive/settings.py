@@ -115,6 +115,17 @@ class TrustSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportSettings:
+    """[import]: whose signatures on packages count, and how other archives are asked."""
+
+    wacz_domain_roots: str = ""  # PEM file of the authorities for domains; none by default
+    wacz_timestamp_roots: str = ""  # PEM file of the authorities for timestamps; none by default
+    wacz_keys: tuple[str, ...] = ()  # SHA-256 (hex) of public keys that sign without a domain
+    requests_per_minute: int = 30  # asked of one other archive, at most
+    patience_seconds: int = 900  # waited in all for one answer, as the other archive asks for
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """[server]: the HTTP door."""
 
@@ -183,6 +194,7 @@ class Settings:
     capture: CaptureSettings = field(default_factory=CaptureSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
     trust: TrustSettings = field(default_factory=TrustSettings)
+    importing: ImportSettings = field(default_factory=ImportSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     jobs: JobsSettings = field(default_factory=JobsSettings)
@@ -223,13 +235,17 @@ class Settings:
         """The fingerprint of the root key; apart from the private keys, for reading needs it."""
         return self.data / "root.keyid"
 
+    def section(self, name: str) -> Any:
+        """The settings under one heading of the file, such as `server`."""
+        return getattr(self, _FIELDS.get(name, name))
+
     def tree(self) -> dict[str, dict[str, Any]]:
         """Every setting by section and name, as JSON values."""
         return {
             name: {
                 item.name: list(value) if isinstance(value, tuple) else value
                 for item in fields(kind)
-                for value in [getattr(getattr(self, name), item.name)]
+                for value in [getattr(self.section(name), item.name)]
             }
             for name, kind in _SECTIONS.items()
         }
@@ -263,12 +279,15 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "capture": CaptureSettings,
     "keys": KeysSettings,
     "trust": TrustSettings,
+    "import": ImportSettings,
     "server": ServerSettings,
     "limits": LimitsSettings,
     "jobs": JobsSettings,
     "schedule": ScheduleSettings,
     "politeness": PolitenessSettings,
 }
+# `import` is no name for a field.
+_FIELDS = {"import": "importing"}
 _READERS: Mapping[type[Any], Callable[[str], Any]] = {str: str, int: int, tuple: _words}
 # Names in the environment that are no settings of the archive: the file's place, and clients'.
 _OTHER_NAMES = {
@@ -303,7 +322,8 @@ def load_settings(
     _check_counts(values)
     _check_words(values["capture"])
     settings = Settings(
-        data=folder, **{name: _SECTIONS[name](**members) for name, members in values.items()}
+        data=folder,
+        **{_FIELDS.get(name, name): _SECTIONS[name](**item) for name, item in values.items()},
     )
     _check_archive(settings.archive)
     _check_base_url(settings.server.base_url)
@@ -314,6 +334,7 @@ def load_settings(
     _check_lock("mirror", settings.mirror)
     _check_schedule(settings.schedule)
     check_roots("trust.roots", settings.trust.roots)
+    check_roots("import.wacz_keys", settings.importing.wacz_keys, "SHA-256 of a public key")
     return settings
 
 
@@ -398,10 +419,10 @@ def _check_words(capture: Mapping[str, Any]) -> None:
             )
 
 
-def check_roots(where: str, roots: Sequence[str]) -> None:
-    """Raise SettingsError, naming where they stand, unless these are root key IDs."""
+def check_roots(where: str, roots: Sequence[str], what: str = "root key ID") -> None:
+    """Raise SettingsError, naming where they stand, unless these are key IDs."""
     if not all(_KEYID.fullmatch(root) for root in roots):
-        raise SettingsError(f"{where}: a root key ID has 64 hex digits 0-9 a-f")
+        raise SettingsError(f"{where}: a {what} has 64 hex digits 0-9 a-f")
 
 
 def _check_archive(archive: ArchiveSettings) -> None:

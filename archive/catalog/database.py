@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from archive.errors import CatalogBusy, CatalogError, CatalogMissing, CatalogOutdated, SettingsError
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 _BUSY_SECONDS = 30
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

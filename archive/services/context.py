@@ -58,13 +58,22 @@ class Politeness:
 
 
 @dataclass(frozen=True, slots=True)
+class PackageSigners:
+    """Whose signatures on packages count: PEM files of authorities, and digests of public keys."""
+
+    domain_roots: str = ""
+    timestamp_roots: str = ""
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Archive:
     """Everything a service may use, wired once by `archive.bootstrap`.
 
     `open_mirror` gives the second store of the settings, or raises SettingsError.
     `open_signer` opens the private key when something is to be signed, so that an archive
-    without its keys still reads and verifies. `reopen` can be pickled: worker processes open
-    an archive of their own with it.
+    without its keys still reads and verifies. `reopen` and `reopen_store` can be pickled: worker
+    processes open an archive, or a store alone, of their own with them.
     """
 
     identity: Identity
@@ -82,6 +91,8 @@ class Archive:
     reopen: Callable[[], "Archive"]
     jobs: Jobs
     politeness: Politeness
+    reopen_store: Callable[[], Store]
+    package_signers: PackageSigners
 
     def close(self) -> None:
         """Let go of connections."""
