@@ -375,7 +375,7 @@ def test_strict_refuses_a_flaw_and_stores_nothing(
         (b"%PDF-1.7 and so on", InputError),
         (b"PK\x03\x04 and so on", MalformedZip),
         (b"WARC/1.0\r\nno header at all", MalformedWarc),
-        (gzip.compress(b"WARC/1.0\r\nWARC-Type: response\r\n"), MalformedWarc),
+        (gzip.compress(b"WARC/1.0\r\nWARC-Type: response\r\n", mtime=0), MalformedWarc),
         (b"filedesc://x.arc 1.2.3.4 20200101000000 text/plain -1\n", MalformedWarc),
     ],
 )
