@@ -199,6 +199,7 @@ SITUATIONS: dict[str, Situation] = {
     "Upgrade": nothing,
     "Full disk": nothing,
     "A key was compromised": nothing,
+    "Rotate the signing key": nothing,
     "Change passphrases": nothing,
     "Monitor": nothing,
 }
