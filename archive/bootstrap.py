@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one place that wires: settings in, an Archive out. Nothing opens at import."""
 
+import contextlib
+import fcntl
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -79,12 +81,24 @@ def init_archive(settings: Settings, stand: Stand | None = None) -> tuple[Archiv
             f"the data folder {settings.data} cannot be made: {error.strerror}"
         ) from error
     files = key_files(settings)
-    unready = wire(settings, stand)
-    try:
-        made = initialise(unready, files)
-    finally:
-        unready.close()
+    with _alone_in(settings.data):
+        unready = wire(settings, stand)
+        try:
+            made = initialise(unready, files)
+        finally:
+            unready.close()
     return open_archive(settings, stand), made
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """While the block runs, no other process makes an archive in this folder."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def wire(settings: Settings, stand: Stand | None = None) -> Archive:
@@ -109,7 +123,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         random_bytes=os.urandom,
         store=open_store(settings.store_url, endpoint=settings.store.endpoint or None),
         database=database,
-        hot=HotReader(database.path, is_immutable=database.is_immutable),
+        hot=HotReader(database),
         fetcher=_fetcher(settings, clock),
         open_signer=partial(_signer, settings),
         pinned_roots=_pinned_roots(settings),

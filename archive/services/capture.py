@@ -184,7 +184,7 @@ def record_group(archive: Archive, key: SigningKey, group: Sequence[Looked]) -> 
         _write_rows(archive, signed, numbers)
     except BaseException:
         # What became of them only the store knows; recovery asks it.
-        with contextlib.suppress(CatalogError), archive.database.writing() as connection:
+        with contextlib.suppress(CatalogError), archive.database.appending() as connection:
             sequence.abandon(connection, numbers, NOBODY)
         raise
     recorded = iter(signed)
@@ -209,32 +209,45 @@ def _reserve(archive: Archive, group: Sequence[Looked], drafts: dict[int, Draft]
 
     A look whose request is taken gets none, and is refused among the drafts.
     """
+    for _ in group:
+        # Others that append may take a request between the look and the claim: then look again.
+        with (
+            contextlib.suppress(RequestUnderWay),
+            archive.database.appending() as connection,
+        ):
+            return _reserved(archive, connection, group, drafts)
+    with archive.database.appending() as connection:
+        return _reserved(archive, connection, group, drafts)
+
+
+def _reserved(
+    archive: Archive, connection: Connection, group: Sequence[Looked], drafts: dict[int, Draft]
+) -> Numbers:
     owner, now = this_process(), rfc3339(archive.clock.now())
-    with archive.database.writing() as connection:
-        names = [looked.request for looked in group if looked.request]
-        taken = requests.taken(connection, names) if names else set()
-        for place, looked in enumerate(group):
-            if looked.request in taken:
-                error = RequestUnderWay("another process works on the same request")
-                drafts[place] = Refused(looked.fetch.url, error)
-        observed = {
-            place: int.from_bytes(archive.random_bytes(6), "big")
-            for place, draft in drafts.items()
-            if isinstance(draft, Assembled)
-        }
-        minted = [place for place in range(len(group)) if place not in drafts]
-        numbers: Numbers = {Kind.CAPTURE.value: [], OBSERVATION: list(observed.values())}
-        if minted:
-            numbers[Kind.CAPTURE] = sequence.reserve(
-                connection, Kind.CAPTURE.value, len(minted), owner, now
-            )
-        if observed:
-            intents = [Reservation(OBSERVATION, intent, owner, now) for intent in observed.values()]
-            sequence.intend(connection, intents)
-        captures = zip(minted, numbers[Kind.CAPTURE], strict=True)
-        claims = [(place, Kind.CAPTURE.value, number) for place, number in captures]
-        claims += [(place, OBSERVATION, intent) for place, intent in observed.items()]
-        requests.claim(connection, _claims(group, drafts, claims))
+    names = [looked.request for looked in group if looked.request]
+    taken = requests.taken(connection, names) if names else set()
+    for place, looked in enumerate(group):
+        if looked.request in taken:
+            error = RequestUnderWay("another process works on the same request")
+            drafts[place] = Refused(looked.fetch.url, error)
+    observed = {
+        place: int.from_bytes(archive.random_bytes(6), "big")
+        for place, draft in drafts.items()
+        if isinstance(draft, Assembled)
+    }
+    minted = [place for place in range(len(group)) if place not in drafts]
+    numbers: Numbers = {Kind.CAPTURE.value: [], OBSERVATION: list(observed.values())}
+    if minted:
+        numbers[Kind.CAPTURE] = sequence.reserve(
+            connection, Kind.CAPTURE.value, len(minted), owner, now
+        )
+    if observed:
+        intents = [Reservation(OBSERVATION, intent, owner, now) for intent in observed.values()]
+        sequence.intend(connection, intents)
+    captures = zip(minted, numbers[Kind.CAPTURE], strict=True)
+    claims = [(place, Kind.CAPTURE.value, number) for place, number in captures]
+    claims += [(place, OBSERVATION, intent) for place, intent in observed.items()]
+    requests.claim(connection, _claims(group, drafts, claims))
     return numbers
 
 
@@ -347,8 +360,8 @@ def _sign_and_store(
 
 
 def _write_rows(archive: Archive, signed: Sequence[SignedLook], numbers: Numbers) -> None:
-    unused = set(numbers[Kind.CAPTURE])
-    with archive.database.writing() as connection:
+    def add(connection: Connection) -> None:
+        unused = set(numbers[Kind.CAPTURE])
         # A rebuild may have taken in what lies in the store already.
         known = evidence.known_statements(connection, [item.statement_sha256 for item in signed])
         new = [item for item in signed if item.statement_sha256 not in known]
@@ -374,3 +387,5 @@ def _write_rows(archive: Archive, signed: Sequence[SignedLook], numbers: Numbers
         for kind, given in numbers.items():
             if given:
                 requests.settle(connection, kind, given)
+
+    archive.database.insist(archive.database.appending, add)
