@@ -185,6 +185,14 @@ class Cluster(Server):
         return int((self._data / "postmaster.pid").read_text(encoding="ascii").split()[0])
 
 
+def empty_database(url: str) -> None:
+    """Make the database of this URL anew, as a loss of all that it held."""
+    parsed = make_url(url)
+    server = Server(parsed.set(database="postgres"))
+    server.execute(f"drop database {parsed.database} with (force)")
+    server.execute(f"create database {parsed.database} template template0 encoding 'UTF8'")
+
+
 @contextlib.contextmanager
 def debian_server() -> Iterator[Server]:
     """The server of `TEST_DATABASE_URL`, or a cluster of Debian's. Raises Missing."""
