@@ -38,13 +38,23 @@ def _running(config: pytest.Config, starting: AbstractContextManager[Server]) ->
         yield server
 
 
-@pytest.fixture
-def database_setting(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The catalogue's setting: SQLite, and in what is marked `both_databases` PostgreSQL too."""
+def _setting(request: pytest.FixtureRequest) -> dict[str, str]:
     if getattr(request, "param", "sqlite") == "sqlite":
         return {}
     server: Server = request.getfixturevalue("postgres")
     return {"MUNIMENT_DATABASE_URL": server.new_catalogue()}
+
+
+@pytest.fixture
+def database_setting(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The catalogue's setting: SQLite, and in what is marked `both_databases` PostgreSQL too."""
+    return _setting(request)
+
+
+@pytest.fixture(scope="module")
+def module_database_setting(request: pytest.FixtureRequest) -> dict[str, str]:
+    """As `database_setting`, of one catalogue for the tests of a module."""
+    return _setting(request)
 
 
 @pytest.fixture
@@ -68,8 +78,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     is_marked = metafunc.definition.get_closest_marker("both_databases") is not None
-    if is_marked and "database_setting" in metafunc.fixturenames:
-        metafunc.parametrize("database_setting", ["sqlite", "postgres"], indirect=True)
+    for name in ("database_setting", "module_database_setting"):
+        if is_marked and name in metafunc.fixturenames:
+            metafunc.parametrize(name, ["sqlite", "postgres"], indirect=True)
 
 
 @pytest.fixture
