@@ -383,6 +383,11 @@ def test_api_keys_are_found_by_their_secret(database: Database) -> None:
 
 # Schema
 
+OLDEST_KEY = (
+    "insert into ops_api_key (key_id, secret_sha256, scopes, created_at, note) "
+    f"values ('k1', '{digest('a')}', 'read', '{NOW}', 'Notiz – é')"
+)
+
 
 def test_the_schema_is_the_one_of_the_tables(database: Database) -> None:
     with database.reading() as connection:
@@ -425,20 +430,32 @@ def test_ten_processes_make_one_catalogue(empty_url: str, processes: ProcessPool
     database.close()
 
 
-def test_an_older_catalogue_is_brought_forward_and_keeps_its_rows(
+def test_a_catalogue_of_each_older_schema_is_brought_forward_and_keeps_its_rows(
     empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = Database(empty_url)
-    with monkeypatch.context() as older:
-        older.setattr("archive.catalog.database.SCHEMA_VERSION", "0001")
-        database.migrate()
-    with pytest.raises(CatalogOutdated, match=rf"0001.*{SCHEMA_VERSION}.*muniment init"):
-        database.check_schema()
-    assert reserve(database, 2) == [1, 2]
+    versions = [item.revision for item in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()][::-1]
+    assert versions[-1] == SCHEMA_VERSION
+    taken = 0
+    for version in versions[:-1]:
+        with monkeypatch.context() as older:
+            older.setattr("archive.catalog.database.SCHEMA_VERSION", version)
+            database.migrate()
+            database.check_schema()
+        with pytest.raises(CatalogOutdated, match=rf"{version}.*{SCHEMA_VERSION}.*muniment init"):
+            database.check_schema()
+        assert reserve(database, 2) == [taken + 1, taken + 2]
+        taken += 2
+        if version == versions[0]:
+            with database.writing() as connection:
+                connection.execute(sa.text(OLDEST_KEY))
     database.migrate()
     database.check_schema()
     database.migrate()
-    assert reserve(database) == [3]
+    assert reserve(database) == [taken + 1]
+    with database.reading() as connection:
+        [key] = access.every_api_key(connection)
+    assert (key.note, key.expires_at, key.last_used_at) == ("Notiz – é", None, None)
     database.close()
 
 

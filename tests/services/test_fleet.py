@@ -25,7 +25,9 @@ from archive.services import ownership
 from archive.services.assertion import Assertion, state
 from archive.services.capture import capture, capture_many
 from archive.services.context import Archive, signing_key
+from archive.services.custody import sign_waiting
 from archive.services.recover import recover
+from archive.services.restrict import Wanted, restrict
 from archive.services.trust import trusted_keyset
 from archive.services.verify import verify_record
 from archive.settings import DatabaseSettings, Settings
@@ -261,6 +263,8 @@ def test_one_store_gives_the_same_rows_on_every_database(
         signing_key(archive, trusted_keyset(archive)),
         [EXPORT],
     )
+    restrict(archive, FIRST, Wanted(None, "hidden", "unter Verschluß – 利用規約"), "operator")
+    sign_waiting(archive)
     given = tables(archive)
     other_url = (
         f"sqlite:///{tmp_path}/other.sqlite" if settings.database.url else postgres.new_database()
