@@ -30,12 +30,21 @@ from archive.services.doctor.examine import examine
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
 from archive.services.installation import Installation
 from archive.services.ownership import is_process_gone, this_process
+from archive.services.probe import probe_when_new
 from archive.services.recover import recover
 from archive.services.work_queues import CAPTURES, LONG
 from archive.services.worker import JobsWorker
-from archive.settings import Settings, check_roots, config_path, load_settings, unknown_variables
+from archive.settings import (
+    Settings,
+    StoreSettings,
+    check_roots,
+    config_path,
+    load_settings,
+    unknown_variables,
+)
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
+from archive.storage.base import Store
 from archive.storage.open import find_store, open_store
 
 _RECORDING_SECONDS = 30
@@ -87,7 +96,15 @@ def init_archive(settings: Settings, stand: Stand | None = None) -> tuple[Archiv
             made = initialise(unready, files)
         finally:
             unready.close()
-    return open_archive(settings, stand), made
+        archive = open_archive(settings, stand)
+        try:
+            # Without its key the archive reads and verifies; there is nothing to sign with.
+            if files.manifest.exists():
+                probe_when_new(archive)
+        except BaseException:
+            archive.close()
+            raise
+    return archive, made
 
 
 @contextlib.contextmanager
@@ -121,7 +138,8 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         ),
         clock=clock,
         random_bytes=os.urandom,
-        store=open_store(settings.store_url, endpoint=settings.store.endpoint or None),
+        store=store_of(settings),
+        open_mirror=partial(mirror_of, settings),
         database=database,
         hot=HotReader(database),
         fetcher=_fetcher(settings, clock),
@@ -151,7 +169,10 @@ def installation(
         files=key_files(settings),
         open_database=partial(Database, settings.database_url),
         find_store=partial(
-            find_store, settings.store_url, endpoint=settings.store.endpoint or None
+            find_store,
+            settings.store_url,
+            endpoint=settings.store.endpoint or None,
+            promise=settings.store.promise,
         ),
         find_roots=partial(_pinned_roots, settings),
         settings=settings.tree(),
@@ -185,6 +206,35 @@ def diagnose(
         return tuple(found)
     found.append(ok("settings.read", f"every setting is known; the data lies in {settings.data}"))
     return (*found, *examine(installation(settings, config_path(config, known), stand)))
+
+
+def store_of(settings: Settings) -> Store:
+    """The store of these settings. Raises SettingsError, StorageError."""
+    return open_store(
+        settings.store_url,
+        endpoint=settings.store.endpoint or None,
+        promise=settings.store.promise,
+    )
+
+
+def mirror_of(settings: Settings, named: StoreSettings | None = None) -> Store:
+    """The store to mirror to: the one that is named, else that of the settings.
+
+    Raises SettingsError when there is none, and when it is the archive's own store.
+    """
+    target = named or settings.mirror
+    if not target.url:
+        raise SettingsError("no second store is named: set mirror.url, or give its URL")
+    if _place(target.url, target.endpoint) == _place(settings.store_url, settings.store.endpoint):
+        raise SettingsError("the target is the archive's own store: name another one")
+    return open_store(target.url, endpoint=target.endpoint or None, promise=target.promise)
+
+
+def _place(url: str, endpoint: str) -> tuple[str, str]:
+    scheme, _, path = url.partition(":")
+    if scheme == "file":
+        return scheme, str(Path(path).resolve())
+    return url.rstrip("/"), endpoint.rstrip("/")
 
 
 def key_files(settings: Settings) -> KeyFiles:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from archive.errors import SettingsError
+from archive.model.lock import DAYS_LIMIT, LEVELS, LockPromise
 
 _DATA = "muniment-data"
 _WORDS_LIMIT = 64
@@ -47,6 +48,21 @@ class StoreSettings:
 
     url: str = ""  # file:PATH, s3://bucket/prefix; default file:<data>/store
     endpoint: str = ""  # URL of an S3-compatible server; empty for AWS
+    lock: str = "none"  # "compliance" or "governance": lock each object as it is stored (S3 only)
+    lock_days: int = 3650  # how long from then on; `muniment probe` after a change of either
+
+    @property
+    def promise(self) -> LockPromise | None:
+        """What every object is locked with; None: with nothing."""
+        return None if self.lock == "none" else LockPromise(self.lock, self.lock_days)
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorSettings(StoreSettings):
+    """[mirror]: a second store that holds the same, as `muniment mirror` and its job make it.
+
+    Members are those of [store]; without a url there is no mirror.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +161,7 @@ class Settings:
     data: Path
     archive: ArchiveSettings = field(default_factory=ArchiveSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    mirror: MirrorSettings = field(default_factory=MirrorSettings)
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     capture: CaptureSettings = field(default_factory=CaptureSettings)
@@ -223,6 +240,7 @@ def _networks(
 _SECTIONS: Mapping[str, type[Any]] = {
     "archive": ArchiveSettings,
     "store": StoreSettings,
+    "mirror": MirrorSettings,
     "database": DatabaseSettings,
     "network": NetworkSettings,
     "capture": CaptureSettings,
@@ -274,6 +292,8 @@ def load_settings(
     if settings.server.metrics not in _METRICS_READERS:
         raise SettingsError(f"server.metrics must be one of {', '.join(_METRICS_READERS)}")
     settings.trusted_proxies()
+    _check_lock("store", settings.store)
+    _check_lock("mirror", settings.mirror)
     check_roots("trust.roots", settings.trust.roots)
     return settings
 
@@ -373,6 +393,13 @@ def _check_archive(archive: ArchiveSettings) -> None:
         )
     if not (archive.contact.isascii() and archive.contact.isprintable()):
         raise SettingsError("archive.contact must be printable ASCII characters on one line")
+
+
+def _check_lock(section: str, store: StoreSettings) -> None:
+    if store.lock not in {"none", *LEVELS}:
+        raise SettingsError(f"{section}.lock must be one of none, {', '.join(LEVELS)}")
+    if store.lock_days > DAYS_LIMIT:
+        raise SettingsError(f"{section}.lock_days must be at most {DAYS_LIMIT}")
 
 
 def _check_base_url(url: str) -> None:

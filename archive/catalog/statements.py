@@ -95,6 +95,16 @@ def latest_statement(connection: Connection, kind: str) -> StatementRow | None:
     return None if row is None else _row(row)
 
 
+def statements_of_kind(connection: Connection, kind: str) -> list[StatementRow]:
+    """Every statement of a kind, the newest first."""
+    rows = connection.execute(
+        sa.select(statement)
+        .where(statement.c.kind == kind)
+        .order_by(statement.c.made_at.desc(), statement.c.statement_sha256)
+    )
+    return [_row(row) for row in rows]
+
+
 def every_statement(connection: Connection) -> list[StatementRow]:
     """Every statement over a content file, by digest."""
     rows = connection.execute(sa.select(statement).order_by(statement.c.statement_sha256))

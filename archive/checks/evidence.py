@@ -5,6 +5,7 @@ Checks see bytes that were fetched for them and never fetch by themselves, so th
 checks serve an archive, an exhibit, and a stranger's machine without a network.
 """
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ from archive.errors import MunimentError
 from archive.ids import RecordId
 from archive.model.claim import Finding, Status
 from archive.model.inventory import Container, Inventory, Part, RecordSpan
+from archive.model.lock import LockPromise, ObjectLock
 from archive.model.look import Look
 from archive.model.statement import Statement
 from archive.proofs.dsse import Envelope, read_envelope
@@ -31,12 +33,25 @@ class Absent:
     is_certain: bool
 
 
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What a verifier can ask of the store that a record lies in.
+
+    `promise` gives what was promised for a record made at a time, None for nothing; `lock` what
+    is in force on one of its files: `statement`, `inventory`, or a container's digest.
+    """
+
+    promise: Callable[[dt.datetime], LockPromise | Absent | None]
+    lock: Callable[[str], ObjectLock | Absent]
+    now: dt.datetime
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything about one capture or observation that verification may look at.
 
     `record_id` and `statement_sha256` are what the caller asked for. `container` gives the bytes
-    of a WARC file by digest.
+    of a WARC file by digest. `store` is None for a verifier who has no store to ask.
     """
 
     record_id: RecordId | None
@@ -45,6 +60,7 @@ class Evidence:
     inventory_bytes: bytes | Absent
     chain: KeysetChain
     container: Callable[[Container], bytes | Absent]
+    store: StoreFacts | None = None
     _containers: dict[str, bytes | Absent] = field(default_factory=dict)
     _records: dict[str, tuple[WarcRecord, ...]] = field(default_factory=dict)
     _opened: dict[str, OpenedPart] = field(default_factory=dict)

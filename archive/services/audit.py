@@ -13,6 +13,7 @@ from archive.canonical import JsonValue
 from archive.catalog import evidence as rows
 from archive.catalog.sequence import open_reservations
 from archive.catalog.statements import concerned_by, every_statement
+from archive.checks.storage_lock import CLAIM as LOCK_CLAIM
 from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import parse_id
 from archive.model.claim import Finding, Status
@@ -51,7 +52,9 @@ _ENVELOPE_CLAIMS = frozenset(
 )
 _SIGNED_ROLES = {"statement", "observation", "assertion"}
 AGREES = CATALOG_CLAIM.id
-_PLAIN_CLAIMS = _ENVELOPE_CLAIMS | {"inventory.bound"}
+LOCK = LOCK_CLAIM.id
+VERSIONS = "storage.versions"
+_PLAIN_CLAIMS = _ENVELOPE_CLAIMS | {"inventory.bound", LOCK}
 _DEEP_CLAIMS = _PLAIN_CLAIMS | {"object.digest", "warc.records", "body.from_warc"}
 CLAIMS = {
     "plain": _PLAIN_CLAIMS,
@@ -146,7 +149,20 @@ def audit(archive: Archive, progress: Progress, options: AuditOptions) -> Audit:
         report.records += 1
         progress(done + report.records, done + len(kept))
         _add_findings(report, item, findings)
+    if options.sample is None:
+        _audit_versions(archive, report)
     return report
+
+
+def _audit_versions(archive: Archive, report: Audit) -> None:
+    """What lies over an object is no harm to it, and nothing that the archive ever does."""
+    for item in archive.store.foreign_versions():
+        if read_key(item.key).role == "probe":
+            continue
+        what = "a delete marker" if item.is_deletion else "another version"
+        detail = f"{what} ({item.version_id}) was put over it from outside; the first one is read"
+        code = "DELETE_MARKER" if item.is_deletion else "VERSION_FOREIGN"
+        report.damages.append(Damage(item.key, VERSIONS, code, detail))
 
 
 def _audit_keysets(archive: Archive, report: Audit) -> None:
@@ -257,7 +273,7 @@ def _listed(
         elif role == "blob":
             report.objects += 1
             report.bytes += stored.size
-        if role != "keyset" and stored.key not in named:
+        if role not in {"keyset", "probe"} and stored.key not in named:
             report.unreferenced.append(stored.key)
     return blobs, seen
 
@@ -328,9 +344,9 @@ def _add_findings(report: Audit, item: Kept, findings: Sequence[Finding]) -> Non
 
 
 def _damaged_key(item: Kept, finding: Finding) -> str:
-    if finding.claim in _ENVELOPE_CLAIMS:
+    if finding.claim in _ENVELOPE_CLAIMS or (finding.claim, finding.target) == (LOCK, "statement"):
         return item.files.envelope_key
-    if finding.claim == "inventory.bound":
+    if finding.claim == "inventory.bound" or (finding.claim, finding.target) == (LOCK, "inventory"):
         return _inventory_place(item)
     if finding.claim == AGREES:
         return f"catalogue row of {item.name}"

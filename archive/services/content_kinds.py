@@ -16,6 +16,7 @@ from archive.canonical import JsonValue
 from archive.catalog.custody import EventRow, add_event, event_of
 from archive.catalog.restrictions import RestrictionRow, put_restriction, restriction_of
 from archive.model.custody import CustodyEvent
+from archive.model.probe import ProbeResult
 from archive.model.restriction import RESTRICTED, Restriction
 
 
@@ -45,6 +46,10 @@ class ContentKind:
 
 def _custody_concerns(event: CustodyEvent) -> Sequence[str]:
     return [str(record) for record in event.records]
+
+
+def _no_concerns(_content: Any) -> Sequence[str]:
+    return []
 
 
 def _custody_row(event: CustodyEvent, statement_sha256: str) -> EventRow:
@@ -96,6 +101,7 @@ KINDS = {
     "custody": ContentKind(
         CustodyEvent.from_json, _custody_concerns, _add_custody, _custody_agrees
     ),
+    "probe": ContentKind(ProbeResult.from_json, _no_concerns, _no_rows, _rows_of_none),
     "restriction": ContentKind(
         Restriction.from_json, _restriction_concerns, _add_restriction, _restriction_agrees
     ),

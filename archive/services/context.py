@@ -61,6 +61,7 @@ class Politeness:
 class Archive:
     """Everything a service may use, wired once by `archive.bootstrap`.
 
+    `open_mirror` gives the second store of the settings, or raises SettingsError.
     `open_signer` opens the private key when something is to be signed, so that an archive
     without its keys still reads and verifies. `reopen` can be pickled: worker processes open
     an archive of their own with it.
@@ -70,6 +71,7 @@ class Archive:
     clock: Clock
     random_bytes: Callable[[int], bytes]
     store: Store
+    open_mirror: Callable[[], Store]
     database: Database
     hot: HotReader
     fetcher: Fetcher

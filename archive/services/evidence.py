@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gathers the evidence of one record out of the store, for verifying and for auditing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from archive.checks.evidence import Absent, Evidence
+from archive.checks.evidence import Absent, Evidence, StoreFacts
 from archive.errors import ObjectMissing, StorageError
 from archive.ids import RecordId
 from archive.model.inventory import Container
+from archive.model.lock import ObjectLock
 from archive.proofs.keyset import KeysetChain
 from archive.services.context import Archive
+from archive.services.lock_promises import LockPromises
 from archive.storage.layout import blob_key, inventory_key
 
 
@@ -23,9 +25,17 @@ class ObservationFiles:
 
 
 def capture_evidence(
-    archive: Archive, capture_id: RecordId, envelope_key: str, chain: KeysetChain
+    archive: Archive,
+    capture_id: RecordId,
+    envelope_key: str,
+    chain: KeysetChain,
+    promises: LockPromises | None = None,
 ) -> Evidence:
-    """The evidence of a capture, by its ID and the key of one of its envelopes."""
+    """The evidence of a capture, by its ID and the key of one of its envelopes.
+
+    `promises` spares whoever asks about many records reading them each time.
+    """
+    files = {"statement": envelope_key, "inventory": inventory_key(capture_id)}
     return Evidence(
         record_id=capture_id,
         statement_sha256=None,
@@ -33,13 +43,18 @@ def capture_evidence(
         inventory_bytes=_read(archive, inventory_key(capture_id)),
         chain=chain,
         container=_container_reader(archive),
+        store=_store_facts(archive, files, promises or LockPromises(archive, chain)),
     )
 
 
 def observation_evidence(
-    archive: Archive, observed: ObservationFiles, chain: KeysetChain
+    archive: Archive,
+    observed: ObservationFiles,
+    chain: KeysetChain,
+    promises: LockPromises | None = None,
 ) -> Evidence:
     """The evidence of an observation, by the digests of its statement and inventory."""
+    files = {"statement": observed.envelope_key, "inventory": blob_key(observed.inventory_sha256)}
     return Evidence(
         record_id=None,
         statement_sha256=observed.statement_sha256,
@@ -47,11 +62,23 @@ def observation_evidence(
         inventory_bytes=_read(archive, blob_key(observed.inventory_sha256)),
         chain=chain,
         container=_container_reader(archive),
+        store=_store_facts(archive, files, promises or LockPromises(archive, chain)),
     )
 
 
 def _container_reader(archive: Archive) -> Callable[[Container], bytes | Absent]:
     return lambda container: _read(archive, blob_key(container.sha256))
+
+
+def _store_facts(archive: Archive, files: Mapping[str, str], promises: LockPromises) -> StoreFacts:
+    def lock(name: str) -> ObjectLock | Absent:
+        key = files.get(name) or blob_key(name)
+        try:
+            return archive.store.lock_of(key)
+        except StorageError as error:
+            return Absent(error.code, f"{key}: {error}", is_certain=False)
+
+    return StoreFacts(promise=promises.at, lock=lock, now=archive.clock.now())
 
 
 def _read(archive: Archive, key: str) -> bytes | Absent:

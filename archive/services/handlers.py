@@ -4,7 +4,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import archive.services.work
@@ -28,6 +28,7 @@ class Workshop:
 class Handler:
     """One kind of job, and the queue that it waits in.
 
+    `defaults` are the members of a payload that need not be given.
     `check` raises InputError for a payload that cannot be run. `run` gives the result as strict
     JSON and is idempotent: it may be killed anywhere, and is then run again from the start with
     the same job ID. It calls `context.check` often, and may raise TryLater.
@@ -37,6 +38,7 @@ class Handler:
     queue: str
     check: Callable[[JsonValue], None]
     run: Callable[[Workshop, JsonValue, Context], JsonValue]
+    defaults: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @cache

@@ -38,6 +38,8 @@ def ask_for(archive: Archive, kind: str, payload: JsonValue, key: str | None = N
     Raises InputError when the payload cannot be run, IdempotencyKeyReused, JobsUnavailable.
     """
     handler = handler_of(kind)
+    if isinstance(payload, dict):
+        payload = {**handler.defaults, **payload}
     handler.check(payload)
     return archive.jobs.enqueue(NewJob(kind, handler.queue, payload, key))
 

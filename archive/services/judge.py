@@ -11,7 +11,6 @@ from archive.errors import InputError, ObjectMissing
 from archive.model.claim import Finding, Result, Status
 
 _BYTES = ("inventory.bound", "object.digest", "warc.records", "body.from_warc")
-# In the order in which a person reads a report: who signed what, then the bytes, then the text.
 _STANDARD = (
     "envelope.form",
     "key.chain",
@@ -34,8 +33,17 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
         "log.checkpoint",
         "log.witness",
         "time.interval",
+        "storage.lock",
     ),
 }
+
+
+READING_ORDER = (
+    *_STANDARD[:-1],
+    "storage.lock",
+    *(claim for claim in POLICIES["court"] if claim not in {*_STANDARD[:-1], "storage.lock"}),
+)
+"""In which order a person reads a report: who signed what, the bytes, the text, then when."""
 
 
 def required_claims(policy: str) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from archive.services.evidence import (
     capture_evidence,
     observation_evidence,
 )
+from archive.services.lock_promises import LockPromises
 from archive.services.trust import keyset_chain
 from archive.storage.base import Store
 
@@ -96,8 +97,9 @@ def records_findings(
 ) -> Iterator[tuple[Kept, tuple[Finding, ...]]]:
     """The findings about each record, in order, on as many processes as workers."""
     if workers == 1 or len(kept) <= _BATCH:
+        promises = LockPromises(archive, chain)
         for item in kept:
-            yield item, _findings(archive, chain, item, claims)
+            yield item, _findings(_Reader(archive, chain, promises, claims), item)
         return
     batches = [kept[start : start + _BATCH] for start in range(0, len(kept), _BATCH)]
     # Spawned, not forked: connections and threads of the parent must not be shared.
@@ -125,31 +127,37 @@ def _sha256(store: Store, key: str, size: int, stop: threading.Event) -> str | S
         return error
 
 
-def _findings(
-    archive: Archive, chain: KeysetChain, item: Kept, claims: frozenset[str]
-) -> tuple[Finding, ...]:
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    archive: Archive
+    chain: KeysetChain
+    promises: LockPromises
+    claims: frozenset[str]
+
+
+def _findings(reader: _Reader, item: Kept) -> tuple[Finding, ...]:
+    archive, chain, promises = reader.archive, reader.chain, reader.promises
+    envelope_key = item.files.envelope_key
     if item.capture_id is not None:
         capture_id = parse_id(item.capture_id)
-        gathered = capture_evidence(archive, capture_id, item.files.envelope_key, chain)
+        gathered = capture_evidence(archive, capture_id, envelope_key, chain, promises)
     else:
-        gathered = observation_evidence(archive, item.files, chain)
-    found = run_checks(gathered, claims)
-    return (*found, agreement(archive, gathered, item.files.envelope_key, found))
+        gathered = observation_evidence(archive, item.files, chain, promises)
+    found = run_checks(gathered, reader.claims)
+    return (*found, agreement(archive, gathered, envelope_key, found))
 
 
 class _Worker:
     """What a worker process keeps between batches."""
 
-    archive: Archive
-    chain: KeysetChain
-    claims: frozenset[str]
+    reader: _Reader
 
 
 def _open_worker(reopen: Callable[[], Archive], claims: frozenset[str]) -> None:
-    _Worker.archive = reopen()
-    _Worker.chain = keyset_chain(_Worker.archive)
-    _Worker.claims = claims
+    archive = reopen()
+    chain = keyset_chain(archive)
+    _Worker.reader = _Reader(archive, chain, LockPromises(archive, chain), claims)
 
 
 def _batch_findings(batch: Sequence[Kept]) -> list[tuple[Finding, ...]]:
-    return [_findings(_Worker.archive, _Worker.chain, item, _Worker.claims) for item in batch]
+    return [_findings(_Worker.reader, item) for item in batch]

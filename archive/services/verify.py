@@ -32,6 +32,7 @@ from archive.services.evidence import (
 from archive.services.fingerprint import Fingerprints
 from archive.services.judge import (
     BYTES_ONLY,
+    READING_ORDER,
     claims_to_run,
     judge,
     not_proven,
@@ -195,7 +196,7 @@ def report_on(archive: Archive, gathered: Evidence, asked: Asked) -> Report:
 
 
 def _reading_order(finding: Finding) -> int:
-    order = (*required_claims("court"), CATALOG_CLAIM.id)
+    order = (*READING_ORDER, CATALOG_CLAIM.id)
     return order.index(finding.claim) if finding.claim in order else len(order)
 
 

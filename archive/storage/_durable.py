@@ -9,6 +9,7 @@ Recover from fsync Failures?", USENIX ATC 2020).
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Sequence
@@ -39,6 +40,20 @@ def write_files(files: Sequence[tuple[str, bytes]], run: Run) -> None:
                 written.append(descriptor)
                 _write_all(descriptor, data)
             list(run(os.fsync, written))
+
+
+def copy_pieces(path: str, pieces: Iterable[bytes]) -> str:
+    """Make a new file that is on disk, though its name may not be; the SHA-256 of its bytes."""
+    digest = hashlib.sha256()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        for piece in pieces:
+            digest.update(piece)
+            _write_all(descriptor, piece)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return digest.hexdigest()
 
 
 def sync_path(path: str) -> None:

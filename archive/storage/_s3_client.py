@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 PARALLEL = 8
 """Requests of one group that are under way at once."""
 
+UNSUPPORTED = {400, 405, 501}
+"""The statuses by which a server says that it does not know conditional writes."""
+
 _TRY_AGAIN = {408, 409, 425, 429}
 
 

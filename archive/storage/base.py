@@ -12,9 +12,12 @@ import enum
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from archive.errors import InputError, ObjectConflict, StorageError
+from archive.errors import InputError, ObjectConflict, SettingsError, StorageError
+from archive.model.lock import LockPromise, ObjectLock
+from archive.model.probe import StoreCapabilities
 
 _KEY = re.compile(r"[a-z0-9][A-Za-z0-9._-]{0,199}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,199})*")
 _KEY_LIMIT = 512
@@ -64,6 +67,15 @@ def refuse_other_bytes(key: str, there: bytes, data: bytes) -> None:
         raise ObjectConflict(f"other bytes already lie under {key}; run `muniment audit`")
 
 
+def refuse_promise(scheme: str, options: "StoreOptions") -> None:
+    """Raise SettingsError when a lock is promised for a store that cannot lock."""
+    if options.promise is not None:
+        raise SettingsError(
+            f'a {scheme} store cannot lock objects: set store.lock to "none", or use an s3: store '
+            "in a bucket made with object lock"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class StoredObject:
     """A key and the size of what lies there, in bytes."""
@@ -73,19 +85,64 @@ class StoredObject:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreCapabilities:
-    """What a store was seen to do in a probe, whatever its vendor or settings claim."""
+class ForeignVersion:
+    """A version or a delete marker that somebody put over an object of the store."""
 
-    create_only: bool
-    """It refused to overwrite an object when asked to create one."""
-    checksum_refused: bool
-    """It refused bytes that do not have the SHA-256 sent with them."""
-    versioned: bool
-    """It gave what it stored a version of its own."""
+    key: str
+    version_id: str
+    is_deletion: bool
 
 
-class Store(Protocol):
-    """A write-once object store, safe to use from many threads and processes."""
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """What a store is opened with beside its URL.
+
+    `endpoint` is that of an S3-compatible server; `promise` what objects are to be locked with.
+    """
+
+    endpoint: str | None = None
+    promise: LockPromise | None = None
+
+
+class Protection(Protocol):
+    """What a store does for its objects beyond keeping them: locks, and versions."""
+
+    @property
+    def name(self) -> str:
+        """What statements call the store: its URL, or the scheme alone of one on this machine."""
+        ...
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a server keeps the objects, of which only a probe tells what it does."""
+        ...
+
+    @property
+    def promise(self) -> LockPromise | None:
+        """What every object is locked with; None: with nothing."""
+        ...
+
+    def probe(self) -> StoreCapabilities:
+        """What the store is seen to do, tried anew. Raises StorageRefused, StorageUnavailable."""
+        ...
+
+    def lock_of(self, key: str) -> ObjectLock:
+        """What is in force on an object now, by the store's own word. Raises as `get`."""
+        ...
+
+    def foreign_versions(self, prefix: str = "") -> Iterator[ForeignVersion]:
+        """What somebody put over objects of the store, by key.
+
+        None where the store keeps no versions: then an overwrite shows in the bytes alone.
+        """
+        ...
+
+
+class Store(Protection, Protocol):
+    """A write-once object store, safe to use from many threads and processes.
+
+    Where the store keeps versions, every read is of the first one: what the archive wrote.
+    """
 
     def put(self, key: str, data: bytes) -> None:
         """Store an object durably under a key that is new, or holds the same bytes.
@@ -100,6 +157,14 @@ class Store(Protocol):
 
         In no promised order: what must come later goes into a later group. On an error some of
         the group may be there; putting the group again is safe. All keys are checked first.
+        """
+        ...
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        """Store a file of any size, as `put` does; memory stays flat.
+
+        The bytes are hashed on the way. Raises InputError, with nothing stored, when the file
+        cannot be read or does not have this SHA-256 (lower-case hex); otherwise as `put`.
         """
         ...
 

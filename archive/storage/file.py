@@ -12,8 +12,9 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from archive.errors import (
@@ -23,21 +24,34 @@ from archive.errors import (
     StorageRefused,
     StorageUnavailable,
 )
+from archive.model.lock import NO_LOCK, ObjectLock
+from archive.model.probe import StoreCapabilities
 from archive.storage._durable import (
     Folders,
     Run,
+    copy_pieces,
     make_durable_root,
     sync_path,
     write_files,
 )
+from archive.storage._source import (
+    checked_sha256,
+    digest_of,
+    refuse_other_digest,
+    require_source,
+    source_pieces,
+)
 from archive.storage.base import (
+    ForeignVersion,
     StoredObject,
+    StoreOptions,
     Writing,
     checked_key,
     checked_prefix,
     checked_range,
     is_key,
     refuse_other_bytes,
+    refuse_promise,
 )
 
 _log = logging.getLogger(__name__)
@@ -59,26 +73,27 @@ _REFUSALS = {
 }
 
 
-def open_url(url: str, endpoint: str | None) -> "FileStore":
+def open_url(url: str, options: StoreOptions) -> "FileStore":
     """The store of `file:PATH`, relative or absolute, taken as written. Raises SettingsError."""
-    return FileStore(_checked_path(url, endpoint))
+    return FileStore(_checked_path(url, options))
 
 
-def find_url(url: str, endpoint: str | None) -> "FileStore":
+def find_url(url: str, options: StoreOptions) -> "FileStore":
     """The store of `file:PATH` whose folder is there. Raises SettingsError, StorageUnavailable."""
-    path = _checked_path(url, endpoint)
+    path = _checked_path(url, options)
     if not path.is_dir():
         raise StorageUnavailable(f"there is no folder {path}: is its disk mounted?")
     return FileStore(path)
 
 
-def _checked_path(url: str, endpoint: str | None) -> Path:
+def _checked_path(url: str, options: StoreOptions) -> Path:
+    refuse_promise("file", options)
     path = url.removeprefix("file:")
     if path.startswith("///"):
         path = path.removeprefix("//")
     if not path or path.startswith("//"):
         raise SettingsError("a file store is written `file:PATH`, without a host")
-    if endpoint is not None:
+    if options.endpoint is not None:
         raise SettingsError("a file store has no endpoint; remove that setting or use s3:")
     return Path(path)
 
@@ -103,6 +118,10 @@ class FileStore:
 
     Leftovers of killed processes lie in `.tmp/` and are removed at the next opening after 24 h.
     """
+
+    name = "file:"
+    is_served = False
+    promise = None
 
     def __init__(self, root: Path) -> None:
         with _translating("the store's folder"):
@@ -133,6 +152,16 @@ class FileStore:
             ThreadPoolExecutor(_SYNC_THREADS) as pool,
         ):
             self._write(objects, names, pool.map)
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        """Copy a file of any size under a key that is new, or holds the same bytes.
+
+        It is copied, never linked: whoever may write to the file must not reach the store with it.
+        """
+        checked_key(key)
+        checked_sha256(sha256)
+        with _translating(key), self._temporary_names(1) as names:
+            self._copy_in(key, path, sha256, names[0])
 
     def get(self, key: str) -> bytes:
         """The whole object, in one read."""
@@ -183,6 +212,28 @@ class FileStore:
     def _top_folders(self) -> Iterator[str]:
         with os.scandir(self._root) as entries:
             yield from (entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+
+    def probe(self) -> StoreCapabilities:
+        """What the file system does, tried in `.tmp/`: it checks and locks nothing."""
+        with _translating("the probe"), self._temporary_names(3) as (first, second, name):
+            self._temporary.mkdir(exist_ok=True)
+            self._folders.check(str(self._temporary))
+            write_files([(first, b"first"), (second, b"second")], map)
+            os.link(first, name, follow_symlinks=False)
+            with contextlib.suppress(FileExistsError):
+                os.link(second, name, follow_symlinks=False)
+            is_first = Path(name).read_bytes() == b"first"
+        return StoreCapabilities(create_only=is_first, checksum_refused=False, versioned=False)
+
+    def lock_of(self, key: str) -> ObjectLock:
+        """No lock: whoever owns the folder can change what lies there."""
+        with _translating(key), self._opened(key):
+            return NO_LOCK
+
+    def foreign_versions(self, prefix: str = "") -> Iterator[ForeignVersion]:
+        """None: a file system keeps no versions."""
+        checked_prefix(prefix)
+        return iter(())
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}" if key else self._root
@@ -236,19 +287,42 @@ class FileStore:
                 self._folders.make(folder, unsynced)
                 unsynced.add(folder)
             for name, key, data in new:
-                self._publish(name, key, data)
+                self._publish(name, key, partial(self._lies_there, key, data))
             list(run(sync_path, repeated))
             self._folders.sync(unsynced, run)
         except OSError:
             self._folders.forget()
             raise
 
-    def _publish(self, name: str, key: str, data: bytes) -> None:
+    def _copy_in(self, key: str, path: Path, sha256: str, name: str) -> None:
+        unsynced: set[str] = set()
+        is_there = partial(self._digest_lies_there, key, sha256)
+        folder = self._path(key).rpartition("/")[0]
+        try:
+            is_new = not is_there()
+            if is_new:
+                self._temporary.mkdir(exist_ok=True)
+                self._folders.check(str(self._temporary))
+                require_source(path, copy_pieces(name, source_pieces(path)), sha256)
+            else:
+                require_source(path, digest_of(source_pieces(path)), sha256)
+            self._folders.make(folder, unsynced)
+            unsynced.add(folder)
+            if is_new:
+                self._publish(name, key, is_there)
+            else:
+                sync_path(self._path(key))
+            self._folders.sync(unsynced, map)
+        except OSError:
+            self._folders.forget()
+            raise
+
+    def _publish(self, name: str, key: str, is_there: Callable[[], bool]) -> None:
         path = self._path(key)
         try:
             os.link(name, path, follow_symlinks=False)
         except FileExistsError:
-            if not self._lies_there(key, data):
+            if not is_there():
                 raise StorageRefused(f"{key} is the folder of other objects") from None
             sync_path(path)
 
@@ -258,6 +332,13 @@ class FileStore:
         except ObjectMissing:
             return False
         refuse_other_bytes(key, there, data)
+        return True
+
+    def _digest_lies_there(self, key: str, sha256: str) -> bool:
+        try:
+            refuse_other_digest(key, self.stream(key), sha256)
+        except ObjectMissing:
+            return False
         return True
 
     def _listed(self, folder: str, prefix: str) -> Iterator[StoredObject]:

@@ -13,6 +13,7 @@ STATEMENTS = "statements/"
 OBSERVATIONS = "statements/observation/"
 KEYSETS = "trust/keyset/"
 BLOBS = "blobs/sha256/"
+PROBES = "probe/"
 
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{2})/([0-9a-f]{2})/([0-9a-f]{64})")
 _INVENTORY = re.compile(r"captures/([^/]+)/inventory\.json")
@@ -20,6 +21,7 @@ _CAPTURE_STATEMENT = re.compile(r"captures/([^/]+)/statement\.([0-9a-f]{8})\.dss
 _OBSERVATION = re.compile(r"statements/observation/([0-9a-f]{64})\.([0-9a-f]{8})\.dsse\.json")
 _ASSERTION = re.compile(r"statements/([a-z]+)/([0-9a-f]{64})\.([0-9a-f]{8})\.dsse\.json")
 _KEYSET = re.compile(r"trust/keyset/([1-9][0-9]*)\.([0-9a-f]{8})\.dsse\.json")
+_PROBE = re.compile(r"probe/([0-9a-f]{32})\.[a-z]+")
 
 
 def blob_key(sha256: str) -> str:
@@ -47,6 +49,11 @@ def assertion_key(kind: str, statement_sha256: str, keyid8: str) -> str:
     return f"{STATEMENTS}{kind}/{statement_sha256}.{keyid8}.dsse.json"
 
 
+def probe_key(random: str, word: str) -> str:
+    """The key of a canary."""
+    return f"{PROBES}{random}.{word}"
+
+
 def keyset_key(version: int, keyid8: str) -> str:
     """The key of one root signature's envelope over a keyset version."""
     return f"{KEYSETS}{version}.{keyid8}.dsse.json"
@@ -56,9 +63,9 @@ def keyset_key(version: int, keyid8: str) -> str:
 class Place:
     """What a key is for.
 
-    Roles: `blob`, `inventory`, `statement`, `observation`, `assertion`, `keyset` or `other`.
-    `name` is the digest, capture ID or keyset version that the key carries; `keyid8` the signer;
-    `kind` that of an assertion.
+    Roles: `blob`, `inventory`, `statement`, `observation`, `assertion`, `keyset`, `probe` or
+    `other`. `name` is the digest, capture ID, keyset version or random name that the key carries;
+    `keyid8` the signer; `kind` that of an assertion.
     """
 
     role: str
@@ -87,7 +94,14 @@ def read_key(key: str) -> Place:
         return Place("assertion", match[2], match[3], match[1])
     elif match := _KEYSET.fullmatch(key):
         return Place("keyset", match[1], match[2])
+    elif match := _PROBE.fullmatch(key):
+        return Place("probe", match[1])
     return Place("other", key)
+
+
+def is_content(key: str) -> bool:
+    """Whether a blob or an inventory lies there: bytes that may have to be taken down one day."""
+    return read_key(key).role in {"blob", "inventory"}
 
 
 def _of_capture(role: str, name: str, keyid8: str = "") -> Place:

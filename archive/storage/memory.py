@@ -6,27 +6,39 @@ It keeps every promise of the contract except the one about power cuts: nothing 
 
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from archive.errors import ObjectMissing, SettingsError
+from archive.model.lock import NO_LOCK, ObjectLock
+from archive.model.probe import StoreCapabilities
+from archive.storage._source import checked_sha256, digest_of, require_source, source_pieces
 from archive.storage.base import (
+    ForeignVersion,
     StoredObject,
+    StoreOptions,
     checked_key,
     checked_prefix,
     checked_range,
     exact_range,
     refuse_other_bytes,
+    refuse_promise,
 )
 
 
-def open_url(url: str, endpoint: str | None) -> "MemoryStore":
+def open_url(url: str, options: StoreOptions) -> "MemoryStore":
     """A new, empty store for `memory:`. Raises SettingsError for anything after the colon."""
-    if url != "memory:" or endpoint is not None:
+    refuse_promise("memory", options)
+    if url != "memory:" or options.endpoint is not None:
         raise SettingsError("a memory store is written `memory:` and has no endpoint")
     return MemoryStore()
 
 
 class MemoryStore:
     """A write-once store that is empty when made and gone with the process."""
+
+    name = "memory:"
+    is_served = False
+    promise = None
 
     def __init__(self) -> None:
         self._objects: dict[str, bytes] = {}
@@ -45,6 +57,14 @@ class MemoryStore:
             checked_key(key)
         for key, data in objects:
             self.put(key, data)
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        """Keep a file's bytes, when they have this SHA-256."""
+        checked_key(key)
+        checked_sha256(sha256)
+        data = b"".join(source_pieces(path))
+        require_source(path, digest_of([data]), sha256)
+        self.put(key, data)
 
     def get(self, key: str) -> bytes:
         """The whole object. Raises ObjectMissing."""
@@ -72,3 +92,21 @@ class MemoryStore:
             found = [item for item in self._objects.items() if item[0].startswith(prefix)]
         for key, data in sorted(found):
             yield StoredObject(key, len(data))
+
+    def probe(self) -> StoreCapabilities:
+        """What a dictionary does: it keeps the first of two objects, and knows no checksum."""
+        tried: dict[str, bytes] = {}
+        kept = [tried.setdefault("canary", data) for data in (b"first", b"second")]
+        return StoreCapabilities(
+            create_only=kept == [b"first", b"first"], checksum_refused=False, versioned=False
+        )
+
+    def lock_of(self, key: str) -> ObjectLock:
+        """No lock: whoever holds the process can change it. Raises ObjectMissing."""
+        self.get(key)
+        return NO_LOCK
+
+    def foreign_versions(self, prefix: str = "") -> Iterator[ForeignVersion]:
+        """None: no versions are kept."""
+        checked_prefix(prefix)
+        return iter(())

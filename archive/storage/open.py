@@ -11,7 +11,8 @@ from types import ModuleType
 
 import archive.storage
 from archive.errors import SettingsError
-from archive.storage.base import Store
+from archive.model.lock import LockPromise
+from archive.storage.base import Store, StoreOptions
 
 
 def known_schemes() -> tuple[str, ...]:
@@ -19,23 +20,29 @@ def known_schemes() -> tuple[str, ...]:
     return tuple(name for name in _modules() if _opens(name) is not None)
 
 
-def open_store(url: str, *, endpoint: str | None = None) -> Store:
+def open_store(
+    url: str, *, endpoint: str | None = None, promise: LockPromise | None = None
+) -> Store:
     """The store that `file:PATH`, `memory:` or `s3://BUCKET/PREFIX` names.
 
-    Raises SettingsError when the URL or the endpoint cannot be used.
+    `promise` is what every object is locked with. Raises SettingsError when URL, endpoint or
+    promise cannot be used.
     """
-    store: Store = _backend(url).open_url(url, endpoint)
+    store: Store = _backend(url).open_url(url, StoreOptions(endpoint, promise))
     return store
 
 
-def find_store(url: str, *, endpoint: str | None = None) -> Store:
+def find_store(
+    url: str, *, endpoint: str | None = None, promise: LockPromise | None = None
+) -> Store:
     """As `open_store`, for a store that is there: a missing folder is not made.
 
     A backend whose `open_url` makes nothing needs no `find_url` of its own. Raises
     StorageUnavailable, SettingsError.
     """
     backend = _backend(url)
-    store: Store = getattr(backend, "find_url", backend.open_url)(url, endpoint)
+    find = getattr(backend, "find_url", backend.open_url)
+    store: Store = find(url, StoreOptions(endpoint, promise))
     return store
 
 

@@ -1,38 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
 """Objects in a bucket of Amazon S3 or a compatible server.
 
-Servers differ in what they do with conditional writes and checksums, and some ignore both in
-silence. So nothing is assumed: a probe sees what the server really does before the first write.
+Servers differ in what they do with conditional writes, checksums and locks, and some ignore them
+in silence. So nothing is assumed: a probe sees what the server really does before the first write.
 """
 
-import base64
 import contextlib
 import datetime as dt
 import email.utils
-import hashlib
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import ClientError
 
+from archive.clock import Clock, SystemClock
 from archive.errors import (
     InputError,
     ObjectMissing,
     SettingsError,
     StorageError,
     StorageRefused,
-    StorageUnavailable,
 )
-from archive.storage._s3_client import PARALLEL, new_client, status_of, translating
+from archive.model.lock import LockPromise, ObjectLock
+from archive.model.probe import StoreCapabilities
+from archive.storage._s3_bucket import Bucket
+from archive.storage._s3_client import PARALLEL, UNSUPPORTED, new_client, status_of, translating
+from archive.storage._s3_lock import Locks
+from archive.storage._s3_parts import UploadSizes
+from archive.storage._s3_probe import Probe
+from archive.storage._s3_versions import History, Version, Versions
+from archive.storage._source import (
+    checked_sha256,
+    digest_of,
+    refuse_other_digest,
+    require_source,
+    source_pieces,
+    source_size,
+)
 from archive.storage.base import (
-    StoreCapabilities,
+    ForeignVersion,
     StoredObject,
+    StoreOptions,
     Writing,
     checked_key,
     checked_prefix,
@@ -42,28 +57,30 @@ from archive.storage.base import (
     refuse_other_bytes,
 )
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
-
 _log = logging.getLogger(__name__)
 
-_CONFLICT_ATTEMPTS = 6
-_CONFLICT_WAIT_SECONDS = 0.05
-_PROBE_FOLDER = "probe"
-# MinIO once answered a conditional put with 304 (minio/minio#19442).
-_EXISTS = {304, 412}
-_UNSUPPORTED = {400, 405, 501}
 
-
-def open_url(url: str, endpoint: str | None) -> "S3Store":
+def open_url(url: str, options: StoreOptions) -> "S3Store":
     """The store of `s3://BUCKET` or `s3://BUCKET/PREFIX`. Raises SettingsError."""
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     if not url.startswith("s3://") or not bucket or set(url) & set("?#@"):
         raise SettingsError("an S3 store is written `s3://BUCKET/PREFIX`, without keys or options")
     try:
-        return S3Store(bucket, prefix.removesuffix("/"), endpoint)
+        return S3Store(
+            bucket, prefix.removesuffix("/"), options.endpoint, means=Means(promise=options.promise)
+        )
     except InputError as error:
         raise SettingsError("the prefix of the S3 store must follow the key grammar") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a store in S3 works with beside its bucket: the lock promised, clock, pauses, sizes."""
+
+    promise: LockPromise | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    sleep: Callable[[float], None] = time.sleep
+    sizes: UploadSizes = field(default_factory=UploadSizes)
 
 
 class S3Store:
@@ -74,10 +91,15 @@ class S3Store:
     - create_only: the server itself decides which of two writers wins (`If-None-Match: *`). Without
       it an object is looked for, written and read back. Two writers of different bytes
       at the same moment can then both look first, and the later one wins unseen by the earlier:
-      the caller's own uniqueness (the catalogue's) must keep them apart.
+      the caller's own uniqueness (the catalogue's) must keep them apart. So it is everywhere for
+      files above 5 GiB, which are sent in parts.
     - checksum_refused: the server compares each object with the SHA-256 sent along. Without it each
       object is read back after it was written.
-    - versioned: an overwrite from outside leaves the old version readable (`get_version`).
+    - versioned: the first version of each object is the one that is read, whatever was put over it
+      or deleted since; `foreign_versions` names what was.
+
+    When a lock is promised, every object is locked as it is made, and a bucket that was not seen
+    to lock is not written to. What is put again is locked anew, from now on.
 
     The ETag is used for nothing: it is no digest of a multipart or encrypted object. A store that
     answers 403 refuses; it is not taken for a missing object, even where S3 means one (a key
@@ -91,53 +113,72 @@ class S3Store:
         prefix: str = "",
         endpoint: str | None = None,
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        means: Means | None = None,
     ) -> None:
-        self._bucket = bucket
-        self._prefix = f"{checked_key(prefix)}/" if prefix else ""
-        self._client = new_client(endpoint)
-        self._sleep = sleep
+        means = means or Means()
+        self.name = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
+        self.is_served = True
+        self.promise = means.promise
+        self._bucket = Bucket(
+            new_client(endpoint),
+            bucket,
+            f"{checked_key(prefix)}/" if prefix else "",
+            means.sleep,
+        )
+        self._sizes = means.sizes
+        self._versions = Versions(self._bucket)
+        self._locks = Locks(self._bucket, means.promise, means.clock)
+        self._probe = Probe(self._bucket, self._versions, self._locks, means.clock)
         self._seen: StoreCapabilities | None = None
         self._probing = threading.Lock()
 
     def close(self) -> None:
         """Close the connections that are kept for the next request."""
-        self._client.close()
+        self._bucket.client.close()
 
     def capabilities(self) -> StoreCapabilities:
-        """What the server does, seen by a probe that is made once, at the latest by a write."""
+        """What the server does, seen by a probe that is made once, at the latest by a write.
+
+        Raises StorageRefused when a lock is promised and the bucket was not seen to lock.
+        """
         with self._probing:
             if self._seen is None:
-                self._seen = self.probe()
+                with translating("the probe"):
+                    seen = self._probe.basics()
+                    if self.promise is not None and not self._probe.locks_as(self.promise):
+                        raise StorageRefused(
+                            f"{self.name} does not lock what is put there, and store.lock is "
+                            f"{self.promise.level!r}: use a bucket made with object lock, with the "
+                            'right to set retention, or set store.lock to "none"'
+                        )
+                _log.info("store probed: %s", seen)
+                self._seen = seen
             return self._seen
 
     def probe(self) -> StoreCapabilities:
-        """Write canary objects under `probe/`, see what the server does, and delete them.
+        """Everything that can be seen of the server, observed anew.
 
-        A server that refuses to delete keeps two objects of a few bytes.
+        Leaves canaries of a few bytes under `probe/`: two under lock, for a minute, where the
+        server locks; all where it refuses to delete.
         """
-        suffix = secrets.token_hex(16)
-        canary, damaged = f"{_PROBE_FOLDER}/{suffix}.canary", f"{_PROBE_FOLDER}/{suffix}.damaged"
         with translating("the probe"):
-            seen = StoreCapabilities(
-                create_only=self._saw_create_only(canary),
-                checksum_refused=self._saw_checksum_refused(damaged),
-                versioned=self.version_id(canary) is not None,
+            return replace(
+                self._probe.basics(),
+                parts_create_only=self._probe.parts_create_only(),
+                lock=self._probe.lock(),
             )
-            self._delete(canary)
-            self._delete(damaged)
-        _log.info("store probed: %s", seen)
-        return seen
 
     def put(self, key: str, data: bytes) -> None:
         """Store an object under a key that is new, or holds the same bytes."""
         checked_key(key)
         seen = self.capabilities()
-        create = self._create if seen.create_only else self._create_unguarded
+        create = self._bucket.create if seen.create_only else self._bucket.create_unguarded
         with translating(key):
-            made = create(key, data)
-        if not (made and seen.create_only and seen.checksum_refused):
+            made = create(key, partial(self._send, key, data))
+        if not (made and seen.create_only and seen.checksum_refused and self._is_alone(key)):
             refuse_other_bytes(key, self.get(key), data)
+        if not made:
+            self._prolong(key)
 
     def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
         """Store a group, eight at a time."""
@@ -146,21 +187,45 @@ class S3Store:
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(lambda item: self.put(*item), objects))
 
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        """Store a file: by one PUT up to 5 GiB, in parts above that, and then read back."""
+        checked_key(key)
+        checked_sha256(sha256)
+        require_source(path, digest_of(source_pieces(path)), sha256)
+        seen = self.capabilities()
+        is_whole = source_size(path) <= self._sizes.single_bytes
+        send = self._send_file if is_whole else self._send_parts
+        with translating(key):
+            # Some servers overwrite when parts are completed, whatever the condition.
+            if seen.create_only and (is_whole or not self._bucket.exists(key)):
+                made = self._bucket.create(key, partial(send, key, path, sha256))
+            else:
+                made = self._bucket.create_unguarded(key, partial(send, key, path, sha256))
+        is_proven = made and is_whole and seen.create_only and seen.checksum_refused
+        if not (is_proven and self._is_alone(key)):
+            refuse_other_digest(key, self.stream(key), sha256)
+        # Ceph takes the lock that an upload in parts begins with, and sets none (16.2, seen).
+        if not (made and is_whole):
+            self._prolong(key)
+
     def get(self, key: str) -> bytes:
-        """The whole object."""
+        """The whole object, in its first version."""
         checked_key(key)
         with translating(key):
-            return self._answer(key)["Body"].read()
+            return self._bucket.answer(key, **self._pinned(key))["Body"].read()
 
     def get_range(self, key: str, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes from `offset`."""
+        """Exactly `length` bytes from `offset`, in the first version."""
         checked_key(key)
         checked_range(offset, length)
         with translating(key):
+            pinned = self._pinned(key)
             if length == 0:  # HTTP has no empty range
-                self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
+                self._bucket.client.head_object(**self._bucket.target(key) | pinned)
                 return b""
-            answer = self._answer(key, Range=f"bytes={offset}-{offset + length - 1}")
+            answer = self._bucket.answer(
+                key, Range=f"bytes={offset}-{offset + length - 1}", **pinned
+            )
             with contextlib.closing(answer["Body"]) as body:
                 if "ContentRange" in answer:
                     data = body.read()
@@ -169,43 +234,37 @@ class S3Store:
         return exact_range(key, data, length)
 
     def stream(self, key: str, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
-        """The object in chunks; memory stays flat."""
+        """The object in chunks, in its first version; memory stays flat."""
         checked_key(key)
-        with translating(key), contextlib.closing(self._answer(key)["Body"]) as body:
-            yield from body.iter_chunks(chunk_bytes)
+        with translating(key):
+            answer = self._bucket.answer(key, **self._pinned(key))
+            with contextlib.closing(answer["Body"]) as body:
+                yield from body.iter_chunks(chunk_bytes)
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         """Every object whose key begins with the prefix, in the order the server lists them.
 
         By S3's documentation that is key order. SeaweedFS lists folder by folder instead: `a/x`
-        before `a-b`. Sorting here would hold all names of the bucket in memory.
+        before `a-b`. Sorting here would hold all names of the bucket in memory. Where versions
+        are kept, an object under a delete marker is listed too, and each with its first size.
         """
-        within = self._prefix + checked_prefix(prefix)
+        checked_prefix(prefix)
         with translating(prefix or "the store"):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=within
-            )
-            for entry in (entry for page in pages for entry in page.get("Contents", [])):
-                key = entry["Key"].removeprefix(self._prefix)
+            for key, size in self._listed(prefix):
                 if is_key(key):
-                    yield StoredObject(key, entry["Size"])
+                    yield StoredObject(key, size)
                 else:
                     _log.warning("not an object of the store, left alone: %r", key)
 
-    def version_id(self, key: str) -> str | None:
-        """The server's name of the object's present version, None where it keeps no versions."""
-        with translating(key):
-            answer = self._client.head_object(
-                Bucket=self._bucket, Key=self._prefix + checked_key(key)
-            )
-        version = answer.get("VersionId")
-        return None if version == "null" else version
-
-    def get_version(self, key: str, version_id: str) -> bytes:
-        """The whole object in a version named by `version_id`, whatever was written since."""
+    def lock_of(self, key: str) -> ObjectLock:
+        """What is in force on the first version of an object."""
         checked_key(key)
         with translating(key):
-            return self._answer(key, VersionId=version_id)["Body"].read()
+            pinned = self._pinned(key)
+            if not pinned:
+                # Asked for a lock, a bucket without locks tells nothing of the object.
+                self._bucket.client.head_object(**self._bucket.target(key))
+            return self._locks.of(key, pinned.get("VersionId"))
 
     def check_writable(self, key: str) -> Writing:
         """Offers the same bytes again under the key, to be created only if nothing lies there.
@@ -216,9 +275,9 @@ class S3Store:
         data = self.get(key)
         with translating("a write"):
             try:
-                is_made = self._create(key, data)
+                is_made = self._bucket.create(key, partial(self._send, key, data))
             except ClientError as error:
-                if status_of(error) in _UNSUPPORTED:
+                if status_of(error) in UNSUPPORTED:
                     return Writing.UNKNOWN
                 raise
         return Writing.OVERWRITES if is_made else Writing.CREATES_ONLY
@@ -227,7 +286,7 @@ class S3Store:
         """The `Date` of the server's answer, also of one that refuses (RFC 9110, 6.6.1)."""
         try:
             with translating("the server's clock"):
-                answer = self._client.head_bucket(Bucket=self._bucket)
+                answer = self._bucket.client.head_bucket(Bucket=self._bucket.name)
             headers = answer["ResponseMetadata"]["HTTPHeaders"]
         except StorageError as error:
             if not isinstance(error.__cause__, ClientError):
@@ -239,73 +298,72 @@ class S3Store:
         except ValueError:
             return None
 
-    def _answer(self, key: str, **selection: Any) -> "GetObjectOutputTypeDef":
-        return self._client.get_object(Bucket=self._bucket, Key=self._prefix + key, **selection)
+    def foreign_versions(self, prefix: str = "") -> Iterator[ForeignVersion]:
+        """What somebody put over objects of the store: later versions, and delete markers.
+
+        A version with the bytes of the first one is none: where the server does not honour the
+        condition, two writers of the same bytes make two versions.
+        """
+        checked_prefix(prefix)
+        with translating(prefix or "the store"):
+            if not self._versions.are_kept():
+                return
+            for history in self._versions.histories(prefix):
+                for version in history.foreign:
+                    if not self._repeats_first(history, version):
+                        yield ForeignVersion(
+                            history.key, version.version_id, is_deletion=version.is_delete_marker
+                        )
+
+    def _repeats_first(self, history: History, version: Version) -> bool:
+        first = history.first
+        if first is None or version.is_delete_marker or version.size != first.size:
+            return False
+        found, wanted = (
+            digest_of(self._bucket.answer(history.key, VersionId=name)["Body"].iter_chunks(1 << 20))
+            for name in (version.version_id, first.version_id)
+        )
+        return found == wanted
+
+    def _pinned(self, key: str) -> dict[str, Any]:
+        """The selection of the first version; none where the bucket keeps no versions."""
+        if not self._versions.are_kept():
+            return {}
+        first = self._versions.first_id(key)
+        if first is None:
+            raise ObjectMissing(f"nothing lies under {key}")
+        return {"VersionId": first}
+
+    def _is_alone(self, key: str) -> bool:
+        """Whether no other version can be the first: an object may lie under a delete marker."""
+        if not self._versions.are_kept():
+            return True
+        history = self._versions.history(key)
+        return history is not None and len(history.versions) == 1
+
+    def _prolong(self, key: str) -> None:
+        if self.promise is not None:
+            with translating(key):
+                self._locks.prolong(key, self._pinned(key).get("VersionId"))
+
+    def _listed(self, prefix: str) -> Iterator[tuple[str, int]]:
+        if self._versions.are_kept():
+            for history in self._versions.histories(prefix):
+                if history.first is not None:
+                    yield history.key, history.first.size
+            return
+        pages = self._bucket.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket.name, Prefix=self._bucket.prefix + prefix
+        )
+        for entry in (entry for page in pages for entry in page.get("Contents", [])):
+            yield entry["Key"].removeprefix(self._bucket.prefix), entry["Size"]
 
     def _send(self, key: str, data: bytes, **conditions: Any) -> None:
-        conditions.setdefault("ChecksumSHA256", _sha256_base64(data))
-        self._client.put_object(
-            Bucket=self._bucket, Key=self._prefix + key, Body=data, **conditions
-        )
+        self._bucket.send(key, data, **self._locks.creation(key), **conditions)
 
-    def _create(self, key: str, data: bytes) -> bool:
-        for attempt in range(_CONFLICT_ATTEMPTS):
-            try:
-                self._send(key, data, IfNoneMatch="*")
-            except ClientError as error:
-                status = status_of(error)
-                if status in _EXISTS:
-                    return False
-                if status != HTTPStatus.CONFLICT:
-                    raise
-                # Another writer of this key is under way: 409 ConditionalRequestConflict.
-                self._sleep(_CONFLICT_WAIT_SECONDS * 2**attempt)
-            else:
-                return True
-        raise StorageUnavailable(f"{key} is being written by others without end; try again")
+    def _send_file(self, key: str, path: Path, sha256: str, **conditions: Any) -> None:
+        self._bucket.send_file(key, path, sha256, **self._locks.creation(key), **conditions)
 
-    def _create_unguarded(self, key: str, data: bytes) -> bool:
-        try:
-            self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
-        except ClientError as error:
-            if status_of(error) != HTTPStatus.NOT_FOUND:
-                raise
-        else:
-            return False
-        self._send(key, data)
-        return True
-
-    def _saw_create_only(self, key: str) -> bool:
-        try:
-            self._create(key, b"first")
-        except ClientError as error:
-            if status_of(error) not in _UNSUPPORTED:
-                raise
-            self._send(key, b"first")
-            return False
-        return not self._create(key, b"second") and self.get(key) == b"first"
-
-    def _saw_checksum_refused(self, key: str) -> bool:
-        # The right digest of the first canary was taken, so a refusal is about this wrong one.
-        try:
-            self._send(key, b"one", ChecksumSHA256=_sha256_base64(b"another"))
-        except ClientError as error:
-            if status_of(error) != HTTPStatus.BAD_REQUEST:
-                raise
-            return True
-        return False
-
-    def _delete(self, key: str) -> None:
-        try:
-            selection: dict[str, Any] = {"Bucket": self._bucket, "Key": self._prefix + key}
-            if (version_id := self.version_id(key)) is not None:
-                selection["VersionId"] = version_id
-            self._client.delete_object(**selection)
-        except ObjectMissing:
-            return
-        except (ClientError, StorageRefused):
-            _log.info("the server keeps the canary %s: no right to delete it", key)
-
-
-def _sha256_base64(data: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(data).digest()).decode("ascii")
+    def _send_parts(self, key: str, path: Path, _sha256: str, **conditions: Any) -> None:
+        part_bytes = self._sizes.part_bytes_of(source_size(path))
+        self._bucket.send_parts(key, path, part_bytes, self._locks.creation(key), **conditions)

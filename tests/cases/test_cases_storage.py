@@ -12,7 +12,7 @@ from support.s3_fault import FaultyS3, faulty_s3
 
 from archive.errors import ObjectConflict, StorageUnavailable
 from archive.storage.base import StoreCapabilities
-from archive.storage.s3 import S3Store
+from archive.storage.s3 import Means, S3Store
 
 pytest_plugins = ("support.seaweed",)
 
@@ -34,7 +34,7 @@ def pauses() -> list[float]:
 
 @pytest.fixture
 def store(faulty: FaultyS3, pauses: list[float]) -> Iterator[S3Store]:
-    opened = S3Store("bucket", "archive", faulty.endpoint, sleep=pauses.append)
+    opened = S3Store("bucket", "archive", faulty.endpoint, means=Means(sleep=pauses.append))
     yield opened
     opened.close()
 

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -249,12 +250,16 @@ def test_a_run_that_was_broken_off_goes_on_where_it_was(
 
 def test_two_processes_do_not_work_on_one_list(lists: Lists, site: Origin) -> None:
     source = list_of(lists, site)
+    is_over = threading.Event()
+    last = response(page("This page is long in coming."))
+    site.answer(f"/{COUNT - 1}", lambda _request: last if is_over.wait(30) else b"")
     first = lists.start("--list", str(source), "--json")
     end = time.monotonic() + 20
     while not site.requests:
         assert time.monotonic() < end
         time.sleep(0.01)
     code, out, err = lists.run("--list", str(source), "--json")
+    is_over.set()
     assert (code, out) == (4, "")
     assert "REQUEST_UNDER_WAY" in err
     first.communicate(timeout=30)

@@ -14,7 +14,7 @@ from support.working import working
 
 from archive import cli
 from archive.services.context import Archive
-from archive.services.jobs import ask_for, wait_for
+from archive.services.jobs import ask_for, find_job, wait_for
 from archive.settings import Settings
 
 MAIN = "import sys; from archive.cli import main\ntry: main()\nfinally: print(*sys.modules)"
@@ -40,6 +40,34 @@ def run(
     out, err = capfd.readouterr()
     assert isinstance(exited.value.code, int)
     return exited.value.code, out or err
+
+
+def test_jobs_are_asked_for_member_by_member(
+    asked: Archive,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def ask(*arguments: str) -> tuple[int, str]:
+        return run(monkeypatch, capfd, settings, "jobs", "ask", *arguments)
+
+    code, said = ask("audit", "level=deep", "--json")
+    assert code == 0
+    job = json.loads(said)
+    assert (job["kind"], job["state"]) == ("audit", "queued")
+    assert find_job(asked, job["id"]).payload == {"level": "deep", "sample": 0}
+    for code, wrong in (
+        (3, ("audit", "level=high")),
+        (3, ("audit", "sample=many")),
+        (3, ("audit", "depth=3")),
+        (3, ("tidy",)),
+        (64, ("audit", "deep")),
+        (64, ("audit", "sample=1", "sample=2")),
+    ):
+        assert ask(*wrong)[0] == code, wrong
+    with working(settings, asked):
+        done = wait_for(asked, find_job(asked, job["id"]), 20)
+    assert done.result["exit_code"] == 0
 
 
 def test_jobs_are_listed_shown_and_cancelled(

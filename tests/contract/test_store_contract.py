@@ -14,7 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from archive.errors import InputError, ObjectConflict, ObjectMissing, StorageError
+from archive.errors import (
+    InputError,
+    ObjectConflict,
+    ObjectMissing,
+    SettingsError,
+    StorageError,
+)
+from archive.model.lock import NO_LOCK, LockPromise
 from archive.storage.base import Store, StoredObject
 from archive.storage.open import open_store
 
@@ -261,8 +268,10 @@ def test_a_prefix_may_end_anywhere(store: Store) -> None:
     ],
 )
 def test_a_key_outside_the_grammar_is_refused_by_every_verb(store: Store, key: str) -> None:
+    here = Path(__file__)
     deeds: list[Callable[[], object]] = [
         lambda: store.put(key, b"x"),
+        lambda: store.put_file(key, here, _digest(here.read_bytes())),
         lambda: store.put_many([(key, b"x")]),
         lambda: store.get(key),
         lambda: store.get_range(key, 0, 1),
@@ -300,3 +309,123 @@ def test_opening_a_store_again_finds_what_was_put(
         for opened in (first, second):
             if isinstance(opened, S3Store):
                 opened.close()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def test_a_file_is_stored_whole(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    for name, data in (("empty", b""), ("small", b"x"), ("big", bytes(range(256)) * 20_000)):
+        source.write_bytes(data)
+        store.put_file(f"blobs/{name}", source, _digest(data))
+        assert store.get(f"blobs/{name}") == data
+
+
+def test_the_same_file_again_succeeds_and_may_change_afterwards(
+    store: Store, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"same")
+    for _ in range(2):
+        store.put_file("a/b", source, _digest(b"same"))
+    store.put("a/b", b"same")
+    source.write_bytes(b"SAME")
+    source.chmod(0o600)
+    assert store.get("a/b") == b"same"
+    assert list(store.list()) == [StoredObject("a/b", 4)]
+
+
+def test_a_file_under_a_key_with_other_bytes_is_a_conflict(store: Store, tmp_path: Path) -> None:
+    store.put("a/b", b"first")
+    source = tmp_path / "source"
+    source.write_bytes(b"other")
+    with pytest.raises(ObjectConflict, match="a/b"):
+        store.put_file("a/b", source, _digest(b"other"))
+    assert store.get("a/b") == b"first"
+
+
+def test_a_file_with_another_digest_is_refused_and_nothing_is_stored(
+    store: Store, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"what is there")
+    with pytest.raises(InputError, match="not"):
+        store.put_file("new/key", source, _digest(b"what was meant"))
+    assert _keys(store) == []
+    store.put("a/b", b"what was meant")
+    with pytest.raises(InputError, match="not"):
+        store.put_file("a/b", source, _digest(b"what was meant"))
+    assert store.get("a/b") == b"what was meant"
+
+
+@pytest.mark.parametrize("sha256", ["", "0" * 63, "0" * 65, "A" * 64, "../" + "0" * 61])
+def test_what_is_no_digest_is_refused(store: Store, tmp_path: Path, sha256: str) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"x")
+    with pytest.raises(InputError, match="SHA-256"):
+        store.put_file("a/b", source, sha256)
+    assert _keys(store) == []
+
+
+def test_a_file_that_is_not_there_is_the_callers_mistake(store: Store, tmp_path: Path) -> None:
+    for path in (tmp_path / "none", tmp_path):
+        with pytest.raises(InputError, match="cannot be read"):
+            store.put_file("a/b", path, _digest(b""))
+    assert _keys(store) == []
+
+
+def test_a_file_goes_in_with_memory_flat(store: Store, tmp_path: Path) -> None:
+    if type(store).__name__ == "MemoryStore":
+        return  # its objects are this process's memory
+    data = bytes(range(256)) * 100_000
+    source = tmp_path / "source"
+    source.write_bytes(data)
+    store.put("warm-up", b"")
+    sha256 = _digest(data)
+    tracemalloc.start()
+    try:
+        for _ in range(2):
+            store.put_file("big", source, sha256)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5_000_000
+    digest = hashlib.sha256()
+    for chunk in store.stream("big"):
+        digest.update(chunk)
+    assert digest.hexdigest() == sha256
+
+
+def test_eight_writers_of_one_file_all_succeed(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"shared" * 100_000)
+    sha256 = _digest(b"shared" * 100_000)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: store.put_file("shared/file", source, sha256), range(8)))
+    assert store.get("shared/file") == b"shared" * 100_000
+
+
+def test_the_probe_of_a_store_sees_that_it_creates_only_and_leaves_no_object(store: Store) -> None:
+    seen = store.probe()
+    assert seen.create_only
+    assert (seen.versioned, seen.lock) == (False, None)
+    assert _keys(store) == []
+
+
+def test_what_is_not_locked_is_said_not_to_be(store: Store) -> None:
+    store.put("a/b", b"x")
+    assert store.promise is None
+    assert store.lock_of("a/b") == NO_LOCK
+    with pytest.raises(ObjectMissing):
+        store.lock_of("a/c")
+    assert list(store.foreign_versions()) == []
+
+
+@pytest.mark.parametrize("scheme", ["memory:", "file:{}/store"])
+def test_a_lock_is_not_promised_where_there_is_none(tmp_path: Path, scheme: str) -> None:
+    promise = LockPromise("governance", 1)
+    with pytest.raises(SettingsError, match="cannot lock"):
+        open_store(scheme.format(tmp_path), promise=promise)
+    assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,7 @@ from archive.services.audit import CLAIMS, AuditOptions, audit
 from archive.services.capture import Recorded
 from archive.services.context import Archive
 from archive.settings import Settings
-from archive.storage.base import Store, StoredObject
+from archive.storage.base import ForeignVersion, Store, StoredObject
 from archive.storage.layout import blob_key, keyset_key
 
 
@@ -150,6 +150,9 @@ class Away:
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         return self._store.list(prefix)
+
+    def foreign_versions(self, prefix: str = "") -> Iterator[ForeignVersion]:
+        return self._store.foreign_versions(prefix)
 
     def _refuse(self, key: str) -> None:
         if key in self._keys:

@@ -319,5 +319,7 @@ def test_a_second_store_keeps_its_sound_copy(machine: Machine, origin: Origin) -
     damage_object(machine)
     copy = machine.path("/mnt/second") / "store" / machine.exports["OBJECT"]
     sound = copy.read_bytes()
-    list(follow(machine, "Back up"))
+    done = machine.run("muniment mirror file:/mnt/second/store")
+    assert done.returncode == 1
+    assert f"conflict: {machine.exports['OBJECT']}" in done.stdout
     assert copy.read_bytes() == sound

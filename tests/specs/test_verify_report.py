@@ -130,6 +130,7 @@ def test_one_damage_fails_one_claim_and_skips_what_rests_on_it(
         "body.from_warc",
         "text.derives",
         "catalog.agrees",
+        "storage.lock",
     }
     assert {f.code for f in report.findings if f.status is Status.SKIPPED} == {"DEPENDS"}
 

@@ -16,11 +16,11 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-import boto3.session
 import pytest
-from botocore.config import Config
+from support.s3_keys import KEYS, keys_in_environment, make_bucket
 
 # Each server takes this port and the one 10,000 above it, for gRPC.
 _GRPC_OFFSET = 10_000
@@ -37,7 +37,7 @@ def _binary() -> Path:
     return path
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
@@ -46,13 +46,13 @@ def _free_ports() -> dict[str, int]:
     ports: dict[str, int] = {}
     for server in _SERVERS:
         port = _LOWEST
-        while port in ports.values() or not (_is_free(port) and _is_free(port + _GRPC_OFFSET)):
+        while port in ports.values() or not (is_free(port) and is_free(port + _GRPC_OFFSET)):
             port = _LOWEST + secrets.randbelow(_HIGHEST - _LOWEST)
         ports[server] = port
     return ports
 
 
-def _is_up(port: int) -> bool:
+def is_up(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/")
@@ -91,7 +91,7 @@ def _start(folder: Path, keys: dict[str, str]) -> tuple[subprocess.Popen[bytes],
         )
     give_up = time.monotonic() + _BOOT_SECONDS
     while process.poll() is None and time.monotonic() < give_up:
-        if _is_up(ports["s3"]):
+        if is_up(ports["s3"]):
             return process, f"http://127.0.0.1:{ports['s3']}"
         time.sleep(0.05)
     _kill(process)
@@ -107,17 +107,14 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """The URL of a running server whose keys stand in this process's environment."""
-    keys = {"AWS_ACCESS_KEY_ID": "tester", "AWS_SECRET_ACCESS_KEY": secrets.token_hex(16)}
     folder = Path(tempfile.mkdtemp(prefix="weed-"))
     try:
-        started = next(filter(None, (_start(folder, keys) for _ in range(_ATTEMPTS))), None)
+        started = next(filter(None, (_start(folder, KEYS) for _ in range(_ATTEMPTS))), None)
         if started is None:
             raise RuntimeError(f"SeaweedFS did not start:\n{(folder / 'weed.log').read_text()}")
         process, endpoint = started
         try:
-            with pytest.MonkeyPatch.context() as patch:
-                for name, value in keys.items():
-                    patch.setenv(name, value)
+            with keys_in_environment():
                 yield endpoint
         finally:
             _kill(process)
@@ -127,23 +124,8 @@ def s3_endpoint() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def new_bucket(s3_endpoint: str) -> Callable[..., str]:
-    """Makes an empty bucket, with versions when asked, and returns its name."""
-
-    def make(*, versioned: bool = False) -> str:
-        client = boto3.session.Session().client(
-            "s3",
-            endpoint_url=s3_endpoint,
-            region_name="us-east-1",
-            config=Config(s3={"addressing_style": "path"}),
-        )
-        name = f"test-{secrets.token_hex(6)}"
-        client.create_bucket(Bucket=name)
-        if versioned:
-            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-        client.close()
-        return name
-
-    return make
+    """Makes an empty bucket, with versions or object lock when asked, and returns its name."""
+    return partial(make_bucket, s3_endpoint)
 
 
 @pytest.fixture(scope="session")

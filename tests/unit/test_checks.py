@@ -11,13 +11,14 @@ from support.keysets import START, Draft, key_row, sealed, signer
 from support.looks import REFUSED
 
 from archive import canonical
-from archive.checks.evidence import Absent, Evidence
+from archive.checks.evidence import Absent, Evidence, StoreFacts
 from archive.checks.runner import all_checks, run_checks
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.ids import Kind, RecordId
 from archive.model.claim import Finding, Status
 from archive.model.inventory import Inventory
+from archive.model.lock import COMPLIANCE, GOVERNANCE, NO_LOCK, LockPromise, ObjectLock
 from archive.model.look import Look, Redirect, Signer
 from archive.model.outcome import OutcomeKind
 from archive.model.statement import CAPTURE_V1, INVENTORY, KEYSET_V1, OBSERVATION_V1, Statement
@@ -28,6 +29,7 @@ ROOT, ONLINE, OTHER = (signer(seed) for seed in (1, 2, 3))
 PINNED = (ROOT.public_key.keyid,)
 AT = START + dt.timedelta(days=100)
 MOMENT = dt.timedelta(microseconds=1)
+DAY = dt.timedelta(days=1)
 EMPTY = Inventory(None, None, (), (), None, {})
 RECORD = RecordId("CA", Kind.CAPTURE, 7)
 
@@ -56,6 +58,8 @@ class Bent:
     payload: bytes | None = None
     record_id: RecordId | None = None
     statement_sha256: str | None = None
+    promise: LockPromise | Absent | None = None
+    locks: dict[str, ObjectLock | Absent] = field(default_factory=dict)
 
     def signed(self) -> bytes:
         subjects = self.subjects or {INVENTORY: sha256_hex(self.inventory)}
@@ -71,6 +75,7 @@ class Bent:
             inventory_bytes=self.inventory,
             chain=KeysetChain((first,) if self.chain is None else self.chain, PINNED),
             container=lambda _: Absent("OBJECT_MISSING", "there is none", is_certain=True),
+            store=StoreFacts(lambda _: self.promise, self.locks.__getitem__, AT + DAY),
         )
 
     def findings(self) -> tuple[Finding, ...]:
@@ -330,3 +335,76 @@ def test_evidence_is_fetched_once_so_that_what_was_hashed_is_what_is_used() -> N
     evidence = replace(bent().evidence(), container=fetch)
     container = Container("a" * 64, 1)
     assert evidence.container_bytes(container) == evidence.container_bytes(container) == b"1"
+
+
+PROMISE = LockPromise("compliance", 10)
+STRICT = ObjectLock(COMPLIANCE, AT + 11 * DAY, is_held=False)
+HELD = ObjectLock(GOVERNANCE, AT + 10 * DAY, is_held=True)
+AWAY = Absent("STORAGE_REFUSED", "no right to ask", is_certain=False)
+
+
+def lock_answers(evidence: Evidence) -> dict[str, tuple[str, str]]:
+    """Status and code of claim storage.lock for each target."""
+    return {
+        f.target: (f.status.value, f.code)
+        for f in run_checks(evidence)
+        if f.claim == "storage.lock"
+    }
+
+
+@pytest.mark.parametrize(
+    ("statement", "inventory", "answers"),
+    [
+        (STRICT, HELD, [("pass", ""), ("pass", "")]),
+        (STRICT, replace(HELD, mode=COMPLIANCE), [("pass", ""), ("pass", "")]),
+        (NO_LOCK, HELD, [("fail", "LOCK_ABSENT"), ("pass", "")]),
+        (STRICT, replace(NO_LOCK, is_held=True), [("pass", ""), ("fail", "LOCK_ABSENT")]),
+        (replace(STRICT, mode=GOVERNANCE), HELD, [("fail", "LOCK_SHORT"), ("pass", "")]),
+        (
+            replace(STRICT, until=AT + 10 * DAY - MOMENT),
+            HELD,
+            [("fail", "LOCK_SHORT"), ("pass", "")],
+        ),
+        (STRICT, replace(HELD, is_held=False), [("pass", ""), ("fail", "LOCK_SHORT")]),
+        (STRICT, AWAY, [("pass", ""), ("unknown", "LOCK_UNASKED")]),
+    ],
+)
+def test_a_lock_must_be_what_was_promised(
+    statement: ObjectLock | Absent,
+    inventory: ObjectLock | Absent,
+    answers: list[tuple[str, str]],
+) -> None:
+    locks = {"statement": statement, "inventory": inventory}
+    found = lock_answers(bent(promise=PROMISE, locks=locks).evidence())
+    assert list(found) == ["statement", "inventory"]
+    assert list(found.values()) == answers
+
+
+def test_at_level_governance_all_is_under_governance() -> None:
+    locks = {"statement": replace(HELD, is_held=False), "inventory": HELD}
+    found = lock_answers(bent(promise=LockPromise("governance", 10), locks=locks).evidence())
+    assert set(found.values()) == {("pass", "")}
+
+
+@pytest.mark.parametrize(
+    ("promise", "answer"),
+    [
+        (None, ("not_applicable", "")),
+        (LockPromise("compliance", 1), ("not_applicable", "")),
+        (AWAY, ("unknown", "LOCK_UNASKED")),
+    ],
+)
+def test_without_a_promise_in_force_no_lock_is_asked_for(
+    promise: LockPromise | Absent | None, answer: tuple[str, str]
+) -> None:
+    assert lock_answers(bent(promise=promise).evidence()) == {"store": answer}
+
+
+def test_without_a_store_a_lock_is_not_known() -> None:
+    evidence = replace(bent(promise=PROMISE).evidence(), store=None)
+    assert lock_answers(evidence) == {"store": ("unknown", "LOCK_UNASKED")}
+
+
+def test_a_promise_ends_on_a_whole_second_and_never_too_early() -> None:
+    assert PROMISE.end(AT) == AT + 10 * DAY
+    assert PROMISE.end(AT + MOMENT) == AT + 10 * DAY + dt.timedelta(seconds=1)

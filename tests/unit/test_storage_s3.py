@@ -1,24 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """S3 alone: what the probe sees, versions, and errors that say neither too little nor too much."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import boto3.session
 import pytest
+from support import s3_keys
 from support.s3_fault import FaultyS3, faulty_s3
 
 from archive.errors import (
     ObjectConflict,
-    ObjectMissing,
     SettingsError,
     StorageError,
     StorageRefused,
     StorageUnavailable,
 )
-from archive.storage.base import StoreCapabilities
-from archive.storage.s3 import S3Store
+from archive.model.lock import NO_LOCK
+from archive.model.probe import LockCapabilities, StoreCapabilities
+from archive.storage._s3_parts import UploadSizes
+from archive.storage.layout import read_key
+from archive.storage.s3 import Means, S3Store
 
 pytest_plugins = ("support.seaweed",)
 
@@ -32,52 +36,122 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
 
 
 @pytest.fixture
+def outsider(s3_endpoint: str) -> Iterator[Any]:
+    """Whoever else has the right to write to the bucket."""
+    with s3_keys.outsider(s3_endpoint) as client:
+        yield client
+
+
+@pytest.fixture
 def store(faulty: FaultyS3) -> Iterator[S3Store]:
     opened = S3Store("bucket", "archive", faulty.endpoint)
     yield opened
     opened.close()
 
 
-@pytest.mark.parametrize("versioned", [False, True])
+@pytest.mark.parametrize("kind", ["plain", "versioned", "locked"])
 def test_the_probe_sees_what_a_real_server_does(
-    new_bucket: Callable[..., str], s3_endpoint: str, *, versioned: bool
+    new_bucket: Callable[..., str], s3_endpoint: str, kind: str
 ) -> None:
-    store = S3Store(new_bucket(versioned=versioned), "", s3_endpoint)
-    assert store.probe() == StoreCapabilities(
-        create_only=True, checksum_refused=True, versioned=versioned
+    bucket = new_bucket(versioned=kind == "versioned", locked=kind == "locked")
+    store = S3Store(bucket, "archive", s3_endpoint)
+    lock = LockCapabilities(
+        retention_kept=True,
+        delete_refused=True,
+        shorten_refused=True,
+        governance_kept=True,
+        hold_kept=True,
     )
-    assert list(store.list()) == []
+    assert store.probe() == StoreCapabilities(
+        create_only=True,
+        checksum_refused=True,
+        versioned=kind != "plain",
+        parts_create_only=True,
+        lock=lock if kind == "locked" else None,
+    )
+    left = [item.key for item in store.list()]
+    assert [read_key(key).role for key in left] == (["probe"] if kind == "locked" else [])
     store.close()
 
 
-def test_a_version_stays_readable_after_an_overwrite_from_outside(
-    new_bucket: Callable[..., str], s3_endpoint: str
+def test_an_overwrite_and_a_deletion_from_outside_are_seen_and_the_first_version_is_read(
+    new_bucket: Callable[..., str], s3_endpoint: str, outsider: Any
 ) -> None:
     bucket = new_bucket(versioned=True)
     store = S3Store(bucket, "archive", s3_endpoint)
+    store.put_many([("a/b", b"first"), ("a/b-2", b"neighbour"), ("a/c", b"deleted"), ("d", b"x")])
+    outsider.put_object(Bucket=bucket, Key="archive/a/b", Body=b"second and longer")
+    outsider.delete_object(Bucket=bucket, Key="archive/a/c")
+    outsider.put_object(Bucket=bucket, Key="archive/d", Body=b"x")
+    for opened in (store, S3Store(bucket, "archive", s3_endpoint)):
+        assert opened.get("a/b") == b"first"
+        assert opened.get_range("a/b", 1, 3) == b"irs"
+        assert b"".join(opened.stream("a/c")) == b"deleted"
+        assert sorted(item.key for item in opened.list()) == ["a/b", "a/b-2", "a/c", "d"]
+        assert {item.size for item in opened.list("a/b")} == {5, 9}
+        foreign = [(item.key, item.is_deletion) for item in opened.foreign_versions()]
+        assert sorted(foreign) == [("a/b", False), ("a/c", True)]
+        assert list(opened.foreign_versions("d")) == []
+        opened.put("a/b", b"first")
+        opened.close()
+
+
+def test_under_a_delete_marker_other_bytes_are_still_a_conflict(
+    new_bucket: Callable[..., str], s3_endpoint: str, outsider: Any, tmp_path: Path
+) -> None:
+    bucket = new_bucket(versioned=True)
+    store = S3Store(bucket, "", s3_endpoint)
     store.put("a/b", b"first")
-    version_id = store.version_id("a/b")
-    assert version_id is not None
-    outsider = boto3.session.Session().client(
-        "s3", endpoint_url=s3_endpoint, region_name="us-east-1"
-    )
-    outsider.put_object(Bucket=bucket, Key="archive/a/b", Body=b"second")
-    outsider.close()
-    assert store.get("a/b") == b"second"
-    assert store.get_version("a/b", version_id) == b"first"
-    with pytest.raises(ObjectConflict):
-        store.put("a/b", b"first")
+    outsider.delete_object(Bucket=bucket, Key="a/b")
+    store.put("a/b", b"first")
+    outsider.delete_object(Bucket=bucket, Key="a/b")
+    with pytest.raises(ObjectConflict, match="a/b"):
+        store.put("a/b", b"other")
+    path, sha256 = _file(tmp_path, b"other")
+    outsider.delete_object(Bucket=bucket, Key="a/b")
+    with pytest.raises(ObjectConflict, match="a/b"):
+        store.put_file("a/b", path, sha256)
+    assert store.get("a/b") == b"first"
     store.close()
 
 
-def test_without_versions_there_is_no_version_id(
+def test_a_long_history_is_read_to_its_end(
+    new_bucket: Callable[..., str], s3_endpoint: str, outsider: Any
+) -> None:
+    bucket = new_bucket(versioned=True)
+    store = S3Store(bucket, "", s3_endpoint)
+    store.put_many([("a/b", b"first"), ("a/b.c", b"x")])
+    for n in range(45):
+        outsider.put_object(Bucket=bucket, Key="a/b", Body=b"%d" % n)
+    outsider.delete_object(Bucket=bucket, Key="a/b")
+    again = S3Store(bucket, "", s3_endpoint)
+    assert again.get("a/b") == b"first"
+    foreign = list(again.foreign_versions("a/b"))
+    assert len({item.version_id for item in foreign}) == len(foreign) == 46
+    again.close()
+    store.close()
+
+
+def test_versions_that_were_kept_only_later_leave_the_first_one_readable(
+    new_bucket: Callable[..., str], s3_endpoint: str, outsider: Any
+) -> None:
+    bucket = new_bucket()
+    S3Store(bucket, "", s3_endpoint).put("a/b", b"first")
+    outsider.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    outsider.put_object(Bucket=bucket, Key="a/b", Body=b"second")
+    store = S3Store(bucket, "", s3_endpoint)
+    assert store.get("a/b") == b"first"
+    assert [item.key for item in store.foreign_versions()] == ["a/b"]
+    store.close()
+
+
+def test_without_versions_nothing_is_foreign_and_nothing_locked(
     new_bucket: Callable[..., str], s3_endpoint: str
 ) -> None:
     store = S3Store(new_bucket(), "", s3_endpoint)
     store.put("a/b", b"x")
-    assert store.version_id("a/b") is None
-    with pytest.raises(ObjectMissing):
-        store.version_id("a/c")
+    assert list(store.foreign_versions()) == []
+    assert store.lock_of("a/b") == NO_LOCK
     store.close()
 
 
@@ -109,7 +183,7 @@ def test_403_is_refused_and_never_missing(store: S3Store, faulty: FaultyS3) -> N
         lambda: store.get("hidden"),
         lambda: store.get_range("hidden", 0, 1),
         lambda: next(store.stream("hidden")),
-        lambda: store.version_id("hidden"),
+        lambda: store.lock_of("hidden"),
         lambda: store.put("hidden", b"x"),
     ):
         with pytest.raises(StorageRefused, match="403"):
@@ -203,3 +277,81 @@ def test_an_endpoint_that_cannot_be_used_is_a_settings_error(endpoint: str) -> N
     with pytest.raises(SettingsError) as caught:
         S3Store("bucket", "", endpoint)
     assert not re.search("top-secret", str(caught.value))
+
+
+def _file(tmp_path: Path, data: bytes) -> tuple[Path, str]:
+    path = tmp_path / "source"
+    path.write_bytes(data)
+    return path, hashlib.sha256(data).hexdigest()
+
+
+PARTS = UploadSizes(single_bytes=6_000_000, part_bytes=5 * 1024 * 1024)
+
+
+def test_a_file_above_what_one_put_takes_goes_in_parts(
+    s3_bucket: str, s3_endpoint: str, tmp_path: Path, outsider: Any
+) -> None:
+    store = S3Store(s3_bucket, "parts", s3_endpoint, means=Means(sizes=PARTS))
+    data = bytes(range(256)) * 48_000
+    path, sha256 = _file(tmp_path, data)
+    for _ in range(2):
+        store.put_file("big", path, sha256)
+    assert store.get("big") == data
+    other, other_sha256 = _file(tmp_path, data[::-1])
+    with pytest.raises(ObjectConflict, match="big"):
+        store.put_file("big", other, other_sha256)
+    assert store.get("big") == data
+    assert "Uploads" not in outsider.list_multipart_uploads(Bucket=s3_bucket)
+    store.close()
+
+
+def test_parts_grow_so_that_ten_thousand_are_enough() -> None:
+    sizes = UploadSizes()
+    assert sizes.part_bytes_of(6 * 1024**3) == sizes.part_bytes
+    size = 5 * 1024**4
+    assert -(-size // sizes.part_bytes_of(size)) <= 10_000
+
+
+def test_an_upload_in_parts_that_breaks_off_leaves_no_parts(
+    s3_bucket: str, s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = S3Store(s3_bucket, "cut", s3_endpoint, means=Means(sizes=PARTS))
+    store.put("warm-up", b"")
+    path, sha256 = _file(tmp_path, bytes(12_000_000))
+    send_part = store._bucket.client.upload_part
+
+    def damaged(**request: Any) -> Any:
+        return send_part(**{**request, "ChecksumSHA256": "A" * 43 + "="})
+
+    monkeypatch.setattr(store._bucket.client, "upload_part", damaged)
+    with pytest.raises(StorageRefused, match="400"):
+        store.put_file("big", path, sha256)
+    monkeypatch.undo()
+    assert "Uploads" not in store._bucket.client.list_multipart_uploads(Bucket=s3_bucket)
+    assert [item.key for item in store.list()] == ["warm-up"]
+    store.close()
+
+
+def test_a_server_that_damages_a_file_in_silence_is_found_out(
+    store: S3Store, faulty: FaultyS3, tmp_path: Path
+) -> None:
+    faulty.checks_digest = False
+    store.put("warm-up", b"")
+    faulty.damages = True
+    path, sha256 = _file(tmp_path, b"sound")
+    with pytest.raises(ObjectConflict, match="a/b"):
+        store.put_file("a/b", path, sha256)
+
+
+@pytest.mark.parametrize("conditional", ["ignored", "unsupported"])
+def test_a_file_is_not_put_over_another_by_a_server_without_conditions(
+    store: S3Store, faulty: FaultyS3, tmp_path: Path, conditional: str
+) -> None:
+    faulty.conditional = conditional
+    path, sha256 = _file(tmp_path, b"first")
+    for _ in range(2):
+        store.put_file("a/b", path, sha256)
+    path, sha256 = _file(tmp_path, b"second")
+    with pytest.raises(ObjectConflict, match="a/b"):
+        store.put_file("a/b", path, sha256)
+    assert store.get("a/b") == b"first"

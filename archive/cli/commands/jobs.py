@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`muniment jobs list|show|cancel`: what was asked for, how far it is, and how it ended."""
+"""`muniment jobs ask|list|show|cancel`: what is asked for, how far it is, and how it ended."""
 
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ import click
 from archive.cli.session import json_option, opened, print_json
 
 if TYPE_CHECKING:
+    from archive.canonical import JsonValue
     from archive.jobs.base import Job
 
 _STATES = ("queued", "running", "waiting", "done", "failed", "cancelled")
@@ -17,8 +18,42 @@ _STATES = ("queued", "running", "waiting", "done", "failed", "cancelled")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """List, show and cancel jobs."""
+    """Ask for jobs; list, show and cancel them."""
     ctx.obj = as_json
+
+
+@command.command("ask")
+@click.argument("kind")
+@click.argument("members", metavar="[NAME=VALUE]...", nargs=-1)
+@json_option
+@click.pass_context
+def ask(ctx: click.Context, kind: str, members: tuple[str, ...], *, as_json: bool) -> None:
+    """Ask for a job of this kind: `audit`, `capture`, `mirror` or another; a worker does it.
+
+    Its payload is given member by member, such as `level=deep sample=100` or `verify=true`.
+    """
+    from archive.services.jobs import ask_for, job_json
+
+    payload = dict(_member(text) for text in members)
+    if len(payload) < len(members):
+        raise click.UsageError("a member of the payload is given twice")
+    with opened(ctx) as archive:
+        job = ask_for(archive, kind, payload)
+    _print(job_json(job) if as_json or ctx.obj else None, job)
+
+
+def _member(text: str) -> tuple[str, "JsonValue"]:
+    """The name and value: strict JSON where it is that, else the words themselves."""
+    from archive import canonical
+    from archive.errors import MalformedJson
+
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise click.UsageError(f"a member of the payload is written NAME=VALUE, not {text!r}")
+    try:
+        return name, canonical.loads(value.encode("utf-8"))
+    except MalformedJson:
+        return name, value
 
 
 @command.command("list")

@@ -28,4 +28,4 @@ def _run(shop: Workshop, payload: JsonValue, context: Context) -> JsonValue:
     return {**audit_json(report), "exit_code": report.exit_code}
 
 
-HANDLER = Handler("audit", LONG, _check, _run)
+HANDLER = Handler("audit", LONG, _check, _run, {"level": "plain", "sample": 0})

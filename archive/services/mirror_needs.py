@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which content a signed file names, so that a mirror never has the one without the other."""
+
+from archive.errors import MalformedEvidence, StorageError
+from archive.model.inventory import Inventory
+from archive.model.statement import INVENTORY, Statement
+from archive.proofs.dsse import read_envelope
+from archive.storage.base import Store
+from archive.storage.layout import blob_key, inventory_key, read_key
+
+_SIGNED = {"keyset", "statement", "observation", "assertion"}
+
+
+def needed_by(store: Store, key: str) -> frozenset[str]:
+    """The keys of the content that a signed file names; none for what is not signed.
+
+    A file that cannot be read names nothing that anyone could miss: what it is, the audit says.
+    """
+    place = read_key(key)
+    if place.role not in _SIGNED:
+        return frozenset()
+    try:
+        subjects = Statement.from_bytes(read_envelope(store.get(key)).payload).subjects
+    except (MalformedEvidence, StorageError):
+        return frozenset()
+    if INVENTORY not in subjects:
+        return frozenset(blob_key(sha256) for sha256 in subjects.values())
+    own = place.capture_id
+    inventory = inventory_key(own) if own else blob_key(subjects[INVENTORY])
+    return frozenset({inventory, *_containers(store, inventory)})
+
+
+def _containers(store: Store, inventory: str) -> list[str]:
+    try:
+        containers = Inventory.from_bytes(store.get(inventory)).containers
+    except (MalformedEvidence, StorageError):
+        return []
+    return [blob_key(item.sha256) for item in containers]

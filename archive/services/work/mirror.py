@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`mirror`: fill the second store of the settings. The result is the mirror's report.
+
+What is there is never copied again, so a run that is begun again goes on where the last one was.
+"""
+
+from archive.canonical import JsonValue
+from archive.jobs.base import Context
+from archive.services.handlers import Handler, Workshop, members
+from archive.services.mirror import mirror, mirror_json, mirror_verified
+from archive.services.work_queues import LONG
+
+
+def _check(payload: JsonValue) -> None:
+    members(payload, {"verify": bool})
+
+
+def _run(shop: Workshop, payload: JsonValue, context: Context) -> JsonValue:
+    run = mirror_verified if payload["verify"] else mirror
+    return mirror_json(run(shop.archive.store, shop.archive.open_mirror(), context.progress))
+
+
+HANDLER = Handler("mirror", LONG, _check, _run, {"verify": False})
