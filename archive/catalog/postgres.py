@@ -7,11 +7,14 @@ each other only touch rows of their own, but for the number sequence, whose row 
 The lock is always the first, so that nobody can wait in a circle. READ COMMITTED is enough then.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from psycopg import pq
+from psycopg.errors import error_from_result
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
@@ -39,6 +42,8 @@ _LOCK = 0x6D756E69
 _ALONE = f"SELECT pg_advisory_xact_lock({_LOCK})"
 _BESIDE = f"SELECT pg_advisory_xact_lock_shared({_LOCK})"
 _DRIVERS = {"postgresql", "postgresql+psycopg"}
+# The types' numbers in pg_type, which never change.
+_BYTEA, _TEXT = 17, 25
 _SECRET_OPTIONS = {"password", "sslpassword"}
 # Seconds, but for the last one's milliseconds: a server that is gone must not hold a thread.
 _CONNECTING = {
@@ -151,14 +156,16 @@ class PostgresDialect:
 
 
 class PostgresConnection:
-    """A raw connection in autocommit mode, whose queries are prepared once.
+    """A raw connection whose queries are prepared once, each by itself a transaction.
 
-    One that was lost since the last read is made again.
+    One that was lost since the last read is made again. A query takes texts, and gives texts,
+    bytes and integers. libpq is asked directly: a cursor costs half as much again as the query.
     """
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
         self._arguments = arguments
-        self._cursor: psycopg.Cursor[Row] | None = None
+        self._connection: psycopg.Connection | None = None
+        self._prepared: dict[str, bytes] = {}
 
     def __del__(self) -> None:
         # A thread that ends does not say so.
@@ -166,33 +173,68 @@ class PostgresConnection:
 
     def first(self, sql: str, parameters: Row) -> Row | None:
         """The first row of a query, or None. Raises CatalogUnavailable, CatalogError."""
-        is_old = self._cursor is not None
+        is_old = self._connection is not None
         try:
             return self._first(sql, parameters)
         except CatalogUnavailable:
+            self.close()
             if not is_old:
                 raise
         return self._first(sql, parameters)
 
     def close(self) -> None:
         """Let go of it; another read would make it again."""
-        if self._cursor is not None:
-            self._cursor.connection.close()
-            self._cursor = None
+        self._prepared.clear()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _first(self, sql: str, parameters: Row) -> Row | None:
         try:
-            cursor = self._cursor or self._connect()
-            cursor.execute(sql.replace("?", "%s"), parameters, prepare=True, binary=True)
-            return cursor.fetchone()
+            server = (self._connection or self._connect()).pgconn
+            name = self._prepared.get(sql) or self._prepare(server, sql, len(parameters))
+            # In the binary form a text has its length with it, and may not hold U+0000.
+            given = [str(value).encode() for value in parameters]
+            result = server.exec_prepared(name, given, [pq.Format.BINARY] * len(given), 1)
         except psycopg.Error as error:
-            if self._cursor is not None and self._cursor.connection.closed:
-                self._cursor = None
             raise _translated(error) from error
+        self._require(result, pq.ExecStatus.TUPLES_OK)
+        if result.ntuples == 0:
+            return None
+        return tuple(_value(result, column) for column in range(result.nfields))
 
-    def _connect(self) -> "psycopg.Cursor[Row]":
-        self._cursor = psycopg.connect(**self._arguments, autocommit=True).cursor()
-        return self._cursor
+    def _connect(self) -> psycopg.Connection:
+        self.close()
+        self._connection = psycopg.connect(**self._arguments, autocommit=True)
+        return self._connection
+
+    def _prepare(self, server: pq.abc.PGconn, sql: str, count: int) -> bytes:
+        numbers = iter(range(1, count + 1))
+        text = re.sub(r"\?", lambda _: f"${next(numbers)}", sql)
+        name = f"hot_{len(self._prepared)}".encode()
+        prepared = server.prepare(name, text.encode(), [_TEXT] * count)
+        self._require(prepared, pq.ExecStatus.COMMAND_OK)
+        self._prepared[sql] = name
+        return name
+
+    def _require(self, result: pq.abc.PGresult, status: pq.ExecStatus) -> None:
+        if result.status == status:
+            return
+        error = error_from_result(result)
+        if self._connection is not None and self._connection.pgconn.status != pq.ConnStatus.OK:
+            self.close()
+            raise CatalogUnavailable(f"the catalogue cannot be reached: {_first_line(error)}")
+        raise _translated(error)
+
+
+def _value(result: pq.abc.PGresult, column: int) -> object:
+    data = result.get_value(0, column)
+    if data is None:
+        return None
+    kind = result.ftype(column)
+    if kind == _BYTEA:
+        return data
+    return data.decode() if kind == _TEXT else int.from_bytes(data, "big", signed=True)
 
 
 def _limits(wait_seconds: int, idle_seconds: int) -> str:
