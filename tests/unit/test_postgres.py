@@ -18,6 +18,7 @@ from support.archives import closed_port, minted, new_archive, page, settings_at
 from support.origin import Origin
 from support.postgres import Cluster, Missing, Server, debian_cluster, is_required
 from support.reserving import reserve
+from support.rows import rows
 
 from api.app import create_app
 from archive.catalog import evidence
@@ -294,6 +295,39 @@ def test_connections_that_were_lost_are_made_again(
     with database.reading() as connection:
         evidence.capture_by_id(connection, FIRST)
     hot.close()
+
+
+def test_the_hot_read_takes_each_text_whole(database: Database) -> None:
+    with database.appending() as connection:
+        evidence.add_captures(connection, [rows(1)])
+    hot = HotReader(database)
+    assert hot.record(FIRST) is not None
+    # A client library that ends texts at U+0000 would find the record here.
+    with pytest.raises(CatalogError):
+        hot.record(f"{FIRST}\0and more")
+    assert hot.record(f"{FIRST} ") is None
+    assert hot.record("é" * 50_000) is None
+    assert hot.record(FIRST) is not None
+    hot.close()
+
+
+def test_a_raw_connection_gives_values_as_their_columns_hold_them(database: Database) -> None:
+    connection = database.connect_raw()
+    wanted = "select number, url, record_json, title from capture where id = ? and vantage = ?"
+    with database.appending() as writing:
+        given = rows(1, title=None, record_json=bytes(range(256)), url="https://example.org/é")
+        evidence.add_captures(writing, [given])
+    for _ in range(2):
+        found = connection.first(wanted, (FIRST, "default"))
+        assert found == (1, "https://example.org/é", bytes(range(256)), None)
+        assert connection.first(wanted, ("default", FIRST)) is None
+        assert connection.first("select 1 - 3", ()) == (-2,)
+    with pytest.raises(CatalogError, match="no_such_table"):
+        connection.first("select 1 from no_such_table", ())
+    assert connection.first("select 1 - 3", ()) == (-2,)
+    connection.close()
+    assert connection.first("select 1 - 3", ()) == (-2,)
+    connection.close()
 
 
 def test_a_connection_lost_within_a_transaction_is_told_and_leaves_nothing(
