@@ -78,7 +78,9 @@ class MirrorSettings(StoreSettings):
 class DatabaseSettings:
     """[database]: the catalogue."""
 
-    url: str = ""  # sqlite:///PATH; default sqlite:///<data>/catalog.sqlite
+    # sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME; default sqlite:///<data>/catalog.sqlite
+    # (a password may stand in it, and is better kept in PGPASSWORD or a password file)
+    url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

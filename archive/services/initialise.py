@@ -177,6 +177,8 @@ def _take_in_keysets(archive: Archive, roots: Sequence[str]) -> None:
             return
     chain = stored_keysets(archive.store, roots)
     with archive.database.writing() as connection:
+        if evidence.every_keyset_content(connection):
+            return
         for signed in chain:
             evidence.add_keyset(connection, keyset_row(signed))
 

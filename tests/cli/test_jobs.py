@@ -22,6 +22,9 @@ from archive.settings import Settings
 MAIN = "import sys; from archive.cli import main\ntry: main()\nfinally: print(*sys.modules)"
 
 
+pytestmark = pytest.mark.both_databases
+
+
 @pytest.fixture
 def asked(settings: Settings) -> Iterator[Archive]:
     archive = new_archive(settings)
@@ -35,6 +38,7 @@ def run(
     settings: Settings,
     *arguments: str,
 ) -> tuple[int, str]:
+    monkeypatch.setenv("MUNIMENT_DATABASE_URL", settings.database.url)
     monkeypatch.setattr(sys, "argv", ["muniment", "--data", str(settings.data), *arguments])
     capfd.readouterr()
     with pytest.raises(SystemExit) as exited:

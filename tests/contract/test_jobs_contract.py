@@ -2,16 +2,16 @@
 """What `archive.jobs` promises, on a SQLite file and on a PostgreSQL server alike."""
 
 import datetime as dt
-import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import pytest
 import sqlalchemy as sa
+from support.postgres import Server
 
 from archive.canonical import JsonValue
 from archive.clock import FixedClock, SystemClock
@@ -41,13 +41,7 @@ from archive.jobs.ids import is_job_id
 from archive.jobs.tables import SCHEMA
 from archive.jobs.worker import Worker, WorkerSettings
 
-if TYPE_CHECKING:
-    from support.jobs_postgres import PostgresCluster
-
-pytest_plugins = ("support.jobs_postgres",)
-
 NOW = dt.datetime(2026, 3, 6, 12, 0, 0, tzinfo=dt.UTC)
-NUMBERS = itertools.count()
 DEAD, ALIVE = "dead", "alive"
 
 
@@ -55,8 +49,8 @@ DEAD, ALIVE = "dead", "alive"
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'jobs.sqlite'}"
-    cluster: PostgresCluster = request.getfixturevalue("jobs_postgres")
-    return cluster.new_database(f"jobs_{next(NUMBERS)}")
+    server: Server = request.getfixturevalue("postgres")
+    return server.new_database()
 
 
 @pytest.fixture

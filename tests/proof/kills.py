@@ -33,8 +33,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import sqlalchemy as sa  # noqa: E402 - the path of the tests' own helpers comes first
 from support.archives import page  # noqa: E402
-from support.jobs_postgres import PostgresCluster, new_cluster, remove  # noqa: E402
 from support.origin import Origin  # noqa: E402
+from support.postgres import Cluster, debian_cluster  # noqa: E402
 from support.working import MAIN  # noqa: E402
 
 from archive.bootstrap import init_archive, open_archive  # noqa: E402
@@ -161,15 +161,12 @@ def unfinished(archive: Archive, job_ids: list[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def postgres(wanted: str) -> Iterator[PostgresCluster | None]:
+def postgres(wanted: str) -> Iterator[Cluster | None]:
     if wanted == "none":
         yield None
         return
-    cluster = new_cluster()
-    try:
+    with debian_cluster() as cluster:
         yield cluster
-    finally:
-        remove(cluster)
 
 
 def environment_of(options: argparse.Namespace, work: Path) -> dict[str, str]:
@@ -205,14 +202,14 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory() as work, postgres(options.postgres) as cluster:
         environment = environment_of(options, Path(work))
         if cluster is not None:
-            environment["MUNIMENT_JOBS_URL"] = cluster.new_database("jobs")
+            environment["MUNIMENT_JOBS_URL"] = cluster.new_database()
             if options.postgres == "all":
-                environment["MUNIMENT_DATABASE_URL"] = cluster.new_database("catalog")
+                environment["MUNIMENT_DATABASE_URL"] = environment["MUNIMENT_JOBS_URL"]
         return _prove(options, environment, cluster)
 
 
 def _prove(
-    options: argparse.Namespace, environment: dict[str, str], cluster: PostgresCluster | None
+    options: argparse.Namespace, environment: dict[str, str], cluster: Cluster | None
 ) -> int:
     settings = load_settings(environment=environment)
     archive, made = init_archive(settings)
@@ -271,12 +268,13 @@ def _quietly(deed: Callable[[], object]) -> None:
         deed()
 
 
-def _restart(cluster: PostgresCluster) -> None:
+def _restart(cluster: Cluster) -> None:
     _quietly(cluster.kill)
     for _ in range(100):
         try:
             cluster.start()
-        except RuntimeError:
+        except AssertionError:
+            # What is left of the killed one still holds its memory.
             time.sleep(0.2)
         else:
             return
