@@ -41,7 +41,7 @@ class Supply:
 
     Both blobs must be in the store. `source_flaws` were found when the container was made.
     `findings` answer what a package, or another archive, claims of the file; `pages` are the URLs
-    that the file itself names as pages.
+    that the file itself names as pages; `asked` is the URL that another archive was asked by.
     """
 
     source: GivenFile
@@ -52,6 +52,7 @@ class Supply:
     source_flaws: tuple[Flaw, ...] = ()
     findings: tuple[Finding, ...] = ()
     pages: tuple[str, ...] = ()
+    asked: str | None = None
 
 
 def import_container(
@@ -123,6 +124,7 @@ def _content(supply: Supply, stretch: Stretch, group: IndexedGroup) -> ImportGro
         flaws=tuple(group.flaws),
         source_flaws=supply.source_flaws if is_last else (),
         findings=supply.findings if is_last and stretch is supply.stretches[-1] else (),
+        asked=supply.asked,
     )
 
 
