@@ -70,7 +70,6 @@ class Gathered:
 
     `wanted` counts what was listed, `known` what was in before, `taken` what came in now;
     `findings` are those of this run that do not hold, or that nobody could tell.
-    `why_not_complete` says what ended the run early.
     """
 
     asked: str
@@ -80,12 +79,16 @@ class Gathered:
     containers: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     minting: Minting = field(default_factory=Minting)
-    why_not_complete: str | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that was listed is in."""
+        return self.wanted == self.known + self.taken
 
     @property
     def is_sound(self) -> bool:
-        """Whether all that was listed is in, and nothing in it is false."""
-        return self.why_not_complete is None and not self.findings
+        """Whether all that was listed is in, and nothing is false or doubtful."""
+        return self.is_complete and not self.findings
 
 
 def gather(
