@@ -33,7 +33,7 @@ from archive.storage.layout import blob_key
 
 GROUP_ITEMS = 200
 GROUP_SECONDS = 60.0
-_GROUP_BYTES = 32 * 1024 * 1024
+GROUP_BYTES = 32 * 1024 * 1024
 # A server that does not answer this often in a row does not answer at all.
 _SILENCES_LIMIT = 3
 # The records are in, whatever else is to be said of them.
@@ -176,7 +176,7 @@ class _Group:
             self._records.append(records)
             self._size += len(records)
         is_old = time.monotonic() - self._begun > GROUP_SECONDS
-        if is_old or self._size > _GROUP_BYTES or len(self._findings) >= GROUP_ITEMS:
+        if is_old or self._size > GROUP_BYTES or len(self._findings) >= GROUP_ITEMS:
             self.finish()
 
     def finish(self) -> None:
