@@ -21,6 +21,7 @@ _LINE_BYTES_LIMIT = 64 * 1024
 _ROWS_LIMIT = 5_000_000
 _EXPANSION_LIMIT = 4 * 1024 * 1024 * 1024
 _CHUNK_BYTES = 1 << 20
+_PACKED_BYTES = 16 * 1024
 _GZIP = b"\x1f\x8b"
 _HEADER = b" CDX "
 # The order that has no header: urlkey, time, URL, type, status, digest, redirect, robots,
@@ -184,7 +185,9 @@ def _path(text: str | None) -> str:
 def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The bytes, out of all gzip members when it begins like one."""
     pieces = iter(chunks)
-    first = next(pieces, b"")
+    first = b""
+    while len(first) < len(_GZIP) and (more := next(pieces, b"")):
+        first += more
     if not first.startswith(_GZIP):
         yield first
         yield from pieces
@@ -192,7 +195,7 @@ def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
     total = 0
     inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
-        for piece in chain((first,), pieces):
+        for piece in _cut(chain((first,), pieces)):
             data = piece
             while data:
                 if inflater.eof:
@@ -207,6 +210,14 @@ def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise MalformedCdx("it is no gzip file that can be read") from error
     if not inflater.eof:
         raise MalformedCdx("it is a gzip file that was cut off")
+
+
+def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The bytes in small pieces: what is behind a member is copied, and there may be many."""
+    for piece in pieces:
+        yield from (
+            piece[place : place + _PACKED_BYTES] for place in range(0, len(piece), _PACKED_BYTES)
+        )
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
