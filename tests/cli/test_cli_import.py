@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`muniment import`: JSON shapes, honest exit codes, folders, page lists, interrupts."""
 
+import base64
 import json
 import os
 import signal
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from support.archives import new_archive, page, settings_at, tables
 from support.origin import Origin
+from support.packages import Package, anonymous
 from support.remote import MementoArchive, WarcServer, too_many
 from support.warcs import PAGE, arc, arc_record, http, packed, response, sha1, site, write
 
@@ -329,3 +332,42 @@ def test_an_index_of_remote_warcs(muniment: Muniment, origin: Origin, tmp_path: 
 )
 def test_usage_of_other_archives(muniment: Muniment, arguments: tuple[str, ...], code: int) -> None:
     assert muniment("import", *arguments).code == code
+
+
+def test_verify_answers_what_a_package_claims_of_itself(muniment: Muniment, tmp_path: Path) -> None:
+    path = Package().write(tmp_path / "given.wacz")
+    before = muniment("verify", "--json", str(path))
+    (line,) = before.lines
+    assert before.code == 2  # nothing is disproven, and the archive has no such file
+    assert (line["package"]["hash_ok"], line["package"]["signature"]) == (True, "absent")
+    done = muniment("import", str(path))
+    assert done.code == 0
+    assert "holds      wacz.form [package]" in done.out
+    said = muniment("verify", str(path)).out
+    assert "wacz.signature [datapackage.json] WACZ_UNSIGNED" in said
+    false = Package(undeclared={"archive/smuggled.warc": b"x"})
+    other = muniment("verify", "--json", str(false.write(tmp_path / "false.wacz")))
+    assert (other.code, other.lines[0]["result"]) == (1, "failed")
+    assert other.lines[0]["package"]["claims"][0]["code"] == "FILE_UNLISTED"
+    broken = write(tmp_path / "broken.wacz", path.read_bytes() + b"x")
+    refused = muniment("verify", str(broken))
+    assert (refused.code, "ZIP_MALFORMED" in refused.out) == (1, True)
+    assert muniment("import", str(broken)).code == 3
+    assert muniment("import", str(tmp_path / "false.wacz")).code == 1
+
+
+def test_a_signer_is_trusted_by_a_setting(
+    muniment: Muniment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Package()
+    signed = anonymous(made, ec.generate_private_key(ec.SECP256R1()), is_raw=True)
+    made.sign(signed)
+    path = made.write(tmp_path / "given.wacz")
+    keyid = sha256_hex(base64.b64decode(signed["publicKey"]))
+    alone = muniment("verify", "--json", str(path)).lines[0]["package"]
+    assert (alone["signature"], alone["signer"]) == ("untrusted", f"key:{keyid}")
+    monkeypatch.setenv("MUNIMENT_IMPORT_WACZ_KEYS", keyid)
+    assert muniment("verify", "--json", str(path)).lines[0]["package"]["signature"] == "valid"
+    monkeypatch.setenv("MUNIMENT_IMPORT_WACZ_KEYS", "no-digest")
+    bad = muniment("verify", str(path))
+    assert (bad.code, "import.wacz_keys" in bad.err) == (4, True)
