@@ -24,7 +24,7 @@ from archive.jobs.hosts import HostTurns
 from archive.jobs.politeness import HostLimits
 from archive.jobs.worker import WorkerSettings
 from archive.net.guard import AddressGuard
-from archive.services.context import Archive, Identity, PackageSigners, Politeness
+from archive.services.context import Archive, Identity, PackageSigners, Politeness, RemoteLimits
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
 from archive.services.doctor.examine import examine
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
@@ -157,6 +157,9 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
             domain_roots=settings.importing.wacz_domain_roots,
             timestamp_roots=settings.importing.wacz_timestamp_roots,
             keys=settings.importing.wacz_keys,
+        ),
+        remote=RemoteLimits(
+            settings.importing.requests_per_minute, settings.importing.patience_seconds
         ),
     )
 

@@ -66,6 +66,8 @@ MunimentError
    └─ JobPoisonous            its worker died each time that it ran
 """
 
+import datetime as dt
+
 
 class MunimentError(Exception):
     """Anything that Muniment refuses or cannot do, with a stable code."""
@@ -338,9 +340,16 @@ class RemoteRefused(RemoteError):
 
 
 class RemoteUnavailable(RemoteError):
-    """The server could not be asked, or asks for more patience than there is. Try again."""
+    """The server could not be asked, or asks for more patience than there is. Try again.
+
+    `again_at` is when it wants to be asked again, where it says so.
+    """
 
     code = "REMOTE_UNAVAILABLE"
+
+    def __init__(self, message: str, again_at: dt.datetime | None = None) -> None:
+        super().__init__(message)
+        self.again_at = again_at
 
 
 class SigningError(MunimentError):

@@ -5,6 +5,7 @@ The content of an `import/v1` statement is one durable group of records. It vouc
 as they were given, and for nothing that the file says about the crawl.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -260,7 +261,7 @@ class ImportGroup:
     because they were too large. Flaws of the file
     before it was re-packed are `source_flaws`, with offsets in the source; they stand in the
     last group. So do the `findings` on what a package claims of itself, or on what another
-    archive was asked for.
+    archive was asked for; `asked` is then the URL that it was asked by.
     """
 
     source: GivenFile
@@ -277,6 +278,7 @@ class ImportGroup:
     flaws: tuple[Flaw, ...]
     source_flaws: tuple[Flaw, ...] = ()
     findings: tuple[Finding, ...] = ()
+    asked: str | None = None
 
     def to_json(self) -> JsonValue:
         """The content file's value."""
@@ -300,6 +302,7 @@ class ImportGroup:
             "flaws": [flaw.to_json() for flaw in self.flaws],
             "source_flaws": [flaw.to_json() for flaw in self.source_flaws],
             "findings": [_finding_json(finding) for finding in self.findings],
+            "asked": self.asked,
         }
 
     @classmethod
@@ -328,6 +331,7 @@ class ImportGroup:
             flaws=tuple(Flaw.from_json(item) for item in fields.items("flaws")),
             source_flaws=tuple(Flaw.from_json(item) for item in fields.items("source_flaws")),
             findings=tuple(_finding(item) for item in fields.items("findings")),
+            asked=fields.optional_text("asked"),
         )
         for part in (fields, given, container):
             part.end()
@@ -335,10 +339,23 @@ class ImportGroup:
         return group
 
 
+def bounded_target(target: str) -> str:
+    """The target of a finding as it is signed: a long one ends in the SHA-256 of the whole."""
+    if len(target) <= _TARGET_LIMIT:
+        return target
+    digest = hashlib.sha256(target.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{target[: _TARGET_LIMIT - len(digest) - 1]}~{digest}"
+
+
+def asked_sha256(asked: str) -> str:
+    """The name under which the statements of what was asked by a URL are looked up."""
+    return hashlib.sha256(asked.encode("utf-8")).hexdigest()
+
+
 def _finding_json(finding: Finding) -> JsonValue:
     return {
         "claim": finding.claim,
-        "target": finding.target[:_TARGET_LIMIT],
+        "target": bounded_target(finding.target),
         "status": finding.status.value,
         "code": finding.code,
         "detail": finding.detail[:_DETAIL_LIMIT],

@@ -63,7 +63,7 @@ def open_zip(file: Bytes, limits: ZipLimits = _DEFAULT_LIMITS) -> tuple[ZipEntry
     they should be is found when they are read.
     """
     central, directory_offset = read_directory(file)
-    require_distinct(entry.name.removesuffix("/") for entry in central)
+    require_distinct(entry.name for entry in central)
     _check_sizes(central, limits)
     in_place = sorted(central, key=lambda entry: entry.header_offset)
     entries = []

@@ -31,13 +31,13 @@ def checked_name(raw: bytes, *, is_utf8: bool) -> str:
 
 
 def require_distinct(names: Iterable[str]) -> None:
-    """Raise DuplicateZipName when two names are one on some system, or one is the other's folder.
+    """Raise DuplicateZipName when two names are one on some system, or a file is a folder as well.
 
-    Names compare without case and in Unicode's composed form.
+    Names compare without case and in Unicode's composed form. Those of folders end in a slash.
     """
     seen: dict[str, str] = {}
     for name in names:
-        key = _folded(name)
+        key = _folded(name.removesuffix("/"))
         if key in seen:
             raise DuplicateZipName(f"{name[:80]!r} and {seen[key][:80]!r} are one name")
         seen[key] = name
@@ -45,7 +45,7 @@ def require_distinct(names: Iterable[str]) -> None:
         parts = key.split("/")
         for end in range(1, len(parts)):
             folder = "/".join(parts[:end])
-            if folder in seen:
+            if not seen.get(folder, "/").endswith("/"):
                 raise DuplicateZipName(f"{seen[folder][:80]!r} is a file and a folder as well")
 
 

@@ -19,7 +19,7 @@ from archive.catalog.imports import add_import, cdx_rows, group_by_digest
 from archive.catalog.restrictions import RestrictionRow, put_restriction, restriction_of
 from archive.errors import MalformedStatement, MalformedTime
 from archive.model.custody import CustodyEvent
-from archive.model.imported import ImportGroup
+from archive.model.imported import ImportGroup, asked_sha256
 from archive.model.probe import ProbeResult
 from archive.model.restriction import RESTRICTED, Restriction
 from archive.services.import_rows import differing_rows, import_containers, import_rows
@@ -122,7 +122,8 @@ def _read_import(value: JsonValue) -> ImportGroup:
 
 
 def _import_concerns(group: ImportGroup) -> Sequence[str]:
-    return [group.source.sha256, group.container_sha256]
+    asked = [] if group.asked is None else [asked_sha256(group.asked)]
+    return [group.source.sha256, group.container_sha256, *asked]
 
 
 def _add_import(connection: Connection, group: ImportGroup, statement_sha256: str) -> None:

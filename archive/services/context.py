@@ -29,6 +29,13 @@ class Fetcher(Protocol):
         """All exchanges of one look. Raises MalformedUrl, AddressRefused."""
         ...
 
+    def fetch_one(self, url: str, span: tuple[int, int] | None = None) -> Fetch:
+        """One exchange, no redirect followed; of a range, if one is given (first byte, bytes).
+
+        Raises MalformedUrl, AddressRefused.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of idle connections."""
         ...
@@ -67,6 +74,14 @@ class PackageSigners:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteLimits:
+    """How other archives are asked: so often, and with so much patience for one answer."""
+
+    requests_per_minute: int
+    patience_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Archive:
     """Everything a service may use, wired once by `archive.bootstrap`.
 
@@ -93,6 +108,7 @@ class Archive:
     politeness: Politeness
     reopen_store: Callable[[], Store]
     package_signers: PackageSigners
+    remote: RemoteLimits
 
     def close(self) -> None:
         """Let go of connections."""

@@ -6,12 +6,8 @@ transaction. A group that is in is not made again, so an import that was cut off
 stopped, and one that is complete changes nothing.
 """
 
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import FrameType
 
 from archive.catalog.imports import GroupRow, groups_of_source
 from archive.importing.base import Begin
@@ -22,6 +18,7 @@ from archive.model.imported import Flaw, GivenFile, ImportGroup
 from archive.services.assertion import Assertion, state
 from archive.services.context import Archive, SigningKey
 from archive.services.import_reading import Reading, read_groups
+from archive.services.interrupts import noted_interrupts
 
 Progress = Callable[[int, int], None]
 
@@ -41,7 +38,7 @@ class Supply:
 
     Both blobs must be in the store. `source_flaws` were found when the container was made.
     `findings` answer what a package, or another archive, claims of the file; `pages` are the URLs
-    that the file itself names as pages.
+    that the file itself names as pages; `asked` is the URL that another archive was asked by.
     """
 
     source: GivenFile
@@ -52,6 +49,7 @@ class Supply:
     source_flaws: tuple[Flaw, ...] = ()
     findings: tuple[Finding, ...] = ()
     pages: tuple[str, ...] = ()
+    asked: str | None = None
 
 
 def import_container(
@@ -68,7 +66,7 @@ def import_container(
     """
     with archive.database.reading() as connection:
         there = groups_of_source(connection, supply.source.sha256)
-    with _interrupts_noted() as is_interrupted:
+    with noted_interrupts() as interrupted:
         for stretch in supply.stretches:
             begin = _where_to_go_on(there, supply, stretch)
             if begin is None:
@@ -80,7 +78,7 @@ def import_container(
                 ]
                 state(archive, key, [Assertion("import", group.to_json()) for group in wanted])
                 progress(groups[-1].end, supply.container_size)
-                if is_interrupted() and not _is_last(groups[-1], stretch):
+                if interrupted.is_set() and not _is_last(groups[-1], stretch):
                     return False
     return True
 
@@ -123,24 +121,5 @@ def _content(supply: Supply, stretch: Stretch, group: IndexedGroup) -> ImportGro
         flaws=tuple(group.flaws),
         source_flaws=supply.source_flaws if is_last else (),
         findings=supply.findings if is_last and stretch is supply.stretches[-1] else (),
+        asked=supply.asked,
     )
-
-
-@contextmanager
-def _interrupts_noted() -> Iterator[Callable[[], bool]]:
-    """Note an interrupt instead of raising it, so that a group is ended first; once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    noted = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        noted.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield noted.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)

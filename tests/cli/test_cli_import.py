@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`muniment import`: JSON shapes, honest exit codes, folders, page lists, interrupts."""
 
+import base64
 import json
 import os
 import signal
@@ -13,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.archives import new_archive, settings_at, tables
+from cryptography.hazmat.primitives.asymmetric import ec
+from support.archives import new_archive, page, settings_at, tables
+from support.origin import Origin
+from support.packages import Package, anonymous
+from support.remote import MementoArchive, WarcServer, too_many
 from support.warcs import PAGE, arc, arc_record, http, packed, response, sha1, site, write
 
 from archive import cli
@@ -242,3 +247,127 @@ def test_an_interrupt_ends_at_a_border_and_the_next_run_goes_on(
     assert len(groups) >= 1
     done = muniment("import", "--json", str(path))
     assert (done.code, done.lines[0]["records"], done.lines[0]["indexed"]) == (0, 1_499, 1_499)
+
+
+@pytest.fixture
+def other(origin: Origin) -> MementoArchive:
+    made = MementoArchive(origin, "https://site.example/terms")
+    made.add("20190101000000", page("Old words."))
+    made.add("20200203040506", page("New words."))
+    return made
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUNIMENT_NETWORK_ALLOW", "127.0.0.0/8")
+    monkeypatch.setenv("MUNIMENT_IMPORT_REQUESTS_PER_MINUTE", "60000")
+    monkeypatch.setenv("MUNIMENT_IMPORT_PATIENCE_SECONDS", "1")
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_timemap_and_the_same_again(muniment: Muniment, other: MementoArchive) -> None:
+    url = other.timemap()
+    cite = ("--cite", other.original)
+    done = muniment("import", "--json", "--timemap", url, *cite)
+    (line,) = done.lines
+    assert (done.code, line["asked"], line["listed"], line["taken"]) == (0, url, 2, 2)
+    assert (line["complete"], line["findings"]) == (True, [])
+    assert [item["mode"] for item in line["minted"]] == ["import", "import"]
+    shown = muniment("show", line["minted"][0]["id"])
+    assert "given by 127.0.0.1" in shown.out
+    again = muniment("import", "--timemap", url, "--from", "2020", *cite)
+    assert again.code == 0
+    assert f"{url}: 1 listed, 1 in before, 0 taken in, 0 not" in again.out
+
+
+@pytest.mark.usefixtures("hasty")
+def test_what_another_archive_does_not_give_is_told(
+    muniment: Muniment, other: MementoArchive, origin: Origin
+) -> None:
+    other.stamps.append("20210101000000")
+    done = muniment("import", "--timemap", other.timemap())
+    assert done.code == 1
+    assert "MEMENTO_MISSING" in done.out
+    assert "3 listed, 0 in before, 2 taken in, 1 not" in done.out
+    other.add("20220101000000", page("Late words."))
+    other.instead("20220101000000", too_many(600))
+    later = muniment("import", "--timemap", other.timemap())
+    assert (later.code, later.out) == (4, "")
+    assert "wants to be left alone until" in later.err
+    origin.page("/html", "<html><title>Not found</title></html>")
+    refused = muniment("import", "--timemap", origin.url("/html"))
+    assert (refused.code, refused.err.count("\n")) == (4, 1)  # it is still to be left alone
+
+
+@pytest.mark.usefixtures("hasty")
+def test_an_index_of_remote_warcs(muniment: Muniment, origin: Origin, tmp_path: Path) -> None:
+    data = packed(response(URL))
+    server = WarcServer(origin)
+    server.add("a.warc.gz", data)
+    members = {"url": URL, "filename": "a.warc.gz", "offset": 0, "length": len(data)}
+    index = write(tmp_path / "i.cdxj", f"x 20200203040506 {json.dumps(members)}\n".encode())
+    arguments = ("import", "--json", "--cdx", str(index), "--warcs", server.base)
+    done = muniment(*arguments, "--cite", "https://site.example/none")
+    assert (done.code, done.lines[0]["taken"]) == (1, 1)
+    assert "no record of https://site.example/none" in done.err
+    assert (muniment(*arguments).code, len(server.ranges)) == (0, 1)
+    private = muniment("import", "--cdx", str(index), "--warcs", "http://10.0.0.1/")
+    assert private.code == 1
+    assert "ADDRESS_REFUSED" in private.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--timemap", "https://a.example/", "--cdx", "x", "--warcs", "https://a.example/"), 64),
+        (("--cdx", "x"), 64),
+        (("--warcs", "https://a.example/"), 64),
+        (("--before", "2020", "--cdx", "x", "--warcs", "https://a.example/"), 64),
+        (("--strict", "--timemap", "https://a.example/"), 64),
+        (("--timemap", "no url"), 3),
+        (("--timemap", "https://a.example/", "--from", "03/04/2020"), 3),
+        (("--timemap", "http://10.0.0.1/"), 3),
+        (("--cdx", "/nowhere", "--warcs", "https://a.example/"), 3),
+    ],
+)
+def test_usage_of_other_archives(muniment: Muniment, arguments: tuple[str, ...], code: int) -> None:
+    assert muniment("import", *arguments).code == code
+
+
+def test_verify_answers_what_a_package_claims_of_itself(muniment: Muniment, tmp_path: Path) -> None:
+    path = Package().write(tmp_path / "given.wacz")
+    before = muniment("verify", "--json", str(path))
+    (line,) = before.lines
+    assert before.code == 2  # nothing is disproven, and the archive has no such file
+    assert (line["package"]["hash_ok"], line["package"]["signature"]) == (True, "absent")
+    done = muniment("import", str(path))
+    assert done.code == 0
+    assert "holds      wacz.form [package]" in done.out
+    said = muniment("verify", str(path)).out
+    assert "wacz.signature [datapackage.json] WACZ_UNSIGNED" in said
+    false = Package(undeclared={"archive/smuggled.warc": b"x"})
+    other = muniment("verify", "--json", str(false.write(tmp_path / "false.wacz")))
+    assert (other.code, other.lines[0]["result"]) == (1, "failed")
+    assert other.lines[0]["package"]["claims"][0]["code"] == "FILE_UNLISTED"
+    broken = write(tmp_path / "broken.wacz", path.read_bytes() + b"x")
+    refused = muniment("verify", str(broken))
+    assert (refused.code, "ZIP_MALFORMED" in refused.out) == (1, True)
+    assert muniment("import", str(broken)).code == 3
+    assert muniment("import", str(tmp_path / "false.wacz")).code == 1
+
+
+def test_a_signer_is_trusted_by_a_setting(
+    muniment: Muniment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Package()
+    signed = anonymous(made, ec.generate_private_key(ec.SECP256R1()), is_raw=True)
+    made.sign(signed)
+    path = made.write(tmp_path / "given.wacz")
+    keyid = sha256_hex(base64.b64decode(signed["publicKey"]))
+    alone = muniment("verify", "--json", str(path)).lines[0]["package"]
+    assert (alone["signature"], alone["signer"]) == ("untrusted", f"key:{keyid}")
+    monkeypatch.setenv("MUNIMENT_IMPORT_WACZ_KEYS", keyid)
+    assert muniment("verify", "--json", str(path)).lines[0]["package"]["signature"] == "valid"
+    monkeypatch.setenv("MUNIMENT_IMPORT_WACZ_KEYS", "no-digest")
+    bad = muniment("verify", str(path))
+    assert (bad.code, "import.wacz_keys" in bad.err) == (4, True)

@@ -115,9 +115,6 @@ def test_chain_without_its_root_is_valid_under_the_pinned_one(
     assert judged(package, signed, WaczTrust()).verdict is Verdict.UNTRUSTED
 
 
-# -- attacks ---------------------------------------------------------------------------------------
-
-
 def test_signature_of_another_package_is_replayed(notary: Notary, trust: WaczTrust) -> None:
     genuine = notary.package()
     signed = notary.signed(genuine)
@@ -360,9 +357,6 @@ def test_digest_file_that_is_no_json_is_invalid() -> None:
     assert (found.verdict, found.code) == (Verdict.INVALID, "WACZ_SIG")
 
 
-# -- a real package --------------------------------------------------------------------------------
-
-
 def _real() -> tuple[Path, Json]:
     path = real_data_folder() / "wacz" / "valid_signed_example_1.wacz"
     if not path.is_file():
@@ -394,9 +388,6 @@ def test_real_signature_in_another_package_is_replayed() -> None:
     other = Package(created=signed["created"])
     found = judged(other, signed, WaczTrust())
     assert (found.verdict, found.code) == (Verdict.INVALID, "WACZ_SIG_REPLAYED")
-
-
-# -- whatever stands there -------------------------------------------------------------------------
 
 
 _JSON = st.recursive(
