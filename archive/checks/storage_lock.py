@@ -36,10 +36,9 @@ def run(evidence: Evidence) -> Iterator[Finding]:
     elif (end := promise.end(made_at)) <= facts.now:
         yield CLAIM.not_applicable("store", f"the lock was promised until {rfc3339(end)}")
     else:
-        own = evidence.inventory.own_container
         files = {"statement": "statement", "inventory": "inventory"}
-        if own:
-            files[f"container:{own[:12]}"] = own
+        for container in evidence.inventory.containers:
+            files[f"container:{container.sha256[:12]}"] = container.sha256
         for target, name in files.items():
             wanted = _Wanted(promise.mode(is_content=name != "statement"), end, name != "statement")
             yield _of(target, facts.lock(name), wanted)
