@@ -11,7 +11,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from archive.clock import Clock, parse_rfc3339, rfc3339
-from archive.errors import JobsError
+from archive.errors import ExecutorLost, JobsError
 from archive.jobs.database import JobsDatabase, insert_if_absent
 from archive.jobs.durable import DurableJobs, Run
 from archive.jobs.tables import ops_executor
@@ -51,12 +51,21 @@ class Executors:
         raise JobsError(f"there are {_PLACES_LIMIT} workers on {machine} already")
 
     def beat(self, name: str) -> None:
-        """Say that this process lives."""
+        """Say that this process lives.
+
+        Raises ExecutorLost when it was taken for dead and another one has its place.
+        """
         values = {"executor_id": name, "owner": self._owner, "beat_at": self._now()}
         with self._database.writing() as connection:
-            if not insert_if_absent(connection, ops_executor, values):
-                own = [ops_executor.c.executor_id == name, ops_executor.c.owner == self._owner]
-                connection.execute(sa.update(ops_executor).where(*own).values(values))
+            if insert_if_absent(connection, ops_executor, values):
+                return
+            own = [ops_executor.c.executor_id == name, ops_executor.c.owner == self._owner]
+            beaten = connection.execute(sa.update(ops_executor).where(*own).values(values))
+        if beaten.rowcount != 1:
+            # Two under one name would hide the death of either from the other workers.
+            raise ExecutorLost(
+                f"this worker was taken for dead, and another is {name} now: start it again"
+            )
 
     def leave(self, name: str) -> None:
         """Give the place up; what this process left unfinished is others' to take at once."""
