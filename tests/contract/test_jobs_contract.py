@@ -144,6 +144,19 @@ def test_a_run_ends_once(jobs: DurableJobs) -> None:
     assert not jobs.note_progress(run, 4, 4)
 
 
+def test_a_job_that_failed_gives_its_key_back_and_no_other_does(jobs: DurableJobs) -> None:
+    done, cancelled, failed = (asked(jobs, {}, key=key) for key in ("d", "c", "f"))
+    jobs.finish(Run(done.id, 0), None, 0, None)
+    jobs.cancel(cancelled.id)
+    jobs.fail(Run(failed.id, 0), Problem("A", "b"))
+    assert asked(jobs, {}, key="d").id == done.id
+    assert asked(jobs, {}, key="c").id == cancelled.id
+    again = jobs.enqueue(NewJob("other", "short", {"x": 1}, "f"))
+    assert again.id != failed.id
+    assert jobs.enqueue(NewJob("other", "short", {"x": 1}, "f")).id == again.id
+    assert jobs.find(failed.id).state is JobState.FAILED
+
+
 def test_a_result_that_is_no_strict_json_is_refused(jobs: DurableJobs) -> None:
     job = asked(jobs)
     with pytest.raises(MalformedJson):
