@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """S3 alone: what the probe sees, versions, and errors that say neither too little nor too much."""
 
+import contextlib
 import hashlib
 import io
 import re
@@ -77,15 +78,41 @@ def test_the_probe_sees_what_a_real_server_does(
     store.close()
 
 
-def answering_deletions(store: S3Store, status: int, code: str) -> None:
-    """Have every deletion of the store answered so, before it reaches the server."""
+def answering(store: S3Store, operation: str, status: int, code: str) -> None:
+    """Have every such request of the store answered so, before it reaches the server."""
     xml = f"<Error><Code>{code}</Code></Error>".encode()
 
     def answer(request: Any, **_: object) -> AWSResponse:
         raw = HTTPResponse(io.BytesIO(xml), preload_content=False)
         return AWSResponse(request.url, status, HeadersDict(), raw)
 
-    store._bucket.client.meta.events.register("before-send.s3.DeleteObject", answer)
+    store._bucket.client.meta.events.register(f"before-send.s3.{operation}", answer)
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_a_bucket_that_does_not_tell_of_versions_shows_them(
+    new_bucket: Callable[..., str], s3_endpoint: str, outsider: Any, *, versioned: bool
+) -> None:
+    bucket = new_bucket(versioned=versioned)
+    with contextlib.closing(S3Store(bucket, "archive", s3_endpoint)) as store:
+        store.put("a/b", b"first")
+        store.put("a/c", b"deleted")
+    outsider.put_object(Bucket=bucket, Key="archive/a/b", Body=b"second")
+    outsider.delete_object(Bucket=bucket, Key="archive/a/c")
+    with contextlib.closing(S3Store(bucket, "archive", s3_endpoint)) as reader:
+        answering(reader, "GetBucketVersioning", 403, "AccessDenied")
+        assert reader.get("a/b") == (b"first" if versioned else b"second")
+        assert [item.key for item in reader.list()] == ["a/b", "a/c"][: 1 + versioned]
+
+
+def test_a_bucket_that_tells_nothing_of_versions_is_warned_of(
+    new_bucket: Callable[..., str], s3_endpoint: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with contextlib.closing(S3Store(new_bucket(), "archive", s3_endpoint)) as reader:
+        answering(reader, "GetBucketVersioning", 403, "AccessDenied")
+        answering(reader, "ListObjectVersions", 403, "AccessDenied")
+        assert list(reader.list()) == []
+    assert "s3:ListBucketVersions" in caplog.text
 
 
 def test_who_may_delete_nothing_is_told_nothing_of_locks(
@@ -93,7 +120,7 @@ def test_who_may_delete_nothing_is_told_nothing_of_locks(
 ) -> None:
     bucket, promise = new_bucket(locked=True), LockPromise("compliance", 1)
     store = S3Store(bucket, "", s3_endpoint, means=Means(promise=promise))
-    answering_deletions(store, 403, "AccessDenied")
+    answering(store, "DeleteObject", 403, "AccessDenied")
     seen = store.probe()
     assert seen.lock == LockCapabilities(
         retention_kept=True,
@@ -114,7 +141,7 @@ def test_a_server_in_trouble_has_not_refused_to_delete(
 ) -> None:
     bucket, promise = new_bucket(locked=True), LockPromise("compliance", 1)
     store = S3Store(bucket, "", s3_endpoint, means=Means(promise=promise))
-    answering_deletions(store, 409, "OperationAborted")
+    answering(store, "DeleteObject", 409, "OperationAborted")
     with pytest.raises(StorageUnavailable):
         store.probe()
     with pytest.raises(StorageUnavailable):
