@@ -16,7 +16,7 @@ from archive.jobs.database import JobsDatabase, insert_if_absent
 from archive.jobs.durable import DurableJobs, Run
 from archive.jobs.tables import ops_executor
 
-_REAPER = "-reaper"  # no executor's name begins so
+REAPER = "-reaper"  # no executor's name begins so
 _PLACES_LIMIT = 1000
 _STALLED_SECONDS = 60
 _STALLED_LIMIT = 100
@@ -78,7 +78,7 @@ class Executors:
 
     def is_reaper(self) -> bool:
         """Whether this process is the one to reap now: one at a time, the first that asks."""
-        return self._take(_REAPER, own_too=True)
+        return self._take(REAPER, own_too=True)
 
     def living(self) -> set[str]:
         """The names of the workers that live, as far as can be told; the dead lose their place."""
@@ -86,7 +86,7 @@ class Executors:
             rows = list(connection.execute(sa.select(ops_executor)))
             dead = [row.executor_id for row in rows if self._is_dead(row.owner, row.beat_at)]
             connection.execute(sa.delete(ops_executor).where(ops_executor.c.executor_id.in_(dead)))
-        return {row.executor_id for row in rows} - set(dead) - {_REAPER}
+        return {row.executor_id for row in rows} - set(dead) - {REAPER}
 
     def _take(self, name: str, *, own_too: bool = False) -> bool:
         values = {"executor_id": name, "owner": self._owner, "beat_at": self._now()}
