@@ -156,13 +156,18 @@ def audit(archive: Archive, progress: Progress, options: AuditOptions) -> Audit:
 
 def _audit_versions(archive: Archive, report: Audit) -> None:
     """What lies over an object is no harm to it, and nothing that the archive ever does."""
-    for item in archive.store.foreign_versions():
-        if read_key(item.key).role == "probe":
-            continue
-        what = "a delete marker" if item.is_deletion else "another version"
-        detail = f"{what} ({item.version_id}) was put over it from outside; the first one is read"
-        code = "DELETE_MARKER" if item.is_deletion else "VERSION_FOREIGN"
-        report.damages.append(Damage(item.key, VERSIONS, code, detail))
+    try:
+        for item in archive.store.foreign_versions():
+            if read_key(item.key).role == "probe":
+                continue
+            what = "a delete marker" if item.is_deletion else "another version"
+            detail = f"{what} ({item.version_id}) was put over it from outside; the first is read"
+            code = "DELETE_MARKER" if item.is_deletion else "VERSION_FOREIGN"
+            report.damages.append(Damage(item.key, VERSIONS, code, detail))
+    except StorageError as error:
+        # All that was found before must not be lost for what could not be looked at.
+        place = f"versions in {archive.store.name}"
+        report.damages.append(Damage(place, VERSIONS, error.code, str(error), is_certain=False))
 
 
 def _audit_keysets(archive: Archive, report: Audit) -> None:

@@ -178,6 +178,28 @@ def test_what_cannot_be_read_is_not_called_damaged(
     assert all(not damage.is_certain for damage in report.damages)
 
 
+def test_versions_that_cannot_be_read_leave_the_rest_of_the_report(
+    archive: Archive, records: list[Recorded], settings: Settings
+) -> None:
+    class Unversioned(Away):
+        """The store, whose versions can be read up to one."""
+
+        name = "file:"
+
+        def foreign_versions(self, prefix: str = "") -> Iterator[ForeignVersion]:
+            yield ForeignVersion(f"{prefix}blobs/x", "1", is_deletion=True)
+            raise StorageUnavailable("the versions of the rest do not come")
+
+    away = replace(archive, store=Unversioned(archive.store, set()))  # type: ignore[arg-type]
+    with damaged(stored_file(settings, container(records[1])), None):
+        found = {(d.claim, d.code, d.is_certain) for d in audited(away).damages}
+    assert found == {
+        ("object.digest", "OBJECT_MISSING", True),
+        ("storage.versions", "DELETE_MARKER", True),
+        ("storage.versions", StorageUnavailable.code, False),
+    }
+
+
 def test_rows_that_were_changed_are_not_believed(archive: Archive, records: list[Recorded]) -> None:
     import sqlalchemy as sa
 
