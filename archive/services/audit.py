@@ -28,6 +28,7 @@ from archive.services.agreement import CLAIM as CATALOG_CLAIM
 from archive.services.assertion import concerns_of
 from archive.services.content_kinds import KINDS
 from archive.services.context import Archive
+from archive.services.lock_promises import LockPromises
 from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
 from archive.services.trust import (
     keyset_chain,
@@ -198,8 +199,14 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
     except (MalformedEvidence, StorageError):
         return  # the keyset's own damage is named already
     known = {row.statement_sha256 for row in listed}
+    promises = LockPromises(archive, keyset_chain(archive))
     for row in listed:
         report.statements += 1
+        for found in promises.broken(row):
+            is_certain = found.status is Status.FAIL
+            report.damages.append(
+                Damage(found.target, LOCK, found.code, found.detail, is_certain=is_certain)
+            )
         try:
             stated = adopt_assertion(archive.store, keyset, row.envelope_key)
         except (MalformedEvidence, ObjectMissing) as error:

@@ -27,6 +27,7 @@ from archive.services.adopt import adopt_assertion
 from archive.services.context import Archive
 from archive.services.parts import part_bytes
 from archive.services.probe import probe, probe_when_new
+from archive.services.restrict import Wanted, restrict
 from archive.services.trust import trusted_keyset
 from archive.services.verify import verify_record
 from archive.settings import Settings
@@ -224,6 +225,21 @@ def test_a_lifted_legal_hold_and_a_shortened_governance_are_said(
     named = {(d.key, d.code) for d in audited(locked.archive).damages}
     assert (inventory, "LOCK_SHORT") in named
     assert len(named) == 2
+
+
+def test_the_audit_asks_for_the_locks_of_other_statements_too(
+    locked: Locked, origin: Origin
+) -> None:
+    archive, client = locked.archive, locked.outsider
+    capture_id = minted(archive, origin.url("/terms"))
+    restrict(archive, capture_id, Wanted(None, "hidden", "A court order."), "a test")
+    assert audited(archive).damages == []
+    with archive.database.reading() as connection:
+        (row,) = statements_of_kind(connection, "restriction")
+    content = blob_key(row.content_sha256)
+    client.put_object_legal_hold(**locked.version(content), LegalHold={"Status": "OFF"})
+    found = [(damage.key, damage.claim, damage.code) for damage in audited(archive).damages]
+    assert found == [(content, "storage.lock", "LOCK_SHORT")]
 
 
 def test_an_object_without_a_lock_is_said(locked: Locked, origin: Origin) -> None:
