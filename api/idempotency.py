@@ -23,6 +23,7 @@ from archive.canonical import JsonValue
 from archive.digests import sha256_hex
 from archive.errors import (
     AccessDenied,
+    IdempotencyKeyReused,
     IdempotencyUnknown,
     InputError,
     MunimentError,
@@ -82,7 +83,7 @@ def _once(given: str, view: Callable[[], Response], resume: Resume | None) -> Re
     g.idempotency_token = begun.token
     try:
         response = _handled(begun, view, resume)
-    except (ProblemRaised, InputError, AccessDenied, NotFound, HTTPException):
+    except (ProblemRaised, InputError, AccessDenied, NotFound, IdempotencyKeyReused, HTTPException):
         # Refusals: nothing was done, and the request may be mended and sent again.
         idempotency.give_up(archive, begun, did_nothing=True)
         raise

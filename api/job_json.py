@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Jobs in answers: accepted, waited for within bounds, or failed as a problem says."""
+"""Jobs in answers: accepted, waited for within bounds, or failed as a problem says.
+
+A record that came to be hidden is hidden in the result of the job that made it, too.
+"""
 
 import re
 
 from flask import Response, request
 
 from api.bodies import invalid
+from api.permission import seen
 from api.problems import FieldError, ProblemRaised, of_failed
+from api.record_json import RecordRow
 from api.responses import json_response
 from api.state import current_archive, current_bounds
+from archive.canonical import JsonValue
 from archive.services.jobs import Job, job_json, wait_for
+from archive.services.permission import Sight
 
 WAIT_SECONDS_LIMIT = 60
 _RETRY_AFTER_SECONDS = 1
@@ -44,7 +51,7 @@ def waited_for(job: Job, seconds: int) -> Job:
 
 def accepted(job: Job) -> Response:
     """202: the job, and where to ask for it."""
-    response = json_response(job_json(job))
+    response = json_response(_told(job))
     response.status_code = 202
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
     response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
@@ -54,11 +61,36 @@ def accepted(job: Job) -> Response:
 
 def shown(job: Job) -> Response:
     """200: the job as it is now."""
-    response = json_response(job_json(job))
+    response = json_response(_told(job))
     if not job.is_finished:
         response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _told(job: Job) -> dict[str, JsonValue]:
+    told, result = job_json(job), job.result
+    if isinstance(result, dict) and isinstance(result.get("record"), dict):
+        told["result"] = {**result, "record": _seen(result["record"])}
+    elif isinstance(result, dict) and isinstance(result.get("items"), list):
+        told["result"] = {**result, "items": [_seen(item) for item in result["items"]]}
+    return told
+
+
+def _seen(recorded: dict[str, JsonValue]) -> JsonValue:
+    """What this reader may see of what was recorded: of a hidden record its ID."""
+    record_id = recorded.get("id")
+    if not isinstance(record_id, str):
+        return recorded
+    found = current_archive().hot.record(record_id)
+    if found is None:
+        return recorded
+    row = RecordRow(record_id, *found)
+    allowed = seen(row)
+    if allowed.sight is not Sight.NOTHING:
+        return recorded
+    restriction = {"until": allowed.until, "metadata": row.metadata_policy}
+    return {**dict.fromkeys(recorded), "id": record_id, "restriction": restriction}
 
 
 def failure_of(job: Job, member: str) -> ProblemRaised:

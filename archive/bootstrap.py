@@ -237,20 +237,30 @@ def _store_opener(settings: Settings) -> Callable[[], Store]:
 def mirror_of(settings: Settings, named: StoreSettings | None = None) -> Store:
     """The store to mirror to: the one that is named, else that of the settings.
 
-    Raises SettingsError when there is none, and when it is the archive's own store.
+    Raises SettingsError when there is none, and when it is the archive's own store, or one of the
+    two lies in the other: then each run would mirror the mirror too.
     """
     target = named or settings.mirror
     if not target.url:
         raise SettingsError("no second store is named: set mirror.url, or give its URL")
-    if _place(target.url, target.endpoint) == _place(settings.store_url, settings.store.endpoint):
+    places = [
+        _place(target.url, target.endpoint),
+        _place(settings.store_url, settings.store.endpoint),
+    ]
+    if places[0] == places[1]:
         raise SettingsError("the target is the archive's own store: name another one")
+    outer, inner = sorted(places, key=lambda place: len(place[0]))
+    if inner[1] == outer[1] and inner[0].startswith(f"{outer[0]}/"):
+        raise SettingsError(
+            "one of the target and the archive's own store lies in the other: name another one"
+        )
     return open_store(target.url, endpoint=target.endpoint or None, promise=target.promise)
 
 
 def _place(url: str, endpoint: str) -> tuple[str, str]:
     scheme, _, path = url.partition(":")
     if scheme == "file":
-        return scheme, str(Path(path).resolve())
+        return f"file:{Path(path).resolve()}".rstrip("/"), ""
     return url.rstrip("/"), endpoint.rstrip("/")
 
 

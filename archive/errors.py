@@ -63,6 +63,7 @@ MunimentError
 │  └─ RequestUnderWay         another process works on the very same request
 └─ JobsError
    ├─ JobsUnavailable         the jobs database could not be asked; try again
+   ├─ ExecutorLost            another worker has this one's place
    └─ JobPoisonous            its worker died each time that it ran
 """
 
@@ -446,6 +447,12 @@ class JobsUnavailable(JobsError):
     """The jobs database could not be asked; try again."""
 
     code = "JOBS_UNAVAILABLE"
+
+
+class ExecutorLost(JobsError):
+    """A worker that was taken for dead finds another one in its place; it must end."""
+
+    code = "EXECUTOR_LOST"
 
 
 class JobPoisonous(JobsError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from archive.checks.evidence import Absent, Claim, Evidence
 from archive.clock import parse_rfc3339, rfc3339
 from archive.model.claim import Finding
-from archive.model.lock import COMPLIANCE, ObjectLock
+from archive.model.lock import COMPLIANCE, LockPromise, ObjectLock
 
 CLAIM = Claim(
     "storage.lock",
@@ -36,23 +36,30 @@ def run(evidence: Evidence) -> Iterator[Finding]:
     elif (end := promise.end(made_at)) <= facts.now:
         yield CLAIM.not_applicable("store", f"the lock was promised until {rfc3339(end)}")
     else:
-        own = evidence.inventory.own_container
         files = {"statement": "statement", "inventory": "inventory"}
-        if own:
-            files[f"container:{own[:12]}"] = own
+        for container in evidence.inventory.containers:
+            files[f"container:{container.sha256[:12]}"] = container.sha256
         for target, name in files.items():
-            wanted = _Wanted(promise.mode(is_content=name != "statement"), end, name != "statement")
-            yield _of(target, facts.lock(name), wanted)
+            wanted = Wanted.of(promise, made_at, is_content=name != "statement")
+            yield judged(target, facts.lock(name), wanted)
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
+    """The lock that one file must have."""
+
     mode: str
     end: dt.datetime
     is_held: bool
 
+    @classmethod
+    def of(cls, promise: LockPromise, made_at: dt.datetime, *, is_content: bool) -> "Wanted":
+        """What was promised for a file of something that was made at a time."""
+        return cls(promise.mode(is_content=is_content), promise.end(made_at), is_content)
 
-def _of(target: str, lock: ObjectLock | Absent, wanted: _Wanted) -> Finding:
+
+def judged(target: str, lock: ObjectLock | Absent, wanted: Wanted) -> Finding:
+    """The finding about one file, by what the store says of it."""
     if isinstance(lock, Absent):
         return CLAIM.unknown(target, "LOCK_UNASKED", lock.detail)
     if lock.mode is None or lock.until is None:

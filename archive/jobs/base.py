@@ -70,7 +70,8 @@ class Job:
 class NewJob:
     """A job to be asked for.
 
-    With a `key`, the same job asked for again is the job that is there. `not_before` delays it.
+    With a `key`, the same job asked for again is the job that is there, unless that one failed.
+    `not_before` delays it.
     """
 
     kind: str

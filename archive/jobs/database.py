@@ -30,7 +30,7 @@ class JobsDatabase:
     """Opened at the first use, its tables made when they are missing."""
 
     def __init__(self, url: str) -> None:
-        self.url = _checked(url)
+        self.url = checked_url(url)
         self._lock = threading.Lock()
         self._engines: tuple[Engine, Engine] | None = None
 
@@ -97,7 +97,8 @@ class JobsDatabase:
             metadata.create_all(connection)
 
 
-def _checked(url: str) -> URL:
+def checked_url(url: str) -> URL:
+    """The URL of a jobs database. Raises SettingsError."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:

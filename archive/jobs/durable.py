@@ -211,8 +211,8 @@ class DurableJobs:
         self._end(run, state=state, result=written, done=done, total=total, **_no_problem())
 
     def fail(self, run: Run, problem: Problem) -> None:
-        """The run failed, and the job is not run again."""
-        self._end(run, state=JobState.FAILED.value, **_problem(problem))
+        """The run failed, and the job is not run again; its key may be given to another."""
+        self._end(run, state=JobState.FAILED.value, key=None, **_problem(problem))
 
     def again(self, run: Run, at: dt.datetime | None, problem: Problem | None) -> None:
         """The job is run again at that time (None: now); `problem` says that this run failed."""

@@ -11,12 +11,12 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from archive.clock import Clock, parse_rfc3339, rfc3339
-from archive.errors import JobsError
+from archive.errors import ExecutorLost, JobsError
 from archive.jobs.database import JobsDatabase, insert_if_absent
 from archive.jobs.durable import DurableJobs, Run
 from archive.jobs.tables import ops_executor
 
-_REAPER = "-reaper"  # no executor's name begins so
+REAPER = "-reaper"  # no executor's name begins so
 _PLACES_LIMIT = 1000
 _STALLED_SECONDS = 60
 _STALLED_LIMIT = 100
@@ -51,12 +51,21 @@ class Executors:
         raise JobsError(f"there are {_PLACES_LIMIT} workers on {machine} already")
 
     def beat(self, name: str) -> None:
-        """Say that this process lives."""
+        """Say that this process lives.
+
+        Raises ExecutorLost when it was taken for dead and another one has its place.
+        """
         values = {"executor_id": name, "owner": self._owner, "beat_at": self._now()}
         with self._database.writing() as connection:
-            if not insert_if_absent(connection, ops_executor, values):
-                own = [ops_executor.c.executor_id == name, ops_executor.c.owner == self._owner]
-                connection.execute(sa.update(ops_executor).where(*own).values(values))
+            if insert_if_absent(connection, ops_executor, values):
+                return
+            own = [ops_executor.c.executor_id == name, ops_executor.c.owner == self._owner]
+            beaten = connection.execute(sa.update(ops_executor).where(*own).values(values))
+        if beaten.rowcount != 1:
+            # Two under one name would hide the death of either from the other workers.
+            raise ExecutorLost(
+                f"this worker was taken for dead, and another is {name} now: start it again"
+            )
 
     def leave(self, name: str) -> None:
         """Give the place up; what this process left unfinished is others' to take at once."""
@@ -69,7 +78,7 @@ class Executors:
 
     def is_reaper(self) -> bool:
         """Whether this process is the one to reap now: one at a time, the first that asks."""
-        return self._take(_REAPER, own_too=True)
+        return self._take(REAPER, own_too=True)
 
     def living(self) -> set[str]:
         """The names of the workers that live, as far as can be told; the dead lose their place."""
@@ -77,7 +86,7 @@ class Executors:
             rows = list(connection.execute(sa.select(ops_executor)))
             dead = [row.executor_id for row in rows if self._is_dead(row.owner, row.beat_at)]
             connection.execute(sa.delete(ops_executor).where(ops_executor.c.executor_id.in_(dead)))
-        return {row.executor_id for row in rows} - set(dead) - {_REAPER}
+        return {row.executor_id for row in rows} - set(dead) - {REAPER}
 
     def _take(self, name: str, *, own_too: bool = False) -> bool:
         values = {"executor_id": name, "owner": self._owner, "beat_at": self._now()}

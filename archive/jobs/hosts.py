@@ -13,6 +13,7 @@ from archive.jobs.executors import IsGone
 from archive.jobs.politeness import (
     HostLimits,
     HostState,
+    believable,
     next_start,
     refused,
     started,
@@ -22,6 +23,7 @@ from archive.jobs.tables import ops_host, ops_host_turn
 
 _BUSY_MS = 100
 _HOST_LIMIT = 255
+_PLACES_EACH = 4  # whoever waits is given another place at each refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,11 @@ class HostTurns:
         with self._database.writing() as connection:
             now = self._now_ms()
             state = _state(connection, host)
+            latest = _latest(connection, host, now, limits)
+            state = believable(state, now, latest, limits)
             start = _place(connection, name)
             has_place = start is not None
-            if start is None or start < state.refused_until_ms:
+            if start is None or not state.refused_until_ms <= start <= latest:
                 start = next_start(state, now)
                 if limits.interval_ms:
                     _keep(connection, host, started(state, start, limits))
@@ -144,6 +148,15 @@ def _state(connection: Connection, host: str) -> HostState:
         insert_if_absent(connection, ops_host, {"host": host, **asdict(HostState())})
         row = connection.execute(wanted).one()
     return HostState(row.next_ms, row.refused_until_ms, row.strikes)
+
+
+def _latest(connection: Connection, host: str, now: int, limits: HostLimits) -> int:
+    """The latest start that those who wait can have been given since the clock was right."""
+    waiting = sa.select(sa.func.count()).where(
+        ops_host_turn.c.host == host, ops_host_turn.c.until_ms > now
+    )
+    places: int = connection.execute(waiting).scalar_one()
+    return now + limits.longest_wait_ms + _PLACES_EACH * (places + 1) * limits.interval_ms
 
 
 def _place(connection: Connection, name: str) -> int | None:

@@ -67,6 +67,19 @@ def refused(
     )
 
 
+def believable(state: HostState, now_ms: int, latest_ms: int, limits: HostLimits) -> HostState:
+    """The state without times that only a clock which was ahead can have given.
+
+    `latest_ms` is the latest start that can be given away. Otherwise a clock that is set back
+    would leave the host alone until its wrong time comes.
+    """
+    return replace(
+        state,
+        next_ms=min(state.next_ms, latest_ms),
+        refused_until_ms=min(state.refused_until_ms, now_ms + limits.longest_wait_ms),
+    )
+
+
 def welcomed(state: HostState) -> HostState:
     """The state after any other answer."""
     return replace(state, strikes=0)

@@ -34,7 +34,7 @@ from archive.jobs.base import Run as Handle
 from archive.jobs.durable import DurableJobs, Run
 
 STARTS_LIMIT = 20
-FAILURES_LIMIT = 8
+FAILURES_LIMIT = 24  # with the waits between them, an outage of two and a half hours
 _FIRST_WAIT_SECONDS = 2
 _LONGEST_WAIT_SECONDS = 600
 _PROGRESS_SECONDS = 1.0

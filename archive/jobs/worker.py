@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from archive.clock import Clock
-from archive.errors import JobsError, MunimentError
+from archive.errors import ExecutorLost, JobsError, MunimentError
 from archive.jobs.base import Queue
 from archive.jobs.base import Run as Handle
 from archive.jobs.durable import DurableJobs
@@ -71,7 +71,8 @@ class Worker:
     ) -> bool:
         """Work until `stop` is set; whether all that ran had ended within the grace time.
 
-        What had not is begun again by another worker, or by the next one here.
+        What had not is begun again by another worker, or by the next one here. Raises
+        ExecutorLost.
         """
         from archive.jobs.dbos import DbosExecutor  # noqa: PLC0415 - 0.4 s to import
 
@@ -98,6 +99,8 @@ class Worker:
                 self._jobs.ask_for_due()
                 if self._executors.is_reaper():
                     self._reap(is_sweep=beats % _SWEEP_BEATS == 0)
+            except ExecutorLost:
+                raise
             except MunimentError as error:
                 # The database may come back; until then nothing can be begun anyway.
                 _log.warning("%s: %s", error.code, error)

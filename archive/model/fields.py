@@ -84,6 +84,10 @@ class Fields:
             raise self._error(f"{self._what}: {name!r} is neither true nor false")
         return value
 
+    def optional_flag(self, name: str) -> bool | None:
+        """A boolean or null."""
+        return None if self._is_null(name) else self.flag(name)
+
     def sha256(self, name: str) -> str:
         """A member of 64 lower-case hex digits."""
         value = self.text(name)

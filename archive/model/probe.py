@@ -16,17 +16,21 @@ from archive.model.lock import COMPLIANCE, DAYS_LIMIT, LEVELS, LockPromise
 
 @dataclass(frozen=True, slots=True)
 class LockCapabilities:
-    """What a store did to canaries under lock. Each is judged by what was there afterwards."""
+    """What a store did to canaries under lock. Each is judged by what was there afterwards.
+
+    None is "could not be told": a store that deletes nothing for this caller, locked or not, shows
+    nothing of its locks by keeping what is locked.
+    """
 
     retention_kept: bool
     """It said that the retention asked for, or a longer one, is in force."""
-    delete_refused: bool
+    delete_refused: bool | None
     """It did not delete a version under COMPLIANCE."""
     shorten_refused: bool
     """It did not bring the end of a COMPLIANCE retention forward."""
-    governance_kept: bool
+    governance_kept: bool | None
     """It did not delete a version under GOVERNANCE for one who did not ask to bypass it."""
-    hold_kept: bool
+    hold_kept: bool | None
     """It did not delete a version under legal hold, even for one who asked to bypass GOVERNANCE."""
 
 
@@ -59,15 +63,19 @@ class ProbeResult:
     seen: StoreCapabilities
 
     @property
-    def is_kept(self) -> bool:
-        """Whether the store was seen to lock as promised."""
+    def is_kept(self) -> bool | None:
+        """Whether the store was seen to lock as promised; None when that could not be told."""
         lock = self.seen.lock
         if self.promise is None:
             return True
-        if lock is None or not (lock.retention_kept and lock.governance_kept and lock.hold_kept):
+        if lock is None:
             return False
-        is_strict = lock.delete_refused and lock.shorten_refused
-        return is_strict or self.promise.signed_mode != COMPLIANCE
+        answers = [lock.retention_kept, lock.governance_kept, lock.hold_kept]
+        if self.promise.signed_mode == COMPLIANCE:
+            answers += [lock.delete_refused, lock.shorten_refused]
+        if False in answers:
+            return False
+        return None if None in answers else True
 
     def to_json(self) -> dict[str, JsonValue]:
         """The content file's value."""
@@ -114,10 +122,10 @@ def _observed(fields: Fields) -> StoreCapabilities:
     if locked is not None:
         lock = LockCapabilities(
             retention_kept=locked.flag("retention_kept"),
-            delete_refused=locked.flag("delete_refused"),
+            delete_refused=locked.optional_flag("delete_refused"),
             shorten_refused=locked.flag("shorten_refused"),
-            governance_kept=locked.flag("governance_kept"),
-            hold_kept=locked.flag("hold_kept"),
+            governance_kept=locked.optional_flag("governance_kept"),
+            hold_kept=locked.optional_flag("hold_kept"),
         )
         locked.end()
     seen = StoreCapabilities(

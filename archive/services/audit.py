@@ -29,6 +29,7 @@ from archive.services.agreement import CLAIM as CATALOG_CLAIM
 from archive.services.assertion import concerns_of
 from archive.services.content_kinds import KINDS
 from archive.services.context import Archive
+from archive.services.lock_promises import LockPromises
 from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
 from archive.services.trust import (
     keyset_chain,
@@ -158,13 +159,18 @@ def audit(archive: Archive, progress: Progress, options: AuditOptions) -> Audit:
 
 def _audit_versions(archive: Archive, report: Audit) -> None:
     """What lies over an object is no harm to it, and nothing that the archive ever does."""
-    for item in archive.store.foreign_versions():
-        if read_key(item.key).role == "probe":
-            continue
-        what = "a delete marker" if item.is_deletion else "another version"
-        detail = f"{what} ({item.version_id}) was put over it from outside; the first one is read"
-        code = "DELETE_MARKER" if item.is_deletion else "VERSION_FOREIGN"
-        report.damages.append(Damage(item.key, VERSIONS, code, detail))
+    try:
+        for item in archive.store.foreign_versions():
+            if read_key(item.key).role == "probe":
+                continue
+            what = "a delete marker" if item.is_deletion else "another version"
+            detail = f"{what} ({item.version_id}) was put over it from outside; the first is read"
+            code = "DELETE_MARKER" if item.is_deletion else "VERSION_FOREIGN"
+            report.damages.append(Damage(item.key, VERSIONS, code, detail))
+    except StorageError as error:
+        # All that was found before must not be lost for what could not be looked at.
+        place = f"versions in {archive.store.name}"
+        report.damages.append(Damage(place, VERSIONS, error.code, str(error), is_certain=False))
 
 
 def _audit_keysets(archive: Archive, report: Audit) -> None:
@@ -195,8 +201,14 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
     except (MalformedEvidence, StorageError):
         return  # the keyset's own damage is named already
     known = {row.statement_sha256 for row in listed}
+    promises = LockPromises(archive, keyset_chain(archive))
     for row in listed:
         report.statements += 1
+        for found in promises.broken(row):
+            is_certain = found.status is Status.FAIL
+            report.damages.append(
+                Damage(found.target, LOCK, found.code, found.detail, is_certain=is_certain)
+            )
         try:
             stated = adopt_assertion(archive.store, keyset, row.envelope_key)
         except (MalformedEvidence, ObjectMissing) as error:

@@ -7,15 +7,18 @@ A promise is for one store: a copy of the archive elsewhere promises what was pr
 import datetime as dt
 from collections.abc import Iterator
 
-from archive.catalog.statements import statements_of_kind
+from archive.catalog.statements import StatementRow, statements_of_kind
 from archive.checks.evidence import Absent
+from archive.checks.storage_lock import Wanted, judged
 from archive.clock import parse_rfc3339
 from archive.errors import MalformedEvidence, StorageError
-from archive.model.lock import LockPromise
+from archive.model.claim import Finding, Status
+from archive.model.lock import LockPromise, ObjectLock
 from archive.model.probe import ProbeResult
 from archive.proofs.keyset import KeysetChain
 from archive.services.adopt import adopt_assertion
 from archive.services.context import Archive
+from archive.storage.layout import blob_key, is_content
 
 _Entry = tuple[dt.datetime, ProbeResult | Absent]
 
@@ -39,6 +42,26 @@ class LockPromises:
             if probe.store == self._archive.store.name:
                 return probe.promise
         return None
+
+    def broken(self, row: StatementRow) -> Iterator[Finding]:
+        """What does not hold of the locks of a statement's two files, by their keys.
+
+        Nothing when no lock was promised for it, or the promise cannot be read: then the probe
+        that made it is what is wrong.
+        """
+        made_at, archive = parse_rfc3339(row.made_at), self._archive
+        promise = self.at(made_at)
+        if not isinstance(promise, LockPromise) or promise.end(made_at) <= archive.clock.now():
+            return
+        for key in (row.envelope_key, blob_key(row.content_sha256)):
+            lock: ObjectLock | Absent
+            try:
+                lock = archive.store.lock_of(key)
+            except StorageError as error:
+                lock = Absent(error.code, f"{key}: {error}", is_certain=False)
+            found = judged(key, lock, Wanted.of(promise, made_at, is_content=is_content(key)))
+            if found.status is not Status.PASS:
+                yield found
 
     def _entries(self) -> Iterator[_Entry]:
         yield from self._read

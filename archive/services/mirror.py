@@ -8,6 +8,7 @@ the target is at no moment a store with an envelope whose content is missing.
 """
 
 import hashlib
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,13 @@ from pathlib import Path
 
 from archive.canonical import JsonValue
 from archive.digests import sha256_hex
-from archive.errors import NotFound, ObjectConflict, ObjectMissing, StorageError
+from archive.errors import (
+    NotFound,
+    ObjectConflict,
+    ObjectMissing,
+    StorageError,
+    StorageUnavailable,
+)
 from archive.services.mirror_lists import Lists, Pair
 from archive.services.mirror_needs import needed_by
 from archive.storage.base import Store, StoredObject
@@ -137,6 +144,12 @@ class _Mirroring:
                 for rank in (_CONTENT, _NAMED, _TRUST, _SIGNED):
                     for group in _groups(self._lists.pairs(rank)):
                         self._mirror_group(group, pool, judge)
+        except (OSError, sqlite3.Error) as error:
+            # What the stores raise is translated already: these are the temporary files.
+            folder = tempfile.gettempdir()
+            raise StorageUnavailable(
+                f"no temporary file can be kept in {folder} ({error}): make room, or set TMPDIR"
+            ) from error
         finally:
             self._lists.close()
         return self._report

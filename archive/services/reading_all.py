@@ -7,6 +7,8 @@ each with an archive of its own.
 
 import hashlib
 import multiprocessing
+import multiprocessing.connection
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
@@ -157,9 +159,18 @@ class _Worker:
 
 
 def _open_worker(reopen: Callable[[], Archive], claims: frozenset[str]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     archive = reopen()
     chain = keyset_chain(archive)
     _Worker.reader = _Reader(archive, chain, KnownBefore(LockPromises(archive, chain)), claims)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that asks it is killed: nobody else would ever end it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _batch_findings(batch: Sequence[Kept]) -> list[tuple[Finding, ...]]:

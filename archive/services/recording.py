@@ -106,6 +106,10 @@ def _store_content(archive: Archive, assembled: Sequence[Assembled]) -> None:
     for key, data in objects.items():
         if archive.store.get(key) != data:
             raise ObjectConflict(f"{key} reads back as other bytes than were stored")
+    # What a capture leans on is promised for as long as the rest of it.
+    leaned_on = {blob_key(used.sha256) for item in assembled for used in item.inventory.containers}
+    for key in sorted(leaned_on - objects.keys()):
+        archive.store.prolong(key)
 
 
 def _inventory_place(item: Assembled) -> str:

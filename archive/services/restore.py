@@ -81,9 +81,12 @@ def opened_backup(path: Path, passphrase: Passphrase) -> Iterator[tuple[SealedFi
         yield sealed, _held(sealed)
 
 
-def restore(installation: Installation, path: Path, passphrase: Passphrase) -> Restored:
+def restore(
+    installation: Installation, path: Path, passphrase: Passphrase, *, keeps_databases: bool = False
+) -> Restored:
     """Bring everything back, and raise the number sequence above every ID in the store.
 
+    With `keeps_databases`, those beside the catalogue (the jobs) that are there stay as they are.
     Raises RestoreRefused before anything is changed; MalformedBackup, BackupLocked, StorageError,
     CatalogError, BackupNotWritten.
     """
@@ -95,7 +98,7 @@ def restore(installation: Installation, path: Path, passphrase: Passphrase) -> R
             )
         store = installation.find_store()
         _check_store(store, held)
-        files = _files_to_make(installation, held)
+        files = _files_to_make(installation, held, keeps_databases=keeps_databases)
         database = installation.open_database()
         try:
             _check_catalogue(database)
@@ -176,7 +179,9 @@ def _check_store(store: Store, held: Held) -> None:
         ) from error
 
 
-def _files_to_make(installation: Installation, held: Held) -> dict[FileHead, Path]:
+def _files_to_make(
+    installation: Installation, held: Held, *, keeps_databases: bool
+) -> dict[FileHead, Path]:
     """Where each file goes that is not there yet; those with the same bytes are passed over."""
     wanted = {}
     for file, data in held.secrets.items():
@@ -186,7 +191,9 @@ def _files_to_make(installation: Installation, held: Held) -> dict[FileHead, Pat
     for file, sha256 in held.databases.items():
         path = _place(installation, file)
         log = path.with_name(f"{path.name}-wal")
-        if _lies_there(path, sha256):
+        if keeps_databases and path.exists():
+            continue
+        if _lies_there(path, sha256, "; or keep it, with --keep-jobs"):
             continue
         if log.exists():
             # SQLite would play the left-over log into the database that comes back.
@@ -195,7 +202,7 @@ def _files_to_make(installation: Installation, held: Held) -> dict[FileHead, Pat
     return wanted
 
 
-def _lies_there(path: Path, sha256: str) -> bool:
+def _lies_there(path: Path, sha256: str, or_else: str = "") -> bool:
     try:
         with path.open("rb") as file:
             there = hashlib.file_digest(file, "sha256").hexdigest()
@@ -204,7 +211,9 @@ def _lies_there(path: Path, sha256: str) -> bool:
     except OSError as error:
         raise RestoreRefused(f"{path} cannot be read: {error.strerror}") from error
     if there != sha256:
-        raise RestoreRefused(f"{path} is there already with other bytes: move it away first")
+        raise RestoreRefused(
+            f"{path} is there already with other bytes: move it away first{or_else}"
+        )
     return True
 
 

@@ -74,6 +74,12 @@ def status_of(error: ClientError) -> int:
     return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
 
 
+def is_passing(error: ClientError) -> bool:
+    """Whether the answer speaks of the server's trouble, and not of what was asked."""
+    status = status_of(error)
+    return status in _TRY_AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def _translated(what: str, error: ClientError) -> StorageError:
     status, code = status_of(error), error.response["Error"].get("Code", "")
     # The server's own message is left out: it can repeat key ids and signed headers.
@@ -82,7 +88,7 @@ def _translated(what: str, error: ClientError) -> StorageError:
         return ObjectMissing(f"nothing lies under {what}")
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         return StorageError(f"{what} ends early")
-    if status in _TRY_AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if is_passing(error):
         return StorageUnavailable(f"{answer}; try again")
     return StorageRefused(f"{answer}; check bucket, credentials and permissions")
 

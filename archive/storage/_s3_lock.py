@@ -18,8 +18,6 @@ from archive.storage._s3_client import status_of
 from archive.storage.layout import is_content
 
 _MISSING = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket"}
-# An object that was put again is not asked to be kept longer for less than this.
-_PROLONG_FROM = dt.timedelta(days=1)
 _UNKNOWN_TO_SERVER = {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 
 
@@ -69,7 +67,7 @@ class Locks:
             return
         there = self.of(key, version_id)
         until = self.promise.end(self._clock.now())
-        if there.until is None or until - there.until > _PROLONG_FROM:
+        if there.until is None or until > there.until:
             mode = there.mode or self.promise.mode(is_content=is_content(key))
             self.retain(key, version_id, mode, until)
         if is_content(key) and not there.is_held:

@@ -21,7 +21,7 @@ from archive.clock import UTC, Clock
 from archive.model.lock import COMPLIANCE, GOVERNANCE, LockPromise
 from archive.model.probe import LockCapabilities, StoreCapabilities
 from archive.storage._s3_bucket import Bucket
-from archive.storage._s3_client import UNSUPPORTED, status_of
+from archive.storage._s3_client import UNSUPPORTED, is_passing, status_of
 from archive.storage._s3_lock import Locks, says_no_lock
 from archive.storage._s3_parts import sha256_base64
 from archive.storage._s3_versions import Versions
@@ -100,15 +100,13 @@ class Probe:
             return None
         hold = {"ObjectLockMode": GOVERNANCE, "ObjectLockLegalHoldStatus": "ON"}
         held = self._locked("held", hold)
+        deletes = self._deletes()
         retention_kept = strict.is_under(COMPLIANCE)
-        delete_refused = strict.outlives_deletion()
+        delete_refused = _told(is_kept=strict.outlives_deletion(), is_tried=deletes)
         shorten_refused = strict.outlives_shortening()
-        hold_kept = held is not None and held.outlives_deletion(BypassGovernanceRetention=True)
-        governance_kept = held is not None and held.is_under(GOVERNANCE)
-        if held is not None:
-            held.release()
-            governance_kept = governance_kept and held.outlives_deletion()
-            held.outlives_deletion(BypassGovernanceRetention=True)
+        hold_kept, governance_kept = (
+            self._of_held(held, deletes=deletes) if held else (False, False)
+        )
         return LockCapabilities(
             retention_kept=retention_kept,
             delete_refused=delete_refused,
@@ -116,6 +114,26 @@ class Probe:
             governance_kept=governance_kept,
             hold_kept=hold_kept,
         )
+
+    @staticmethod
+    def _of_held(held: "_LockedCanary", *, deletes: bool) -> tuple[bool | None, bool | None]:
+        """What legal hold and GOVERNANCE did."""
+        outlived = held.outlives_deletion(BypassGovernanceRetention=True)
+        hold_kept = _told(is_kept=outlived, is_tried=deletes)
+        is_under = held.is_under(GOVERNANCE)
+        is_released = held.release()
+        outlived = held.outlives_deletion()
+        held.outlives_deletion(BypassGovernanceRetention=True)
+        governance_kept = _told(is_kept=is_under and outlived, is_tried=deletes and is_released)
+        return hold_kept, governance_kept
+
+    def _deletes(self) -> bool:
+        """Whether a version without a lock is deleted for this caller."""
+        key = self._canary("unlocked")
+        version_id = self.bucket.send(key, b"unlocked")
+        self._delete(key)
+        selection = {} if version_id is None else {"VersionId": version_id}
+        return not self.bucket.exists(key, **selection)
 
     def _locked(self, word: str, lock: dict[str, Any]) -> "_LockedCanary | None":
         key = self._canary(word)
@@ -208,6 +226,9 @@ class _LockedCanary:
         try:
             self.bucket.client.delete_object(**self._target(), **request)
         except ClientError as error:
+            # A server in trouble has not refused: that would be seen in what was never tried.
+            if is_passing(error):
+                raise
             _log.debug("a locked canary was not deleted: %s", status_of(error))
         return self.bucket.exists(self.key, VersionId=self.version_id)
 
@@ -217,17 +238,26 @@ class _LockedCanary:
         try:
             self.locks.retain(self.key, self.version_id, COMPLIANCE, self.ends[1])
         except ClientError as error:
+            if is_passing(error):
+                raise
             _log.debug("a locked canary was not shortened: %s", status_of(error))
         return self.is_under(COMPLIANCE)
 
-    def release(self) -> None:
-        """Lift the legal hold, so that the canary does not stay for good."""
+    def release(self) -> bool:
+        """Lift the legal hold, so that the canary does not stay for good; whether that worked."""
         if not self.bucket.exists(self.key, VersionId=self.version_id):
-            return
+            return True
         try:
             self.bucket.client.put_object_legal_hold(**self._target(), LegalHold={"Status": "OFF"})
         except ClientError as error:
             _log.warning("the canary %s stays under legal hold: %s", self.key, status_of(error))
+            return False
+        return True
 
     def _target(self) -> dict[str, Any]:
         return self.bucket.target(self.key) | {"VersionId": self.version_id}
+
+
+def _told(*, is_kept: bool, is_tried: bool) -> bool | None:
+    """What a deletion that was tried shows; one that never works shows nothing."""
+    return None if is_kept and not is_tried else is_kept

@@ -71,7 +71,8 @@ class Versions:
     def are_kept(self) -> bool:
         """Whether the bucket keeps versions, or has kept some. Asked once.
 
-        A server that will not tell is taken for one that keeps none, until a put shows otherwise.
+        Where that is not told, the versions that it lists show it. One that lists none either is
+        taken for one that keeps none, until a put shows otherwise.
         """
         if self._are_kept is None:
             self._are_kept = self._asked()
@@ -141,5 +142,21 @@ class Versions:
             if status_of(error) not in _NOT_TOLD:
                 raise
             _log.info("the bucket does not tell whether it keeps versions: %s", status_of(error))
-            return False
+            return self._lists_some()
         return "Status" in answer
+
+    def _lists_some(self) -> bool:
+        try:
+            answer = self._bucket.client.list_object_versions(
+                Bucket=self._bucket.name, Prefix=self._bucket.prefix
+            )
+        except ClientError as error:
+            if status_of(error) not in _NOT_TOLD:
+                raise
+            _log.warning(
+                "the bucket neither tells whether it keeps versions nor lists them: the newest is "
+                "read, whoever wrote it; give the archive the right s3:ListBucketVersions"
+            )
+            return False
+        found = answer.get("Versions", [])
+        return bool(answer.get("DeleteMarkers")) or any(v["VersionId"] != "null" for v in found)

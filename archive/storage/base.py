@@ -130,6 +130,13 @@ class Protection(Protocol):
         """What is in force on an object now, by the store's own word. Raises as `get`."""
         ...
 
+    def prolong(self, key: str) -> None:
+        """Lock an object that is there as if it were stored now; without a promise, nothing.
+
+        A lock never gets shorter. Raises as `get`.
+        """
+        ...
+
     def foreign_versions(self, prefix: str = "") -> Iterator[ForeignVersion]:
         """What somebody put over objects of the store, by key.
 

@@ -230,6 +230,10 @@ class FileStore:
         with _translating(key), self._opened(key):
             return NO_LOCK
 
+    def prolong(self, key: str) -> None:
+        """Nothing, for nothing is locked here."""
+        checked_key(key)
+
     def foreign_versions(self, prefix: str = "") -> Iterator[ForeignVersion]:
         """None: a file system keeps no versions."""
         checked_prefix(prefix)

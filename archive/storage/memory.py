@@ -106,6 +106,10 @@ class MemoryStore:
         self.get(key)
         return NO_LOCK
 
+    def prolong(self, key: str) -> None:
+        """Nothing, for nothing is locked here."""
+        checked_key(key)
+
     def foreign_versions(self, prefix: str = "") -> Iterator[ForeignVersion]:
         """None: no versions are kept."""
         checked_prefix(prefix)

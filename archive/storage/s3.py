@@ -178,7 +178,7 @@ class S3Store:
         if not (made and seen.create_only and seen.checksum_refused and self._is_alone(key)):
             refuse_other_bytes(key, self.get(key), data)
         if not made:
-            self._prolong(key)
+            self.prolong(key)
 
     def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
         """Store a group, eight at a time."""
@@ -206,7 +206,7 @@ class S3Store:
             refuse_other_digest(key, self.stream(key), sha256)
         # Ceph takes the lock that an upload in parts begins with, and sets none (16.2, seen).
         if not (made and is_whole):
-            self._prolong(key)
+            self.prolong(key)
 
     def get(self, key: str) -> bytes:
         """The whole object, in its first version."""
@@ -265,6 +265,13 @@ class S3Store:
                 # Asked for a lock, a bucket without locks tells nothing of the object.
                 self._bucket.client.head_object(**self._bucket.target(key))
             return self._locks.of(key, pinned.get("VersionId"))
+
+    def prolong(self, key: str) -> None:
+        """Lock the first version of an object as if it were stored now."""
+        checked_key(key)
+        if self.promise is not None:
+            with translating(key):
+                self._locks.prolong(key, self._pinned(key).get("VersionId"))
 
     def check_writable(self, key: str) -> Writing:
         """Offers the same bytes again under the key, to be created only if nothing lies there.
@@ -340,11 +347,6 @@ class S3Store:
             return True
         history = self._versions.history(key)
         return history is not None and len(history.versions) == 1
-
-    def _prolong(self, key: str) -> None:
-        if self.promise is not None:
-            with translating(key):
-                self._locks.prolong(key, self._pinned(key).get("VersionId"))
 
     def _listed(self, prefix: str) -> Iterator[tuple[str, int]]:
         if self._versions.are_kept():

@@ -268,3 +268,45 @@ def test_two_processes_do_not_work_on_one_list(lists: Lists, site: Origin) -> No
     first.communicate(timeout=30)
     assert first.returncode == 0
     assert len(lists.captures()) == COUNT
+
+
+def test_two_processes_do_not_write_one_results_file(lists: Lists, site: Origin) -> None:
+    source, results = list_of(lists, site), lists.folder / "results.csv"
+    other = written(lists.folder, "other.csv", f"{site.url('/1')}\n")
+    is_over = threading.Event()
+    last = response(page("This page is long in coming."))
+    site.answer(f"/{COUNT - 1}", lambda _request: last if is_over.wait(30) else b"")
+    first = lists.start("--list", str(source), "--results", str(results))
+    end = time.monotonic() + 20
+    while not site.requests:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    asked = len(site.requests_for("/1"))
+    for given in (source, other):
+        code, out, err = lists.run("--list", str(given), "--results", str(results))
+        assert (code, out) == (4, "")
+        assert "REQUEST_UNDER_WAY" in err
+    assert len(site.requests_for("/1")) <= max(asked, 1)
+    is_over.set()
+    _, errors = first.communicate(timeout=30)
+    assert first.returncode == 0, errors
+    assert [row["url"] for row in rows_of(results)] == [
+        site.url(f"/{number}") for number in range(COUNT)
+    ]
+    assert not results.with_name("results.csv.part").exists()
+    code, _, err = lists.run(
+        "--list", str(other), "--results", str(lists.folder / "other-results.csv")
+    )
+    assert code == 0, err
+
+
+@pytest.mark.parametrize("text", ["[1]\n", '"x"\n', '{"url":\n', "[" * 100_000, "\xff"])
+def test_a_file_that_is_no_results_file_is_said_to_be_none(
+    lists: Lists, site: Origin, text: str
+) -> None:
+    results = written(lists.folder, "results.jsonl", text.encode("latin-1"))
+    source = written(lists.folder, "list.csv", site.url("/1"))
+    code, out, err = lists.run("--list", str(source), "--results", str(results))
+    assert (code, out) == (3, ""), err
+    assert len(err.splitlines()) == 1
+    assert site.requests == []

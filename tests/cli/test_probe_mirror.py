@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`muniment probe` and `muniment mirror`: JSON shapes, exit codes, errors in one line."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,8 +11,12 @@ import pytest
 from cli import test_cli
 from cli.test_cli import FIRST, Muniment
 from support.archives import flipped, overwrite, stored_file, stored_keys
+from support.working import ROOT
 
+from archive.digests import sha256_hex
 from archive.settings import Settings
+from archive.storage.layout import blob_key
+from archive.storage.open import open_store
 
 pytest_plugins = ("support.seaweed",)
 
@@ -163,3 +170,24 @@ def test_without_an_archive_there_is_nothing_to_mirror(muniment: Muniment, tmp_p
     assert done.code == 4
     done.assert_one_line_error()
     assert not (tmp_path / "second").exists()
+
+
+def test_a_mirror_without_room_for_its_temporary_files_says_so_in_one_line(
+    ready: Muniment, settings: Settings, tmp_path: Path
+) -> None:
+    data = bytes(range(256)) * 20_000
+    open_store(settings.store_url).put(blob_key(sha256_hex(data)), data)
+    program = f"{sys.executable} -c 'from archive.cli import main; main()'"
+    # No file may grow above a mebibyte, as on a disk that is full.
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 1024; exec {program} mirror file:{tmp_path / 'second'}"],
+        cwd=ROOT,
+        env={**os.environ, "MUNIMENT_DATA": str(settings.data)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert len(done.stderr.splitlines()) == 1
+    assert "make room" in done.stderr
+    assert ready("mirror", f"file:{tmp_path / 'second'}").code == 0

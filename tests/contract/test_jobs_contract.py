@@ -17,6 +17,7 @@ from archive.canonical import JsonValue
 from archive.clock import FixedClock, SystemClock
 from archive.errors import (
     AddressRefused,
+    ExecutorLost,
     IdempotencyKeyReused,
     JobsError,
     MalformedJson,
@@ -38,7 +39,7 @@ from archive.jobs.database import JobsDatabase
 from archive.jobs.durable import DurableJobs, Run
 from archive.jobs.executors import Executors, resume_orphans, revive_stalled
 from archive.jobs.ids import is_job_id
-from archive.jobs.tables import SCHEMA
+from archive.jobs.tables import SCHEMA, ops_executor
 from archive.jobs.worker import Worker, WorkerSettings
 
 NOW = dt.datetime(2026, 3, 6, 12, 0, 0, tzinfo=dt.UTC)
@@ -135,6 +136,19 @@ def test_a_run_ends_once(jobs: DurableJobs) -> None:
     assert (done.state, done.result, done.done, done.problem) == (JobState.DONE, {"x": 1}, 3, None)
     assert jobs.begin(run) is None
     assert not jobs.note_progress(run, 4, 4)
+
+
+def test_a_job_that_failed_gives_its_key_back_and_no_other_does(jobs: DurableJobs) -> None:
+    done, cancelled, failed = (asked(jobs, {}, key=key) for key in ("d", "c", "f"))
+    jobs.finish(Run(done.id, 0), None, 0, None)
+    jobs.cancel(cancelled.id)
+    jobs.fail(Run(failed.id, 0), Problem("A", "b"))
+    assert asked(jobs, {}, key="d").id == done.id
+    assert asked(jobs, {}, key="c").id == cancelled.id
+    again = jobs.enqueue(NewJob("other", "short", {"x": 1}, "f"))
+    assert again.id != failed.id
+    assert jobs.enqueue(NewJob("other", "short", {"x": 1}, "f")).id == again.id
+    assert jobs.find(failed.id).state is JobState.FAILED
 
 
 def test_a_result_that_is_no_strict_json_is_refused(jobs: DurableJobs) -> None:
@@ -259,6 +273,54 @@ def test_a_dead_workers_place_is_taken_and_a_living_ones_is_not(
     assert executors(jobs, clock, ALIVE).living() == {"m-1", "m-2"}
     executors(jobs, clock, ALIVE).leave("m-1")
     assert executors(jobs, clock, ALIVE).living() == {"m-2"}
+
+
+def test_whoever_was_taken_for_dead_learns_that_its_place_is_anothers(
+    jobs: DurableJobs, clock: FixedClock
+) -> None:
+    first, second = (executors(jobs, clock, "elsewhere") for _ in range(2))
+    assert first.take_place("m") == "m-1"
+    clock.at = NOW + dt.timedelta(seconds=61)
+    # Its row is gone, and nobody took the place: it may go on.
+    assert executors(jobs, clock, ALIVE).living() == set()
+    first.beat("m-1")
+    assert second.living() == {"m-1"}
+    clock.at = NOW + dt.timedelta(seconds=122)
+    assert executors(jobs, clock, ALIVE).take_place("m") == "m-1"
+    with pytest.raises(ExecutorLost):
+        first.beat("m-1")
+    executors(jobs, clock, ALIVE).beat("m-1")
+
+
+@pytest.mark.slow
+def test_a_worker_that_lost_its_place_ends(real_jobs: DurableJobs) -> None:
+    working = Working(real_jobs)
+    settings = WorkerSettings("m", "elsewhere", lambda _: None, 1, 60, 10, 30)
+    worker = Worker(real_jobs, SystemClock(), settings)
+    ended: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            worker.run(working.queues, {}, working.stop)
+        except JobsError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    end = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=20)
+    taken = 0
+    while not taken and dt.datetime.now(dt.UTC) < end:
+        with real_jobs.database.writing() as connection:
+            mine = sa.update(ops_executor).where(ops_executor.c.executor_id == "m-1")
+            taken = connection.execute(mine.values(owner="another")).rowcount
+        threading.Event().wait(0.1)
+    thread.join(20)
+    working.stop.set()
+    thread.join()
+    assert [type(error) for error in ended] == [ExecutorLost]
+    with real_jobs.database.reading() as connection:
+        owners = connection.execute(sa.select(ops_executor.c.executor_id, ops_executor.c.owner))
+        assert ("m-1", "another") in {tuple(row) for row in owners}
 
 
 def test_one_reaps_at_a_time(jobs: DurableJobs, clock: FixedClock) -> None:

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The audit: reads everything, names each damaged object, and tells damage from no access."""
 
+import contextlib
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from support.archives import (
@@ -15,6 +21,7 @@ from support.archives import (
     stored_keys,
 )
 from support.origin import Origin
+from support.working import MAIN, ROOT
 
 from archive.errors import StorageUnavailable
 from archive.services.audit import CLAIMS, AuditOptions, audit
@@ -171,6 +178,28 @@ def test_what_cannot_be_read_is_not_called_damaged(
     assert all(not damage.is_certain for damage in report.damages)
 
 
+def test_versions_that_cannot_be_read_leave_the_rest_of_the_report(
+    archive: Archive, records: list[Recorded], settings: Settings
+) -> None:
+    class Unversioned(Away):
+        """The store, whose versions can be read up to one."""
+
+        name = "file:"
+
+        def foreign_versions(self, prefix: str = "") -> Iterator[ForeignVersion]:
+            yield ForeignVersion(f"{prefix}blobs/x", "1", is_deletion=True)
+            raise StorageUnavailable("the versions of the rest do not come")
+
+    away = replace(archive, store=Unversioned(archive.store, set()))  # type: ignore[arg-type]
+    with damaged(stored_file(settings, container(records[1])), None):
+        found = {(d.claim, d.code, d.is_certain) for d in audited(away).damages}
+    assert found == {
+        ("object.digest", "OBJECT_MISSING", True),
+        ("storage.versions", "DELETE_MARKER", True),
+        ("storage.versions", StorageUnavailable.code, False),
+    }
+
+
 def test_rows_that_were_changed_are_not_believed(archive: Archive, records: list[Recorded]) -> None:
     import sqlalchemy as sa
 
@@ -183,3 +212,54 @@ def test_rows_that_were_changed_are_not_believed(archive: Archive, records: list
     assert {(damage.claim, damage.code) for damage in report.damages} == {
         ("statement.id", "ID_MISMATCH")
     }
+
+
+def children(pid: int) -> set[int]:
+    """The processes that a process has begun and that still run."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent = path.read_text(errors="replace").rpartition(")")[2].split()[:2]
+            if int(parent) == pid and state != "Z":
+                found.add(int(path.parent.name))
+    return found
+
+
+def has_opened(pid: int, path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return any(link.readlink() == path for link in Path(f"/proc/{pid}/fd").iterdir())
+    return False
+
+
+def runs(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        return stat.rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@pytest.mark.slow
+def test_the_processes_of_an_audit_that_is_killed_end_too(
+    archive: Archive, origin: Origin, settings: Settings
+) -> None:
+    origin.page("/terms", page())
+    for _ in range(150):
+        minted(archive, origin.url("/terms"))
+    auditing = subprocess.Popen(
+        [sys.executable, "-c", MAIN, "audit", "--level", "full"],
+        cwd=ROOT,
+        env={**os.environ, "MUNIMENT_DATA": str(settings.data)},
+    )
+    catalogue = (settings.data / "catalog.sqlite").resolve()
+    helpers: set[int] = set()
+    end = time.monotonic() + 60
+    while not helpers and auditing.poll() is None:
+        assert time.monotonic() < end
+        helpers = {pid for pid in children(auditing.pid) if has_opened(pid, catalogue)}
+    auditing.kill()
+    auditing.wait()
+    assert helpers
+    end = time.monotonic() + 20
+    while any(runs(pid) for pid in helpers):
+        assert time.monotonic() < end
+        time.sleep(0.1)

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from support.archives import captured, closed_port, is_root, overwrite, page, settings_at
 from support.origin import Origin
 from support.postgres import Server, empty_database
+from support.working import working
 
 from archive.backups.sealed import Passphrase
 from archive.bootstrap import Stand, diagnose, init_archive, installation, open_archive, wire
@@ -24,12 +25,16 @@ from archive.catalog.database import SCHEMA_VERSION, Database
 from archive.catalog.sequence import Reservation
 from archive.catalog.tables import keyset as keyset_table
 from archive.clock import UTC, FixedClock, rfc3339
+from archive.errors import AddressRefused, StorageUnavailable
+from archive.jobs.base import JobState, Problem
+from archive.jobs.durable import Run
 from archive.services.audit import AuditOptions, audit
 from archive.services.backup import backup
 from archive.services.doctor.diagnosis import Diagnosis, State
 from archive.services.doctor.disk import FAIL_BYTES, WARN_BYTES
 from archive.services.doctor.examine import all_checks, examine, exit_code
 from archive.services.installation import Space
+from archive.services.jobs import ask_for, wait_for
 from archive.services.rebuild import rebuild
 from archive.services.restore import restore
 from archive.settings import Settings
@@ -650,3 +655,48 @@ def test_tools_that_help_are_missing(
         patch.setenv("PATH", str(tmp_path))
         found = {item.check: item for item in examine(here)}
     assert found["tools.pg_dump"].state is found["tools.openssl"].state is State.OK
+
+
+def test_a_damaged_jobs_database_is_said_and_moving_it_away_mends_it(clinic: Clinic) -> None:
+    path = clinic.settings.data / "jobs.sqlite"
+    assert not path.exists()
+    clinic.assert_well()
+    assert not path.exists()  # the doctor makes nothing
+    for damaged in (b"no database", b"SQLite format 3\0" + bytes(5000)):
+        path.write_bytes(damaged)
+        found = clinic.one("jobs.database")
+        assert (found.state, "jobs database" in found.found) == (State.FAIL, True)
+        path.unlink()
+    clinic.assert_well()
+
+
+def test_jobs_that_nobody_does_are_said_and_a_worker_mends_it(
+    clinic: Clinic, origin: Origin
+) -> None:
+    origin.page("/terms", page())
+    archive = open_archive(clinic.settings)
+    job = ask_for(archive, "capture", {"url": origin.url("/terms")})
+    clinic.assert_well()
+    later = NOW + dt.timedelta(minutes=30)
+    [found] = [item for item in clinic.says(clock=later) if item.check == "jobs.workers"]
+    assert (found.state, "muniment worker" in found.mend) == (State.FAIL, True)
+    with working(clinic.settings, archive):
+        assert wait_for(archive, job, 20).state is JobState.DONE
+        assert clinic.says(clock=later)
+        assert states(clinic.says(clock=later))["jobs.workers"] is State.OK
+    assert states(clinic.says(clock=later))["jobs.workers"] is State.OK
+    archive.close()
+
+
+def test_jobs_that_failed_for_a_reason_of_the_archives_own_are_said(clinic: Clinic) -> None:
+    archive = open_archive(clinic.settings)
+    for code in (StorageUnavailable.code, AddressRefused.code):
+        job = ask_for(archive, "capture", {"url": "http://a.example/"})
+        archive.jobs.fail(Run(job.id, 0), Problem(code, "words"))  # type: ignore[attr-defined]
+    archive.close()
+    found = clinic.one("jobs.failed")
+    assert found.state is State.WARN
+    assert f"1 {StorageUnavailable.code}" in found.found
+    assert AddressRefused.code not in found.found
+    tomorrow = NOW + dt.timedelta(days=2)
+    assert "jobs.failed" not in states(clinic.says(clock=tomorrow))

@@ -10,10 +10,11 @@ import pytest
 from support.archives import closed_port
 from support.s3_fault import faulty_s3
 
-from archive.bootstrap import Stand, diagnose, init_archive
+from archive.bootstrap import Stand, diagnose, init_archive, open_archive
 from archive.clock import UTC, FixedClock
 from archive.errors import StorageRefused, StorageUnavailable
 from archive.services.doctor.diagnosis import Diagnosis, State
+from archive.services.probe import probe
 from archive.settings import load_settings
 from archive.storage.base import Examinable, Writing
 from archive.storage.memory import MemoryStore
@@ -143,3 +144,24 @@ def test_a_server_without_a_date_has_no_clock(credentials: None) -> None:
 
 def test_which_stores_can_be_asked(tmp_path: Path) -> None:
     assert not isinstance(MemoryStore(), Examinable)
+
+
+def test_a_lock_that_is_set_and_not_promised_is_said_and_a_probe_mends_it(
+    tmp_path: Path, s3_endpoint: str, new_bucket: Callable[..., str]
+) -> None:
+    free = {
+        "MUNIMENT_DATA": str(tmp_path / "data"),
+        "MUNIMENT_STORE_URL": f"s3://{new_bucket(locked=True)}/archive",
+        "MUNIMENT_STORE_ENDPOINT": s3_endpoint,
+    }
+    locked = {**free, "MUNIMENT_STORE_LOCK": "governance", "MUNIMENT_STORE_LOCK_DAYS": "1"}
+    init_archive(load_settings(environment=free))[0].close()
+    assert looked_at(free)["lock.promise"].state is State.OK
+    for settings, other in ((locked, free), (free, locked)):
+        found = looked_at(settings)["lock.promise"]
+        assert (found.state, "muniment probe" in found.mend) == (State.FAIL, True)
+        archive = open_archive(load_settings(environment=settings))
+        probe(archive)
+        archive.close()
+        assert looked_at(settings)["lock.promise"].state is State.OK
+        assert looked_at(other)["lock.promise"].state is State.FAIL

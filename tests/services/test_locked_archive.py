@@ -27,6 +27,7 @@ from archive.services.adopt import adopt_assertion
 from archive.services.context import Archive
 from archive.services.parts import part_bytes
 from archive.services.probe import probe, probe_when_new
+from archive.services.restrict import Wanted, restrict
 from archive.services.trust import trusted_keyset
 from archive.services.verify import verify_record
 from archive.settings import Settings
@@ -113,7 +114,8 @@ def test_capture_verify_audit_and_rebuild_pass(locked: Locked, origin: Origin) -
     archive = locked.archive
     captures = [minted(archive, origin.url("/terms")) for _ in range(2)]
     captured(archive, origin.url("/missing"))
-    for capture_id in captures:
+    # The second capture leans on the first one's container, and has one of its own.
+    for capture_id, containers in zip(captures, (1, 2), strict=True):
         report = verify_record(archive, capture_id)
         assert report.result.exit_code == 0
         found = lock_findings(archive, capture_id)
@@ -121,7 +123,7 @@ def test_capture_verify_audit_and_rebuild_pass(locked: Locked, origin: Origin) -
         assert [f.target.partition(":")[0] for f in found] == [
             "statement",
             "inventory",
-            "container",
+            *["container"] * containers,
         ]
     report = audited(archive)
     assert (report.records, report.damages, report.unreferenced) == (3, [], [])
@@ -225,6 +227,21 @@ def test_a_lifted_legal_hold_and_a_shortened_governance_are_said(
     assert len(named) == 2
 
 
+def test_the_audit_asks_for_the_locks_of_other_statements_too(
+    locked: Locked, origin: Origin
+) -> None:
+    archive, client = locked.archive, locked.outsider
+    capture_id = minted(archive, origin.url("/terms"))
+    restrict(archive, capture_id, Wanted(None, "hidden", "A court order."), "a test")
+    assert audited(archive).damages == []
+    with archive.database.reading() as connection:
+        (row,) = statements_of_kind(connection, "restriction")
+    content = blob_key(row.content_sha256)
+    client.put_object_legal_hold(**locked.version(content), LegalHold={"Status": "OFF"})
+    found = [(damage.key, damage.claim, damage.code) for damage in audited(archive).damages]
+    assert found == [(content, "storage.lock", "LOCK_SHORT")]
+
+
 def test_an_object_without_a_lock_is_said(locked: Locked, origin: Origin) -> None:
     unlocked = open_archive(
         settings_in(locked.settings.data, locked.bucket, locked.settings.store.endpoint, "none")
@@ -237,6 +254,39 @@ def test_an_object_without_a_lock_is_said(locked: Locked, origin: Origin) -> Non
     assert [f.status for f in lock_findings(unlocked, later)] == [Status.NOT_APPLICABLE]
     assert {f.code for f in lock_findings(unlocked, capture_id)} == {"LOCK_ABSENT"}
     unlocked.close()
+
+
+def test_what_a_later_capture_leans_on_is_locked_as_long_as_that_capture(
+    locked: Locked, origin: Origin
+) -> None:
+    archive, client = locked.archive, locked.outsider
+    first = minted(archive, origin.url("/terms"))
+    container = locked.files(first)[2]
+    # As if the first capture were old: its lock is about to end, and its hold was lifted.
+    soon = dt.datetime.now(UTC) + dt.timedelta(minutes=5)
+    client.put_object_legal_hold(**locked.version(container), LegalHold={"Status": "OFF"})
+    client.put_object_retention(
+        **locked.version(container),
+        Retention={"Mode": GOVERNANCE, "RetainUntilDate": soon},
+        BypassGovernanceRetention=True,
+    )
+    second = minted(archive, origin.url("/terms"))
+    with archive.database.reading() as connection:
+        row = capture_by_id(connection, str(second))
+    assert row is not None
+    assert row.container_sha256 not in container
+    assert part_bytes(archive, second, "body").data == part_bytes(archive, first, "body").data
+    lock = archive.store.lock_of(container)
+    assert lock.is_held
+    assert lock.until is not None
+    assert lock.until >= dt.datetime.now(UTC) + dt.timedelta(days=DAYS, minutes=-1)
+    found = lock_findings(archive, second)
+    assert [f.target.partition(":")[0] for f in found].count("container") == 2
+    assert {f.status for f in found} == {Status.PASS}
+    client.put_object_legal_hold(**locked.version(container), LegalHold={"Status": "OFF"})
+    for capture_id in (first, second):
+        lacking = {f.target for f in lock_findings(archive, capture_id) if f.code}
+        assert lacking == {f"container:{container.rpartition('/')[2][:12]}"}
 
 
 def test_what_is_stored_again_is_locked_anew(locked: Locked) -> None:

@@ -20,6 +20,7 @@ from support.archives import (
     tables,
 )
 from support.origin import Origin
+from support.s3_keys import keys_in_environment
 from support.warcs import shared, site, write
 from support.working import working
 
@@ -314,6 +315,32 @@ def test_the_archives_own_store_is_no_target(settings: Settings, form: str) -> N
     url = form.format(settings.data / "store")
     with pytest.raises(SettingsError, match="own store"):
         mirror_of(settings, MirrorSettings(url))
+
+
+@pytest.mark.parametrize(
+    ("own", "target"),
+    [
+        ("file:{}/store", "file:{}/store/mirror"),
+        ("file:{}/store/deep", "file:{}/store"),
+        ("file:{}/store", "file://{}/store/../store/x/y"),
+        ("s3://bucket", "s3://bucket/mirror"),
+        ("s3://bucket/archive/", "s3://bucket/archive/mirror/"),
+        ("s3://bucket/archive", "s3://bucket"),
+    ],
+)
+def test_a_target_in_the_archives_own_store_is_none(tmp_path: Path, own: str, target: str) -> None:
+    settings = settings_at(tmp_path, MUNIMENT_STORE_URL=own.format(tmp_path))
+    with pytest.raises(SettingsError, match="lies in the other"):
+        mirror_of(settings, MirrorSettings(target.format(tmp_path)))
+
+
+def test_a_target_beside_the_archives_own_store_is_one(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path, MUNIMENT_STORE_URL=f"file:{tmp_path}/store")
+    assert mirror_of(settings, MirrorSettings(f"file:{tmp_path}/store2")).name == "file:"
+    elsewhere = settings_at(tmp_path, MUNIMENT_STORE_URL="s3://bucket/archive")
+    with keys_in_environment():
+        beside = mirror_of(elsewhere, MirrorSettings("s3://bucket/archive2"))
+    assert beside.name == "s3://bucket/archive2"
 
 
 def test_without_a_second_store_nothing_is_mirrored(settings: Settings) -> None:

@@ -24,6 +24,7 @@ from archive.bootstrap import init_archive, installation, open_archive
 from archive.cli import cli
 from archive.services.backup import backup
 from archive.services.capture import capture
+from archive.services.jobs import ask_for_capture, cancel_job
 from archive.settings import Settings, load_settings
 
 CONFIG = ROOT / "config"
@@ -137,11 +138,15 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def run_archive(machine: Machine, origin: Origin) -> None:
-    """An archive that is in use: one capture, one backup, and a second store."""
+    """An archive that is in use: one capture, one backup, and a second store.
+
+    Jobs were asked for before the backup and after it, so that their database is another one now.
+    """
     origin.page("/terms", page())
     machine.exports["URL"] = origin.url("/terms")
     opened, made = init_archive(machine.settings)
     capture(opened, origin.url("/terms"))
+    job = ask_for_capture(opened, origin.url("/terms"))
     opened.close()
     secret = machine.path("/etc/muniment/backup-passphrase")
     secret.write_text(f"{PASSPHRASE}\n", encoding="utf-8")
@@ -151,6 +156,9 @@ def run_archive(machine: Machine, origin: Origin) -> None:
         machine.path("/var/backups/muniment"),
         Passphrase.of(PASSPHRASE),
     )
+    opened = open_archive(machine.settings)
+    cancel_job(opened, job.id)
+    opened.close()
     machine.exports["BACKUP"] = str(saved.path)
     machine.exports["FINGERPRINT"] = made.root_keyid
     machine.exports["KEY"] = (made.api_key or "").split("_")[1]

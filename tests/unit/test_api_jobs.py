@@ -4,6 +4,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,15 @@ from werkzeug.test import TestResponse
 
 from api.app import create_app
 from archive.bootstrap import init_archive
+from archive.ids import parse_id
+from archive.jobs.base import Problem
+from archive.jobs.durable import Run
+from archive.model.restriction import HIDDEN
+from archive.services.access import grant
 from archive.services.context import Archive
 from archive.services.initialise import make_api_key
+from archive.services.jobs import Job, JobState, recent_jobs
+from archive.services.restrict import Wanted, restrict
 from archive.settings import Settings, load_settings
 
 pytestmark = pytest.mark.both_databases
@@ -136,6 +144,64 @@ def test_a_preference_that_is_none_is_ignored(idle: Site, prefer: str) -> None:
     assert answer.status_code == 202
     job_id = answer.get_json()["id"]
     idle.client.delete(f"/api/v1/jobs/{job_id}", headers=idle.key)
+
+
+def test_a_record_that_is_hidden_is_hidden_in_its_job_too(site: Site) -> None:
+    urls = [site.origin.url("/terms")] * 2
+    batch = site.client.post("/api/v1/captures/batch", json={"urls": urls}, headers=site.key)
+    jobs = [site.post({"url": urls[0]}).get_json()["id"], batch.get_json()["id"]]
+    single, many = (finished(site, job_id)["result"] for job_id in jobs)
+    for record_id in (single["record"]["id"], many["items"][0]["id"]):
+        wanted = Wanted(None, HIDDEN, "A court order.")
+        restrict(site.archive, parse_id(record_id), wanted, "a test")
+    told, told_many = (site.job(job_id)["result"] for job_id in jobs)
+    restriction = {"until": None, "metadata": "hidden"}
+    assert told["record"].pop("id") == single["record"]["id"]
+    assert told["record"].pop("restriction") == restriction
+    assert set(told["record"].values()) == {None}
+    assert told_many["items"][0]["id"] == many["items"][0]["id"]
+    assert told_many["items"][0]["restriction"] == restriction
+    assert told_many["items"][0]["url"] is None
+    assert told_many["items"][1] == many["items"][1]
+    answer = site.client.get(f"/api/v1/jobs/{jobs[0]}", headers=site.key)
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    # Who was granted the record sees it here too.
+    token = make_api_key(site.archive, ("read", "capture"), "a test")
+    grant(site.archive, token.split("_")[1], parse_id(single["record"]["id"]))
+    granted = {"Authorization": f"Bearer {token}"}
+    shown = site.client.get(f"/api/v1/jobs/{jobs[0]}", headers=granted).get_json()
+    assert shown["result"] == single
+
+
+def test_a_job_that_failed_does_not_use_its_key_up(idle: Site) -> None:
+    headers = {"Idempotency-Key": "one-and-the-same"}
+    for name in ("first", "second"):
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(
+                idle.post, {"url": f"http://{name}.example/"}, "?wait=20", **headers
+            )
+            job = newest_unfinished(idle.archive)
+            assert job.payload["url"] == f"http://{name}.example/"
+            problem = Problem("ADDRESS_REFUSED", "the name leads to a private address")
+            idle.archive.jobs.fail(Run(job.id, 0), problem)  # type: ignore[attr-defined]
+            answer = waiting.result(30)
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "ADDRESS_REFUSED")
+    # The two were refused, so that the key is free for a request that is in order.
+    accepted = idle.post({"url": idle.origin.url("/terms")}, **headers)
+    assert accepted.status_code == 202, accepted.get_json()
+    assert idle.post({"url": idle.origin.url("/terms")}, **headers).data == accepted.data
+    other = idle.post({"url": idle.origin.url("/")}, **headers)
+    assert other.get_json()["code"] == "IDEMPOTENCY_KEY_REUSED"
+    idle.client.delete(f"/api/v1/jobs/{accepted.get_json()['id']}", headers=idle.key)
+
+
+def newest_unfinished(archive: Archive) -> Job:
+    for _ in range(200):
+        found = recent_jobs(archive, [JobState.QUEUED], 1)
+        if found:
+            return found[0]
+        threading.Event().wait(0.05)
+    raise AssertionError("no job was asked for")
 
 
 def test_a_job_ends_in_its_record_or_in_its_problem(site: Site) -> None:

@@ -170,6 +170,26 @@ def test_few_look_at_one_host_at_once_and_the_dead_hold_no_turn(
     assert isinstance(alive.take("5.0", "a.example", dense, IMPATIENT), Turn)
 
 
+def test_a_clock_that_was_ahead_does_not_keep_us_away_until_then(
+    database: JobsDatabase, clock: FixedClock
+) -> None:
+    turns = turns_of(database, clock)
+    clock.at = NOW + dt.timedelta(days=400)
+    turn = turns.take("1.0", "a.example", LIMITS, IMPATIENT)
+    assert isinstance(turn, Turn)
+    assert isinstance(turns.take("2.0", "a.example", LIMITS, IMPATIENT), NoTurn)
+    turns.give_back(turn, LIMITS, is_refusal=True, wish_seconds=100)
+    clock.at = NOW
+    cap = LIMITS.longest_wait_ms / 1000
+    for name in ("2.0", "3.0"):
+        found = turns.take(name, "a.example", LIMITS, IMPATIENT)
+        assert isinstance(found, NoTurn)
+        assert after(found.at) <= cap + 20
+        clock.at = found.at
+        assert isinstance(turns.take(name, "a.example", LIMITS, IMPATIENT), Turn)
+        clock.at = NOW
+
+
 def test_a_refusal_moves_those_who_wait_behind_it(
     database: JobsDatabase, clock: FixedClock
 ) -> None:

@@ -37,6 +37,7 @@ PROBE = ProbeResult(
         replace(PROBE, promise=None),
         replace(PROBE, seen=replace(SEEN, lock=None)),
         replace(PROBE, seen=replace(SEEN, lock=replace(EVERY, hold_kept=False))),
+        replace(PROBE, seen=replace(SEEN, lock=replace(EVERY, delete_refused=None))),
     ],
 )
 def test_what_is_written_is_read(probe: ProbeResult) -> None:
@@ -72,6 +73,7 @@ BAD = {
     "unknown observation": having("observed.more", True),
     "unknown lock": having("observed.lock.more", True),
     "unknown in promise": having("promise.more", True),
+    "retention not told": having("observed.lock.retention_kept", None),
     "number for a flag": having("observed.create_only", 1),
     "unknown level": having("promise.level", "none"),
     "no days": having("promise.days", 0),
@@ -95,7 +97,7 @@ def test_a_promise_is_not_kept_by_a_store_that_lacks_what_every_level_needs(
 ) -> None:
     lock = replace(EVERY, **{lacking: False})
     probe = ProbeResult("s3://b", PROBE.at, LockPromise(level, 1), replace(SEEN, lock=lock))
-    assert not probe.is_kept
+    assert probe.is_kept is False
 
 
 @pytest.mark.parametrize("lacking", ["delete_refused", "shorten_refused"])
@@ -103,6 +105,14 @@ def test_compliance_needs_more_than_governance(lacking: str) -> None:
     seen = replace(SEEN, lock=replace(EVERY, **{lacking: False}))
     assert not replace(PROBE, seen=seen).is_kept
     assert replace(PROBE, seen=seen, promise=LockPromise("governance", 1)).is_kept
+
+
+@pytest.mark.parametrize("untold", ["delete_refused", "governance_kept", "hold_kept"])
+def test_what_could_not_be_told_is_no_kept_promise_and_no_broken_one(untold: str) -> None:
+    lock = replace(EVERY, **{untold: None})
+    assert replace(PROBE, seen=replace(SEEN, lock=lock)).is_kept is None
+    worse = replace(lock, retention_kept=False)
+    assert replace(PROBE, seen=replace(SEEN, lock=worse)).is_kept is False
 
 
 def test_no_promise_is_kept_by_any_store() -> None:

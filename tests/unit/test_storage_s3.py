@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """S3 alone: what the probe sees, versions, and errors that say neither too little nor too much."""
 
+import contextlib
 import hashlib
+import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse, HeadersDict
 from support import s3_keys
 from support.s3_fault import FaultyS3, faulty_s3
+from urllib3 import HTTPResponse
 
 from archive.errors import (
     ObjectConflict,
@@ -18,8 +22,8 @@ from archive.errors import (
     StorageRefused,
     StorageUnavailable,
 )
-from archive.model.lock import NO_LOCK
-from archive.model.probe import LockCapabilities, StoreCapabilities
+from archive.model.lock import NO_LOCK, LockPromise
+from archive.model.probe import LockCapabilities, ProbeResult, StoreCapabilities
 from archive.storage._s3_parts import UploadSizes
 from archive.storage.layout import read_key
 from archive.storage.s3 import Means, S3Store
@@ -71,6 +75,77 @@ def test_the_probe_sees_what_a_real_server_does(
     )
     left = [item.key for item in store.list()]
     assert [read_key(key).role for key in left] == (["probe"] if kind == "locked" else [])
+    store.close()
+
+
+def answering(store: S3Store, operation: str, status: int, code: str) -> None:
+    """Have every such request of the store answered so, before it reaches the server."""
+    xml = f"<Error><Code>{code}</Code></Error>".encode()
+
+    def answer(request: Any, **_: object) -> AWSResponse:
+        raw = HTTPResponse(io.BytesIO(xml), preload_content=False)
+        return AWSResponse(request.url, status, HeadersDict(), raw)
+
+    store._bucket.client.meta.events.register(f"before-send.s3.{operation}", answer)
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_a_bucket_that_does_not_tell_of_versions_shows_them(
+    new_bucket: Callable[..., str], s3_endpoint: str, outsider: Any, *, versioned: bool
+) -> None:
+    bucket = new_bucket(versioned=versioned)
+    with contextlib.closing(S3Store(bucket, "archive", s3_endpoint)) as store:
+        store.put("a/b", b"first")
+        store.put("a/c", b"deleted")
+    outsider.put_object(Bucket=bucket, Key="archive/a/b", Body=b"second")
+    outsider.delete_object(Bucket=bucket, Key="archive/a/c")
+    with contextlib.closing(S3Store(bucket, "archive", s3_endpoint)) as reader:
+        answering(reader, "GetBucketVersioning", 403, "AccessDenied")
+        assert reader.get("a/b") == (b"first" if versioned else b"second")
+        assert [item.key for item in reader.list()] == ["a/b", "a/c"][: 1 + versioned]
+
+
+def test_a_bucket_that_tells_nothing_of_versions_is_warned_of(
+    new_bucket: Callable[..., str], s3_endpoint: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with contextlib.closing(S3Store(new_bucket(), "archive", s3_endpoint)) as reader:
+        answering(reader, "GetBucketVersioning", 403, "AccessDenied")
+        answering(reader, "ListObjectVersions", 403, "AccessDenied")
+        assert list(reader.list()) == []
+    assert "s3:ListBucketVersions" in caplog.text
+
+
+def test_who_may_delete_nothing_is_told_nothing_of_locks(
+    new_bucket: Callable[..., str], s3_endpoint: str
+) -> None:
+    bucket, promise = new_bucket(locked=True), LockPromise("compliance", 1)
+    store = S3Store(bucket, "", s3_endpoint, means=Means(promise=promise))
+    answering(store, "DeleteObject", 403, "AccessDenied")
+    seen = store.probe()
+    assert seen.lock == LockCapabilities(
+        retention_kept=True,
+        delete_refused=None,
+        shorten_refused=True,
+        governance_kept=None,
+        hold_kept=None,
+    )
+    assert ProbeResult(store.name, "", promise, seen).is_kept is None
+    # Credentials that may not delete are what an archive should have: it can be written with them.
+    store.put("a/b", b"x")
+    assert store.lock_of("a/b").mode == "COMPLIANCE"
+    store.close()
+
+
+def test_a_server_in_trouble_has_not_refused_to_delete(
+    new_bucket: Callable[..., str], s3_endpoint: str
+) -> None:
+    bucket, promise = new_bucket(locked=True), LockPromise("compliance", 1)
+    store = S3Store(bucket, "", s3_endpoint, means=Means(promise=promise))
+    answering(store, "DeleteObject", 409, "OperationAborted")
+    with pytest.raises(StorageUnavailable):
+        store.probe()
+    with pytest.raises(StorageUnavailable):
+        store.put("a/b", b"x")
     store.close()
 
 

@@ -5,12 +5,19 @@ import click
 
 from archive.cli.session import json_option, opened, print_json
 
+_WORDS = {True: "yes", False: "no", None: "?"}
+_EXIT_CODES = {True: 0, False: 1, None: 2}
+_DOUBTS = {True: "", False: ": NOT KEPT by this store", None: ": it could not be told if kept"}
+
 
 @click.command("probe")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> None:
-    """Try out the store, and sign what it did; exit 1 when it does not lock as promised.
+    """Try out the store, and sign what it did.
+
+    Exit 1 when it does not lock as promised, 2 when that could not be told, as for credentials
+    that may delete nothing.
 
     Leaves canaries of a few bytes under `probe/` where the store locks or does not delete.
     """
@@ -31,8 +38,8 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
                 "statement_sha256": probed.statement_sha256,
             }
         )
-        ctx.exit(0 if result.is_kept else 1)
-    answers = {
+        ctx.exit(_EXIT_CODES[result.is_kept])
+    answers: dict[str, bool | None] = {
         "does not overwrite when told to create": seen.create_only,
         "does not overwrite by an upload in parts": seen.parts_create_only,
         "refuses bytes with another SHA-256": seen.checksum_refused,
@@ -49,9 +56,9 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         }
     click.echo(f"Store {result.store}")
     for words, is_so in answers.items():
-        click.echo(f"  {'yes' if is_so else 'no':4} {words}")
+        click.echo(f"  {_WORDS[is_so]:4} {words}")
     promise = result.promise
     promised = f"{promise.level}, {promise.days} days" if promise else "no lock"
-    click.echo(f"  promised: {promised}{'' if result.is_kept else ': NOT KEPT by this store'}")
+    click.echo(f"  promised: {promised}{_DOUBTS[result.is_kept]}")
     click.echo(f"Recorded as statement {probed.statement_sha256}")
-    ctx.exit(0 if result.is_kept else 1)
+    ctx.exit(_EXIT_CODES[result.is_kept])

@@ -16,11 +16,20 @@ if TYPE_CHECKING:
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--check", is_flag=True, help="Read the backup to its end, and bring nothing back.")
+@click.option(
+    "--keep-jobs", is_flag=True, help="Leave the jobs database as it is, where there is one."
+)
 @passphrase_option
 @json_option
 @click.pass_context
-def command(
-    ctx: click.Context, file: Path, passphrase_file: Path | None, *, check: bool, as_json: bool
+def command(  # noqa: PLR0913 - one parameter for each option
+    ctx: click.Context,
+    file: Path,
+    passphrase_file: Path | None,
+    *,
+    check: bool,
+    keep_jobs: bool,
+    as_json: bool,
 ) -> None:
     """Bring keys and operational tables back; then run `muniment rebuild`.
 
@@ -36,7 +45,8 @@ def command(
         with opened_backup(file, passphrase) as (_, held):
             _print(held, {}, as_json=as_json)
         return
-    restored = restore(installation(settings_of(ctx)), file, passphrase)
+    place = installation(settings_of(ctx))
+    restored = restore(place, file, passphrase, keeps_databases=keep_jobs)
     more = {
         "made": [str(path) for path in restored.files],
         "differing_settings": list(restored.differing),
