@@ -80,7 +80,7 @@ def _once(given: str, view: Callable[[], Response], resume: Resume | None) -> Re
     begun = idempotency.begin(archive, f"{current_reader().key_id} {_read(given)}", _fingerprint())
     if isinstance(begun, KeptAnswer):
         return _given_again(begun)
-    g.idempotency_token = begun.token
+    g.idempotency_token = begun.name
     try:
         response = _handled(begun, view, resume)
     except (ProblemRaised, InputError, AccessDenied, NotFound, IdempotencyKeyReused, HTTPException):

@@ -32,13 +32,21 @@ class KeptAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A request that is to be handled now. `token` names it, whoever handles it.
-
-    `since` is when a dead process began to handle it, or None when this is the first time.
-    """
+    """A request that is to be handled now. `token` names its key, `began_at` is RFC 3339."""
 
     token: str
-    since: str | None
+    began_at: str
+    is_first: bool
+
+    @property
+    def since(self) -> str | None:
+        """When a dead process began to handle it, or None when this is the first time."""
+        return None if self.is_first else self.began_at
+
+    @property
+    def name(self) -> str:
+        """A name for this request, whoever handles it, and for none that gives its key later."""
+        return f"{self.token} {self.began_at}"
 
 
 def begin(archive: Archive, owner_key: str, request_sha256: str) -> KeptAnswer | Begun:
@@ -60,7 +68,7 @@ def begin(archive: Archive, owner_key: str, request_sha256: str) -> KeptAnswer |
         idempotency.forget_ended(connection, rfc3339(now))
         known = idempotency.begin_request(connection, asked)
         if known is None:
-            return Begun(token, since=None)
+            return Begun(token, asked.began_at, is_first=True)
         if known.request_sha256 != request_sha256:
             raise IdempotencyKeyReused(
                 "this Idempotency-Key came with another request; send a new one with a new request"
@@ -69,7 +77,7 @@ def begin(archive: Archive, owner_key: str, request_sha256: str) -> KeptAnswer |
             return KeptAnswer(known.status, known.headers or "", known.body or b"")
         if not _is_left(known, now) or not idempotency.take_over(connection, known, asked.owner):
             raise IdempotencyInProgress("the first request with this key is under way: ask later")
-    return Begun(token, since=known.began_at)
+    return Begun(token, known.began_at, is_first=False)
 
 
 def finish(archive: Archive, begun: Begun, answer: KeptAnswer) -> None:

@@ -657,17 +657,18 @@ def test_tools_that_help_are_missing(
     assert found["tools.pg_dump"].state is found["tools.openssl"].state is State.OK
 
 
-def test_a_damaged_jobs_database_is_said_and_moving_it_away_mends_it(file_clinic: Clinic) -> None:
-    path = file_clinic.settings.data / "jobs.sqlite"
+def test_a_damaged_jobs_database_is_said_and_moving_it_away_mends_it(clinic: Clinic) -> None:
+    path = clinic.settings.data / "jobs.sqlite"
+    where = {"MUNIMENT_JOBS_URL": f"sqlite:///{path}"}
     assert not path.exists()
-    file_clinic.assert_well()
+    clinic.assert_well(**where)
     assert not path.exists()  # the doctor makes nothing
     for damaged in (b"no database", b"SQLite format 3\0" + bytes(5000)):
         path.write_bytes(damaged)
-        found = file_clinic.one("jobs.database")
+        found = clinic.one("jobs.database", **where)
         assert (found.state, "jobs database" in found.found) == (State.FAIL, True)
         path.unlink()
-    file_clinic.assert_well()
+    clinic.assert_well(**where)
 
 
 def test_jobs_that_nobody_does_are_said_and_a_worker_mends_it(

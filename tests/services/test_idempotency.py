@@ -59,6 +59,20 @@ def test_the_answer_is_given_again_for_a_day(archive: Archive, clock: FixedClock
     assert begun(archive).since is None
 
 
+def test_a_request_has_one_name_until_its_day_is_over(archive: Archive, clock: FixedClock) -> None:
+    first = begun(archive)
+    give_up(archive, first, did_nothing=False)
+    clock.at = NOW + dt.timedelta(hours=23)
+    second = begun(archive)
+    assert (second.name, second.since) == (first.name, first.began_at)
+    # A job that is named so outlives the day; the key given again then asks for another one.
+    clock.at = NOW + dt.timedelta(hours=24)
+    third = begun(archive)
+    assert (third.token, third.since) == (first.token, None)
+    assert third.name != first.name
+    assert begun(archive, "another key").name != third.name
+
+
 def test_another_request_with_the_key_is_refused_at_any_time(archive: Archive) -> None:
     first = begun(archive)
     with pytest.raises(IdempotencyKeyReused):

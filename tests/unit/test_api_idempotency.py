@@ -135,9 +135,8 @@ def die(*_: Any, **__: Any) -> None:
 
 def kill_owner(site: Site) -> None:
     with site.archive.database.writing() as connection:
-        connection.execute(sa.text("update ops_idempotency set owner = 'gone 1 1', status = null"))
         connection.execute(
-            sa.text("update ops_idempotency set began_at = '2020-01-01T00:00:00.000000Z'")
+            sa.text("update ops_idempotency set owner = 'nobody 0 0', status = null")
         )
 
 
