@@ -3,6 +3,8 @@
 
 import gzip
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +14,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from support.archives import audited, new_archive, page, rebuilt, settings_at, stored_keys, tables
+from support.crashing import gather_and_die
 from support.origin import Origin, Reply, response
 from support.remote import MementoArchive, broken, cut_off, http_date, reset, too_many
 
+from archive.bootstrap import open_archive
 from archive.catalog.tables import cdx
 from archive.digests import sha256_hex
 from archive.errors import (
@@ -428,6 +432,55 @@ def test_groups_are_durable_one_after_the_other(
     done = got(archive, other.timemap())
     assert len(done.containers) == 2
     assert len(tables(archive)["import_group"]) == 2
+
+
+def test_a_file_is_one_group_whatever_its_size(origin: Origin, tmp_path: Path) -> None:
+    """So that what was answered, and what is in, is told by one statement."""
+    archive = new_archive(
+        settings_at(tmp_path / "large", MUNIMENT_IMPORT_REQUESTS_PER_MINUTE="60000")
+    )
+    other = MementoArchive(origin, URL)
+    sizes = {FIRST: 3 << 20, SECOND: 3 << 20, THIRD: 20 << 20, "20220101000000": 10}
+    for stamp, size in sizes.items():
+        other.add(stamp, os.urandom(size))
+    try:
+        done = got(archive, other.timemap())
+        found = tables(archive)
+        assert (done.taken, len(done.containers)) == (4, 3)
+        assert len(found["import_group"]) == 3
+        assert len(found["cdx"]) == 4
+    finally:
+        archive.close()
+
+
+def test_killed_at_a_few_steps_every_memento_is_in_once(
+    other: MementoArchive, tmp_path: Path
+) -> None:
+    url = other.timemap()
+
+    def settings(name: str) -> Settings:
+        made = settings_at(tmp_path / name, MUNIMENT_IMPORT_REQUESTS_PER_MINUTE="60000")
+        new_archive(made).close()
+        return made
+
+    whole = gather_and_die(settings("counted"), url)
+    assert whole.steps is not None
+    for share in (0.05, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.97):
+        at = settings(f"at-{share}")
+        crashed = gather_and_die(at, url, int(len(whole.steps) * share))
+        assert crashed.exit_code == -signal.SIGKILL
+        archive = open_archive(at)
+        try:
+            again = got(archive, url)
+            assert again.is_sound
+            assert again.known + again.taken == 2
+            assert [row.timestamp for row in rows(archive)] == [FIRST, SECOND]
+            assert audited(archive).damages == []
+            before = tables(archive)
+            rebuilt(archive)
+            assert tables(archive) == before
+        finally:
+            archive.close()
 
 
 def test_requests_are_spaced(origin: Origin, tmp_path: Path) -> None:

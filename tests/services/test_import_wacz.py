@@ -26,6 +26,7 @@ from support.warcs import PAGE, arc, arc_record, http, write
 
 from archive.catalog.tables import cdx, import_group
 from archive.errors import MalformedPackage, MalformedZip
+from archive.importing.page_file import read_pages
 from archive.importing.wacz_findings import FORM, SIGNATURE
 from archive.model.claim import Status
 from archive.services.context import Archive, PackageSigners
@@ -311,3 +312,19 @@ def test_the_samples_behave_as_their_index_says(
     done = imported(archive, path)
     assert done.is_sound
     assert done.indexed == len(rows(archive)) > 0
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("name", "urls"),
+    [("pages.jsonl", 1), ("extraPages.jsonl", 3), ("invalid.jsonl", None), ("invalid.txt", None)],
+)
+def test_the_page_lists_behave_as_their_index_says(name: str, urls: int | None) -> None:
+    path = real_data_folder() / "wacz" / "pages" / name
+    if not path.is_file():
+        pytest.skip(f"REAL DATA MISSING: {path} (set MUNIMENT_TEST_DATA)")
+    if urls is None:
+        with pytest.raises(MalformedPackage):
+            list(read_pages(iter([path.read_bytes()])))
+    else:
+        assert len(list(read_pages(iter([path.read_bytes()])))) == urls
