@@ -24,6 +24,7 @@ from archive.jobs.base import JobCancelled, WorkerStopping
 from archive.model.claim import Finding, Status
 from archive.model.imported import GivenFile, ImportGroup, asked_sha256, bounded_target
 from archive.services.context import Archive, SigningKey
+from archive.services.custody import note_key_use
 from archive.services.import_container import Progress, Stretch, Supply, import_container
 from archive.services.import_file import ImportOptions
 from archive.services.import_lock import sole_importer
@@ -112,6 +113,7 @@ def gather(
         result = Gathered(errand.asked, wanted=len(wanted))
         missing = [one for one in wanted if bounded_target(one.target) not in before.targets]
         result.known = len(wanted) - len(missing)
+        note_key_use(archive, key)
         group = _Group(archive, key, errand, result)
         try:
             _get_all(missing, group, result, progress, keep)
