@@ -59,6 +59,7 @@ MunimentError
 │  ├─ CatalogMissing
 │  ├─ CatalogOutdated
 │  ├─ CatalogBusy
+│  ├─ CatalogUnavailable      the database's server cannot be reached; try again
 │  └─ RequestUnderWay         another process works on the very same request
 └─ JobsError
    ├─ JobsUnavailable         the jobs database could not be asked; try again
@@ -421,6 +422,12 @@ class CatalogBusy(CatalogError):
     """Another process held the catalogue for too long; try again."""
 
     code = "CATALOG_BUSY"
+
+
+class CatalogUnavailable(CatalogError):
+    """The catalogue's database server could not be reached; what it holds is unknown. Try again."""
+
+    code = "CATALOG_UNAVAILABLE"
 
 
 class RequestUnderWay(CatalogError):

@@ -21,6 +21,15 @@ _DATA = "muniment-data"
 _WORDS_LIMIT = 64
 _NAME_LIMIT = 100
 _METRICS_READERS = ("key", "loopback", "off")
+_AUDIT_LEVELS = ("plain", "deep", "full")
+_DAY_SECONDS = 24 * 60 * 60
+INTERVALS: Mapping[str, int | None] = {
+    "never": None,
+    "daily": _DAY_SECONDS,
+    "weekly": 7 * _DAY_SECONDS,
+    "monthly": 30 * _DAY_SECONDS,
+}
+"""The words of [schedule], and the seconds from one job to the next; None: no job."""
 _KEYID = re.compile(r"[0-9a-f]{64}")
 # RFC 3986 without user, query, fragment and the quote: it is printed in citations and in HTML.
 _BASE_URL = re.compile(
@@ -69,7 +78,9 @@ class MirrorSettings(StoreSettings):
 class DatabaseSettings:
     """[database]: the catalogue."""
 
-    url: str = ""  # sqlite:///PATH; default sqlite:///<data>/catalog.sqlite
+    # sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME; default sqlite:///<data>/catalog.sqlite
+    # (a password may stand in it, and is better kept in PGPASSWORD or a password file)
+    url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +161,15 @@ class JobsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleSettings:
+    """[schedule]: what workers do by themselves; the systemd timers do the same without one."""
+
+    audit: str = "never"  # read everything again: never, daily, weekly or monthly (30 days)
+    audit_level: str = "deep"  # plain, deep or full, as in `muniment audit`
+    mirror: str = "never"  # fill the store of [mirror]: never, daily, weekly or monthly
+
+
+@dataclass(frozen=True, slots=True)
 class PolitenessSettings:
     """[politeness]: what jobs and lists spare each host, over all workers and processes.
 
@@ -180,6 +200,7 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     jobs: JobsSettings = field(default_factory=JobsSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     politeness: PolitenessSettings = field(default_factory=PolitenessSettings)
 
     @property
@@ -264,6 +285,7 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "server": ServerSettings,
     "limits": LimitsSettings,
     "jobs": JobsSettings,
+    "schedule": ScheduleSettings,
     "politeness": PolitenessSettings,
 }
 # `import` is no name for a field.
@@ -312,6 +334,7 @@ def load_settings(
     settings.trusted_proxies()
     _check_lock("store", settings.store)
     _check_lock("mirror", settings.mirror)
+    _check_schedule(settings.schedule)
     check_roots("trust.roots", settings.trust.roots)
     check_roots("import.wacz_keys", settings.importing.wacz_keys, "SHA-256 of a public key")
     return settings
@@ -419,6 +442,14 @@ def _check_lock(section: str, store: StoreSettings) -> None:
         raise SettingsError(f"{section}.lock must be one of none, {', '.join(LEVELS)}")
     if store.lock_days > DAYS_LIMIT:
         raise SettingsError(f"{section}.lock_days must be at most {DAYS_LIMIT}")
+
+
+def _check_schedule(schedule: ScheduleSettings) -> None:
+    for name in ("audit", "mirror"):
+        if getattr(schedule, name) not in INTERVALS:
+            raise SettingsError(f"schedule.{name} must be one of {', '.join(INTERVALS)}")
+    if schedule.audit_level not in _AUDIT_LEVELS:
+        raise SettingsError(f"schedule.audit_level must be one of {', '.join(_AUDIT_LEVELS)}")
 
 
 def _check_base_url(url: str) -> None:

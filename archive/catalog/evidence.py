@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of the evidence tables: written once with their capture, looked up by ID, URL, digest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from archive.catalog.absent import Values, insert_absent
 from archive.catalog.restrictions import Viewer, is_visible
 from archive.catalog.tables import (
     EVIDENCE_TABLES,
@@ -20,7 +21,6 @@ from archive.catalog.tables import (
     statement,
 )
 
-Values = Mapping[str, Any]
 PartRow = Any  # a row of the part table, columns as attributes
 
 
@@ -80,14 +80,15 @@ def add_captures(connection: Connection, group: Sequence[CaptureRows]) -> None:
         connection.execute(sa.insert(cdx), indexed)
 
 
+def add_containers(connection: Connection, rows: Sequence[Values]) -> None:
+    """Insert those containers that are not listed yet."""
+    insert_absent(connection, container, rows)
+
+
 def add_observation(connection: Connection, row: Values, containers: Sequence[Values]) -> None:
     """Insert an observation; one that is there already stays as it is."""
     add_containers(connection, containers)
-    known = sa.select(observation.c.url).where(
-        observation.c.statement_sha256 == row["statement_sha256"]
-    )
-    if connection.execute(known).first() is None:
-        connection.execute(sa.insert(observation).values(**row))
+    insert_absent(connection, observation, [row])
 
 
 def add_keyset(connection: Connection, row: Values) -> None:
@@ -241,16 +242,3 @@ def clear(connection: Connection) -> None:
     """Empty every evidence table; the first step of a rebuild, in its transaction."""
     for table in reversed(EVIDENCE_TABLES):
         connection.execute(sa.delete(table))
-
-
-def add_containers(connection: Connection, rows: Sequence[Values]) -> None:
-    """Insert those containers that are not listed yet."""
-    wanted = {row["sha256"]: dict(row) for row in rows}
-    known = set(
-        connection.execute(
-            sa.select(container.c.sha256).where(container.c.sha256.in_(list(wanted)))
-        ).scalars()
-    )
-    new = [row for sha256, row in wanted.items() if sha256 not in known]
-    if new:
-        connection.execute(sa.insert(container), new)

@@ -3,6 +3,9 @@
 
 Evidence rows hold nothing but what a statement, its inventory and their digests say, so that
 `muniment rebuild` gives the same rows, column by column.
+
+A text whose length has no bound (a URL) goes into no index but a hash: PostgreSQL's trees take
+keys of 2,700 bytes. On SQLite, which has trees only, such an index is one.
 """
 
 from sqlalchemy import (
@@ -23,7 +26,7 @@ metadata = MetaData()
 keyset = Table(
     "keyset",
     metadata,
-    Column("version", Integer, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
     Column("statement_sha256", String(64), nullable=False, unique=True),
     Column("content_sha256", String(64), nullable=False),
 )
@@ -31,7 +34,7 @@ keyset = Table(
 capture = Table(
     "capture",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
     Column("id", String(40), nullable=False, unique=True),
     Column("url", Text, nullable=False),
     Column("final_url", Text, nullable=False),
@@ -47,7 +50,7 @@ capture = Table(
     Column("envelope_sha256", String(64), nullable=False),
     Column("record_json", LargeBinary, nullable=False),
     Column("record_sha256", String(64), nullable=False),
-    Index("capture_url", "url", "vantage", "number"),
+    Index("capture_url", "url", postgresql_using="hash"),
     Index("capture_container", "container_sha256"),
     Index("capture_inventory", "inventory_sha256"),
     Index("capture_envelope", "envelope_sha256"),
@@ -91,7 +94,7 @@ observation = Table(
     Column("inventory_sha256", String(64), nullable=False),
     Column("envelope_key", Text, nullable=False),
     Column("envelope_sha256", String(64), nullable=False),
-    Index("observation_url", "url", "observed_at"),
+    Index("observation_url", "url", postgresql_using="hash"),
 )
 
 statement = Table(
@@ -170,7 +173,7 @@ cdx = Table(
     Column("length", BigInteger, nullable=False),
     Column("record_type", String(16), nullable=False),
     Column("record_id", Text, nullable=False),
-    Column("urlkey", Text, nullable=False),
+    Column("urlkey", String(1000), nullable=False),
     Column("timestamp", String(14), nullable=False),
     Column("date", Text, nullable=False),
     Column("url", Text, nullable=False),

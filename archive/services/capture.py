@@ -6,6 +6,7 @@ back and compared, statement signed and stored, then the catalogue row. A group 
 whole (one reservation, one sync, one commit); a single capture is a group of one.
 """
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -176,32 +177,45 @@ def _reserve(archive: Archive, group: Sequence[Looked], drafts: dict[int, Draft]
 
     A look whose request is taken gets none, and is refused among the drafts.
     """
+    for _ in group:
+        # Others that append may take a request between the look and the claim: then look again.
+        with (
+            contextlib.suppress(RequestUnderWay),
+            archive.database.appending() as connection,
+        ):
+            return _reserved(archive, connection, group, drafts)
+    with archive.database.appending() as connection:
+        return _reserved(archive, connection, group, drafts)
+
+
+def _reserved(
+    archive: Archive, connection: Connection, group: Sequence[Looked], drafts: dict[int, Draft]
+) -> Numbers:
     owner, now = this_process(), rfc3339(archive.clock.now())
-    with archive.database.writing() as connection:
-        names = [looked.request for looked in group if looked.request]
-        taken = requests.taken(connection, names) if names else set()
-        for place, looked in enumerate(group):
-            if looked.request in taken:
-                error = RequestUnderWay("another process works on the same request")
-                drafts[place] = Refused(looked.fetch.url, error)
-        observed = {
-            place: int.from_bytes(archive.random_bytes(6), "big")
-            for place, draft in drafts.items()
-            if isinstance(draft, Assembled)
-        }
-        minted = [place for place in range(len(group)) if place not in drafts]
-        numbers: Numbers = {Kind.CAPTURE.value: [], OBSERVATION: list(observed.values())}
-        if minted:
-            numbers[Kind.CAPTURE] = sequence.reserve(
-                connection, Kind.CAPTURE.value, len(minted), owner, now
-            )
-        if observed:
-            intents = [Reservation(OBSERVATION, intent, owner, now) for intent in observed.values()]
-            sequence.intend(connection, intents)
-        captures = zip(minted, numbers[Kind.CAPTURE], strict=True)
-        claims = [(place, Kind.CAPTURE.value, number) for place, number in captures]
-        claims += [(place, OBSERVATION, intent) for place, intent in observed.items()]
-        requests.claim(connection, _claims(group, drafts, claims))
+    names = [looked.request for looked in group if looked.request]
+    taken = requests.taken(connection, names) if names else set()
+    for place, looked in enumerate(group):
+        if looked.request in taken:
+            error = RequestUnderWay("another process works on the same request")
+            drafts[place] = Refused(looked.fetch.url, error)
+    observed = {
+        place: int.from_bytes(archive.random_bytes(6), "big")
+        for place, draft in drafts.items()
+        if isinstance(draft, Assembled)
+    }
+    minted = [place for place in range(len(group)) if place not in drafts]
+    numbers: Numbers = {Kind.CAPTURE.value: [], OBSERVATION: list(observed.values())}
+    if minted:
+        numbers[Kind.CAPTURE] = sequence.reserve(
+            connection, Kind.CAPTURE.value, len(minted), owner, now
+        )
+    if observed:
+        intents = [Reservation(OBSERVATION, intent, owner, now) for intent in observed.values()]
+        sequence.intend(connection, intents)
+    captures = zip(minted, numbers[Kind.CAPTURE], strict=True)
+    claims = [(place, Kind.CAPTURE.value, number) for place, number in captures]
+    claims += [(place, OBSERVATION, intent) for place, intent in observed.items()]
+    requests.claim(connection, _claims(group, drafts, claims))
     return numbers
 
 

@@ -139,7 +139,10 @@ def signing_key(archive: Archive, keyset: Keyset) -> SigningKey:
     signer = archive.open_signer()
     listed = keyset.keys.get(signer.public_key.keyid)
     if listed is None or listed.state != "active" or listed.role != "manifest":
-        raise SigningError("the signing key is not an active manifest key of the keyset")
+        raise SigningError(
+            "the signing key is not an active manifest key of the keyset; if "
+            "`muniment keys rotate` was broken off, run it again"
+        )
     now = archive.clock.now()
     if now < listed.valid_from:
         raise SigningError(

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from sqlalchemy.engine import Connection
+
 from archive.catalog import evidence, requests, sequence
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
@@ -43,7 +45,7 @@ def reserve_numbers(archive: Archive, minted: int) -> Intent:
     """Numbers for so many captures, one at least, written down."""
     started = time.monotonic()
     owner, now = this_process(), rfc3339(archive.clock.now())
-    with archive.database.writing() as connection:
+    with archive.database.appending() as connection:
         numbers = sequence.reserve(connection, Kind.CAPTURE.value, minted, owner, now)
     return Intent({Kind.CAPTURE.value: numbers, OBSERVATION: []}, started)
 
@@ -55,7 +57,7 @@ def given_up_on_failure(archive: Archive, intent: Intent) -> Iterator[None]:
         yield
     except BaseException:
         # What became of them only the store knows; recovery asks it.
-        with suppress(CatalogError), archive.database.writing() as connection:
+        with suppress(CatalogError), archive.database.appending() as connection:
             sequence.abandon(connection, intent.numbers, NOBODY)
         raise
 
@@ -139,8 +141,8 @@ def _sign_and_store(
 
 
 def _write_rows(archive: Archive, signed: Sequence[SignedLook], numbers: Numbers) -> None:
-    unused = set(numbers[Kind.CAPTURE])
-    with archive.database.writing() as connection:
+    def add(connection: Connection) -> None:
+        unused = set(numbers[Kind.CAPTURE])
         # A rebuild may have taken in what lies in the store already.
         known = evidence.known_statements(connection, [item.statement_sha256 for item in signed])
         new = [item for item in signed if item.statement_sha256 not in known]
@@ -166,3 +168,5 @@ def _write_rows(archive: Archive, signed: Sequence[SignedLook], numbers: Numbers
         for kind, given in numbers.items():
             if given:
                 requests.settle(connection, kind, given)
+
+    archive.database.insist(archive.database.appending, add)

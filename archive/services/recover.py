@@ -43,7 +43,11 @@ class Recovery:
 
 
 def recover(archive: Archive) -> Recovery:
-    """Settle every open reservation whose owner is gone. Cheap when there is none."""
+    """Settle every open reservation whose owner is gone. Cheap when there is none.
+
+    Any process may do so at any time, also while it serves and beside others that do: the store
+    is asked first, and each reservation is settled by whoever comes first.
+    """
     with archive.database.reading() as connection:
         waiting = sequence.open_reservations(connection)
     now = archive.clock.now()
@@ -87,17 +91,19 @@ def _settle_observations(archive: Archive, keyset: Keyset, orphaned: Sequence[Re
     if not orphaned:
         return
     listed = {item.files.statement_sha256 for item in kept_records(archive) if not item.capture_id}
+    found = []
+    for stored in archive.store.list(OBSERVATIONS):
+        place = read_key(stored.key)
+        if place.role != "observation" or place.name in listed:
+            continue
+        # What does not hold is audit's to name.
+        with contextlib.suppress(MalformedEvidence):
+            found.append(adopt_observation(archive.store, keyset, stored.key))
     with archive.database.writing() as connection:
-        for stored in archive.store.list(OBSERVATIONS):
-            place = read_key(stored.key)
-            if place.role != "observation" or place.name in listed:
-                continue
-            # What does not hold is audit's to name.
-            with contextlib.suppress(MalformedEvidence):
-                signed = adopt_observation(archive.store, keyset, stored.key)
-                evidence.add_observation(
-                    connection, observation_row(signed), container_rows(signed.inventory.containers)
-                )
+        for signed in found:
+            evidence.add_observation(
+                connection, observation_row(signed), container_rows(signed.inventory.containers)
+            )
         for item in orphaned:
             requests.settle(connection, item.kind, [item.number])
             sequence.forget(connection, item.kind, item.number)
@@ -108,14 +114,17 @@ def _settle_assertions(archive: Archive, keyset: Keyset, orphaned: Sequence[Rese
         return
     with archive.database.reading() as connection:
         listed = {row.statement_sha256 for row in every_statement(connection)}
+    found = []
+    for stored in archive.store.list(STATEMENTS):
+        place = read_key(stored.key)
+        if place.role != "assertion" or place.name in listed:
+            continue
+        # What does not hold is audit's to name.
+        with contextlib.suppress(MalformedEvidence):
+            found.append(adopt_assertion(archive.store, keyset, stored.key))
     with archive.database.writing() as connection:
-        for stored in archive.store.list(STATEMENTS):
-            place = read_key(stored.key)
-            if place.role != "assertion" or place.name in listed:
-                continue
-            # What does not hold is audit's to name.
-            with contextlib.suppress(MalformedEvidence):
-                take_in(connection, adopt_assertion(archive.store, keyset, stored.key))
+        for stated in found:
+            take_in(connection, stated)
         for item in orphaned:
             sequence.forget(connection, item.kind, item.number)
 

@@ -44,12 +44,14 @@ from archive.services.trust import trusted_keyset
 from archive.settings import Settings
 from archive.signing.base import Signer
 
+pytestmark = pytest.mark.both_databases
+
 NOW = dt.datetime.now(dt.UTC).replace(minute=10)
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_at(tmp_path / "data")
+def settings(tmp_path: Path, database_setting: dict[str, str]) -> Settings:
+    return settings_at(tmp_path / "data", **database_setting)
 
 
 @pytest.fixture

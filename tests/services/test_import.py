@@ -24,6 +24,7 @@ from support.archives import (
     stored_keys,
     tables,
 )
+from support.importing import import_elsewhere
 from support.origin import Origin
 from support.warcs import (
     PAGE,
@@ -40,7 +41,6 @@ from support.warcs import (
     write,
 )
 
-from archive.bootstrap import open_archive
 from archive.catalog import sequence
 from archive.catalog.custody import count_waiting
 from archive.catalog.sequence import Reservation
@@ -376,7 +376,7 @@ def test_strict_refuses_a_flaw_and_stores_nothing(
         (b"%PDF-1.7 and so on", InputError),
         (b"PK\x03\x04 and so on", MalformedZip),
         (b"WARC/1.0\r\nno header at all", MalformedWarc),
-        (gzip.compress(b"WARC/1.0\r\nWARC-Type: response\r\n"), MalformedWarc),
+        (gzip.compress(b"WARC/1.0\r\nWARC-Type: response\r\n", mtime=0), MalformedWarc),
         (b"filedesc://x.arc 1.2.3.4 20200101000000 text/plain -1\n", MalformedWarc),
     ],
 )
@@ -530,19 +530,15 @@ def test_groups_are_the_same_however_many_processes_read(
         other.close()
 
 
-def _import_elsewhere(settings: Settings, path: Path) -> None:
-    archive = open_archive(settings)
-    imported(archive, path, PAGES)
-    archive.close()
-
-
 @pytest.mark.slow
 def test_two_imports_of_one_file_at_once_give_one(
     settings: Settings, archive: Archive, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "given.warc.gz", packed(*site(60)))
     context = multiprocessing.get_context("spawn")
-    both = [context.Process(target=_import_elsewhere, args=(settings, path)) for _ in range(2)]
+    both = [
+        context.Process(target=import_elsewhere, args=(settings, path, PAGES)) for _ in range(2)
+    ]
     for process in both:
         process.start()
     for process in both:

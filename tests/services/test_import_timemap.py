@@ -49,9 +49,10 @@ GIVEN = ImportOptions("other.example")
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, database_setting: dict[str, str]) -> Settings:
     return settings_at(
         tmp_path / "data",
+        **database_setting,
         MUNIMENT_IMPORT_REQUESTS_PER_MINUTE="60000",
         MUNIMENT_CAPTURE_TIMEOUT_SECONDS="5",
         MUNIMENT_CAPTURE_BYTES_LIMIT="200000",
@@ -106,6 +107,7 @@ def codes(done: Gathered) -> list[tuple[str, Status]]:
     return [(one.code, one.status) for one in done.findings]
 
 
+@pytest.mark.both_databases
 def test_each_memento_is_in_under_the_url_and_time_of_the_original(
     archive: Archive, other: MementoArchive
 ) -> None:
@@ -149,6 +151,7 @@ def test_the_answer_is_written_down_beside_what_it_says_of_the_original(
     assert notes["request"].startswith(f"GET {other.path(FIRST)} HTTP/1.1\r\n")
 
 
+@pytest.mark.both_databases
 def test_the_same_timemap_again_asks_for_nothing_that_is_in(
     archive: Archive, other: MementoArchive, settings: Settings
 ) -> None:
@@ -179,6 +182,7 @@ def test_a_period_chooses(archive: Archive, other: MementoArchive) -> None:
     assert got(archive, other.timemap(), before=year).wanted == 1
 
 
+@pytest.mark.both_databases
 def test_a_cited_url_gets_an_id_for_each_memento(archive: Archive, other: MementoArchive) -> None:
     done = got(archive, other.timemap(), replace(GIVEN, choice=Choice((URL,))))
     assert [str(signed.look.capture_id)[:11] for signed in done.minting.minted] == [

@@ -44,8 +44,8 @@ SECOND = "archive/more.warc.gz"
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_at(tmp_path / "data")
+def settings(tmp_path: Path, database_setting: dict[str, str]) -> Settings:
+    return settings_at(tmp_path / "data", **database_setting)
 
 
 @pytest.fixture
@@ -80,6 +80,7 @@ def rows(archive: Archive) -> list[sa.Row[tuple[object, ...]]]:
         return list(connection.execute(sa.select(cdx).order_by(cdx.c.url)))
 
 
+@pytest.mark.both_databases
 def test_records_are_read_where_they_lie_and_pages_get_an_id(
     archive: Archive, settings: Settings, tmp_path: Path
 ) -> None:

@@ -51,6 +51,14 @@ class Crashed:
     steps: list[str] | None
     exit_code: int | None
 
+    def has_died_at(self, last: int) -> bool:
+        """Whether it was killed there, or ended before: digests that begin alike share a folder,
+        and then there are fewer steps.
+        """
+        if self.steps is not None:
+            return len(self.steps) <= last
+        return self.exit_code == -signal.SIGKILL
+
 
 class Steps:
     """Counts steps, and kills its own process at the chosen one."""

@@ -22,6 +22,8 @@ from archive.services.context import Archive
 from archive.services.jobs import ask_for_capture
 from archive.settings import Settings
 
+pytestmark = pytest.mark.both_databases
+
 
 @dataclass(frozen=True)
 class Site:
@@ -43,8 +45,10 @@ class Site:
 
 
 @pytest.fixture
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return settings_at(tmp_path_factory.mktemp("archive") / "data")
+def settings(
+    tmp_path_factory: pytest.TempPathFactory, database_setting: dict[str, str]
+) -> Settings:
+    return settings_at(tmp_path_factory.mktemp("archive") / "data", **database_setting)
 
 
 @pytest.fixture

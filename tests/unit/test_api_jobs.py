@@ -20,6 +20,8 @@ from archive.services.context import Archive
 from archive.services.initialise import make_api_key
 from archive.settings import Settings, load_settings
 
+pytestmark = pytest.mark.both_databases
+
 
 @dataclass(frozen=True)
 class Site:
@@ -42,12 +44,15 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def idle(
+    tmp_path_factory: pytest.TempPathFactory, module_database_setting: dict[str, str]
+) -> Iterator[Site]:
     """An archive with nobody who does the jobs."""
     settings = load_settings(
         environment={
             "MUNIMENT_DATA": str(tmp_path_factory.mktemp("archive") / "data"),
             "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
+            **module_database_setting,
             "MUNIMENT_POLITENESS_WAIT_SECONDS": "1",
             "MUNIMENT_POLITENESS_TRIES": "2",
         }

@@ -53,7 +53,7 @@ def _make_cdx() -> None:
         sa.Column("length", sa.BigInteger, nullable=False),
         sa.Column("record_type", sa.String(16), nullable=False),
         sa.Column("record_id", sa.Text, nullable=False),
-        sa.Column("urlkey", sa.Text, nullable=False),
+        sa.Column("urlkey", sa.String(1000), nullable=False),
         sa.Column("timestamp", sa.String(14), nullable=False),
         sa.Column("date", sa.Text, nullable=False),
         sa.Column("url", sa.Text, nullable=False),
