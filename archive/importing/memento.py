@@ -140,7 +140,8 @@ def _records(wanted: Memento, target: str, exchange: Exchange, new_id: Callable[
         ],
         canonical.dumps(notes),
     )
-    return compress_member(response) + compress_member(metadata)
+    # The note first: however long the response is, the last record begins near the first.
+    return compress_member(metadata) + compress_member(response)
 
 
 def _seconds(memento: Memento) -> str:

@@ -24,16 +24,19 @@ from archive.jobs.base import JobCancelled, WorkerStopping
 from archive.model.claim import Finding, Status
 from archive.model.imported import GivenFile, ImportGroup, asked_sha256, bounded_target
 from archive.services.context import Archive, SigningKey
+from archive.services.custody import note_key_use
 from archive.services.import_container import Progress, Stretch, Supply, import_container
 from archive.services.import_file import ImportOptions
 from archive.services.import_lock import sole_importer
+from archive.services.import_reading import SEGMENT_BYTES
 from archive.services.import_supply import checked_supplier
 from archive.services.mint_imported import Minting, mint_imported
 from archive.storage.layout import blob_key
 
 GROUP_ITEMS = 200
 GROUP_SECONDS = 60.0
-GROUP_BYTES = 32 * 1024 * 1024
+# All records begin in one segment, so that a file is one group: it is in, or it is not.
+GROUP_BYTES = SEGMENT_BYTES
 # A server that does not answer this often in a row does not answer at all.
 _SILENCES_LIMIT = 3
 # The records are in, whatever else is to be said of them.
@@ -110,6 +113,7 @@ def gather(
         result = Gathered(errand.asked, wanted=len(wanted))
         missing = [one for one in wanted if bounded_target(one.target) not in before.targets]
         result.known = len(wanted) - len(missing)
+        note_key_use(archive, key)
         group = _Group(archive, key, errand, result)
         try:
             _get_all(missing, group, result, progress, keep)
@@ -169,6 +173,8 @@ class _Group:
     def add(self, given: Given) -> None:
         """Keep what was got; make the group durable when it is large, or old, enough."""
         records, finding = (b"", given) if isinstance(given, Finding) else given
+        if self._size + len(records) > GROUP_BYTES:
+            self.finish()
         self._findings.append(finding)
         if finding.status is not Status.PASS:
             self._result.findings.append(finding)
@@ -176,7 +182,7 @@ class _Group:
             self._records.append(records)
             self._size += len(records)
         is_old = time.monotonic() - self._begun > GROUP_SECONDS
-        if is_old or self._size > GROUP_BYTES or len(self._findings) >= GROUP_ITEMS:
+        if is_old or len(self._findings) >= GROUP_ITEMS:
             self.finish()
 
     def finish(self) -> None:

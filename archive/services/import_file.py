@@ -16,6 +16,7 @@ from archive.errors import MalformedEvidence
 from archive.model.claim import Finding, Status
 from archive.model.imported import REPAIRED, Flaw, GivenFile, ImportGroup
 from archive.services.context import Archive, SigningKey, signing_key
+from archive.services.custody import note_key_use
 from archive.services.import_container import Progress, Supply, import_container
 from archive.services.import_lock import sole_importer
 from archive.services.import_package import package_supply
@@ -91,6 +92,7 @@ def import_file(
         before = _groups(archive, given.file.sha256)
         supplier = package_supply if given.file.form == "wacz" else supply_of
         supply = supplier(archive, given, before, Terms(supplied_by, options.is_strict))
+        note_key_use(archive, key)
         is_in = import_container(archive, key, supply, _kept(progress, keep), pool)
         return _result(archive, key, options, _Done(supply, len(before), is_in))
 

@@ -42,6 +42,7 @@ from support.warcs import (
 )
 
 from archive.catalog import sequence
+from archive.catalog.custody import count_waiting
 from archive.catalog.sequence import Reservation
 from archive.catalog.statements import statements_about
 from archive.catalog.tables import cdx, id_sequence, ops_reservation
@@ -501,6 +502,7 @@ def test_verifying_reads_the_record_and_never_holds_the_container(
     assert whole
 
 
+@pytest.mark.slow
 def test_groups_are_the_same_however_many_processes_read(
     settings: Settings, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -528,6 +530,7 @@ def test_groups_are_the_same_however_many_processes_read(
         other.close()
 
 
+@pytest.mark.slow
 def test_two_imports_of_one_file_at_once_give_one(
     settings: Settings, archive: Archive, tmp_path: Path
 ) -> None:
@@ -626,3 +629,18 @@ def test_the_longest_import_still_fits_what_a_kms_signs(archive: Archive, tmp_pa
     assert len(envelope.signed_bytes()) <= SIGNED_BYTES_LIMIT
     assert signed.look.capture_id is not None
     assert verify_record(archive, signed.look.capture_id).result.exit_code == 0
+
+
+def test_the_use_of_the_key_is_noted_when_something_is_signed(
+    archive: Archive, given: Path, tmp_path: Path
+) -> None:
+    def waiting() -> int:
+        with archive.database.reading() as connection:
+            return count_waiting(connection)
+
+    with pytest.raises(InputError):
+        imported(archive, write(tmp_path / "bad", b"nothing of the kind"))
+    assert waiting() == 0
+    imported(archive, given)
+    imported(archive, given)
+    assert waiting() == 1

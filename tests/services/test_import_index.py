@@ -33,10 +33,11 @@ FILE = packed(*RECORDS)
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
+def archive(tmp_path: Path, database_setting: dict[str, str]) -> Iterator[Archive]:
     opened = new_archive(
         settings_at(
             tmp_path / "data",
+            **database_setting,
             MUNIMENT_IMPORT_REQUESTS_PER_MINUTE="60000",
             MUNIMENT_CAPTURE_TIMEOUT_SECONDS="5",
         )
@@ -110,6 +111,7 @@ def codes(done: Gathered) -> list[tuple[str, Status]]:
     return [(one.code, one.status) for one in done.findings]
 
 
+@pytest.mark.both_databases
 def test_each_record_is_fetched_by_its_range_and_kept_as_it_lies_there(
     archive: Archive, server: WarcServer, tmp_path: Path
 ) -> None:

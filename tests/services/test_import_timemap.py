@@ -3,6 +3,8 @@
 
 import gzip
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +14,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from support.archives import audited, new_archive, page, rebuilt, settings_at, stored_keys, tables
+from support.crashing import gather_and_die
 from support.origin import Origin, Reply, response
 from support.remote import MementoArchive, broken, cut_off, http_date, reset, too_many
 
+from archive.bootstrap import open_archive
 from archive.catalog.tables import cdx
 from archive.digests import sha256_hex
 from archive.errors import (
@@ -45,9 +49,10 @@ GIVEN = ImportOptions("other.example")
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, database_setting: dict[str, str]) -> Settings:
     return settings_at(
         tmp_path / "data",
+        **database_setting,
         MUNIMENT_IMPORT_REQUESTS_PER_MINUTE="60000",
         MUNIMENT_CAPTURE_TIMEOUT_SECONDS="5",
         MUNIMENT_CAPTURE_BYTES_LIMIT="200000",
@@ -102,6 +107,7 @@ def codes(done: Gathered) -> list[tuple[str, Status]]:
     return [(one.code, one.status) for one in done.findings]
 
 
+@pytest.mark.both_databases
 def test_each_memento_is_in_under_the_url_and_time_of_the_original(
     archive: Archive, other: MementoArchive
 ) -> None:
@@ -145,6 +151,7 @@ def test_the_answer_is_written_down_beside_what_it_says_of_the_original(
     assert notes["request"].startswith(f"GET {other.path(FIRST)} HTTP/1.1\r\n")
 
 
+@pytest.mark.both_databases
 def test_the_same_timemap_again_asks_for_nothing_that_is_in(
     archive: Archive, other: MementoArchive, settings: Settings
 ) -> None:
@@ -175,6 +182,7 @@ def test_a_period_chooses(archive: Archive, other: MementoArchive) -> None:
     assert got(archive, other.timemap(), before=year).wanted == 1
 
 
+@pytest.mark.both_databases
 def test_a_cited_url_gets_an_id_for_each_memento(archive: Archive, other: MementoArchive) -> None:
     done = got(archive, other.timemap(), replace(GIVEN, choice=Choice((URL,))))
     assert [str(signed.look.capture_id)[:11] for signed in done.minting.minted] == [
@@ -428,6 +436,55 @@ def test_groups_are_durable_one_after_the_other(
     done = got(archive, other.timemap())
     assert len(done.containers) == 2
     assert len(tables(archive)["import_group"]) == 2
+
+
+def test_a_file_is_one_group_whatever_its_size(origin: Origin, tmp_path: Path) -> None:
+    """So that what was answered, and what is in, is told by one statement."""
+    archive = new_archive(
+        settings_at(tmp_path / "large", MUNIMENT_IMPORT_REQUESTS_PER_MINUTE="60000")
+    )
+    other = MementoArchive(origin, URL)
+    sizes = {FIRST: 3 << 20, SECOND: 3 << 20, THIRD: 20 << 20, "20220101000000": 10}
+    for stamp, size in sizes.items():
+        other.add(stamp, os.urandom(size))
+    try:
+        done = got(archive, other.timemap())
+        found = tables(archive)
+        assert (done.taken, len(done.containers)) == (4, 3)
+        assert len(found["import_group"]) == 3
+        assert len(found["cdx"]) == 4
+    finally:
+        archive.close()
+
+
+def test_killed_at_a_few_steps_every_memento_is_in_once(
+    other: MementoArchive, tmp_path: Path
+) -> None:
+    url = other.timemap()
+
+    def settings(name: str) -> Settings:
+        made = settings_at(tmp_path / name, MUNIMENT_IMPORT_REQUESTS_PER_MINUTE="60000")
+        new_archive(made).close()
+        return made
+
+    whole = gather_and_die(settings("counted"), url)
+    assert whole.steps is not None
+    for share in (0.2, 0.5, 0.75, 0.95):
+        at = settings(f"at-{share}")
+        crashed = gather_and_die(at, url, int(len(whole.steps) * share))
+        assert crashed.exit_code == -signal.SIGKILL
+        archive = open_archive(at)
+        try:
+            again = got(archive, url)
+            assert again.is_sound
+            assert again.known + again.taken == 2
+            assert [row.timestamp for row in rows(archive)] == [FIRST, SECOND]
+            assert audited(archive).damages == []
+            before = tables(archive)
+            rebuilt(archive)
+            assert tables(archive) == before
+        finally:
+            archive.close()
 
 
 def test_requests_are_spaced(origin: Origin, tmp_path: Path) -> None:

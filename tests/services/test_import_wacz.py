@@ -26,6 +26,7 @@ from support.warcs import PAGE, arc, arc_record, http, write
 
 from archive.catalog.tables import cdx, import_group
 from archive.errors import MalformedPackage, MalformedZip
+from archive.importing.page_file import read_pages
 from archive.importing.wacz_findings import FORM, SIGNATURE
 from archive.model.claim import Status
 from archive.services.context import Archive, PackageSigners
@@ -43,8 +44,8 @@ SECOND = "archive/more.warc.gz"
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_at(tmp_path / "data")
+def settings(tmp_path: Path, database_setting: dict[str, str]) -> Settings:
+    return settings_at(tmp_path / "data", **database_setting)
 
 
 @pytest.fixture
@@ -79,6 +80,7 @@ def rows(archive: Archive) -> list[sa.Row[tuple[object, ...]]]:
         return list(connection.execute(sa.select(cdx).order_by(cdx.c.url)))
 
 
+@pytest.mark.both_databases
 def test_records_are_read_where_they_lie_and_pages_get_an_id(
     archive: Archive, settings: Settings, tmp_path: Path
 ) -> None:
@@ -311,3 +313,19 @@ def test_the_samples_behave_as_their_index_says(
     done = imported(archive, path)
     assert done.is_sound
     assert done.indexed == len(rows(archive)) > 0
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("name", "urls"),
+    [("pages.jsonl", 1), ("extraPages.jsonl", 3), ("invalid.jsonl", None), ("invalid.txt", None)],
+)
+def test_the_page_lists_behave_as_their_index_says(name: str, urls: int | None) -> None:
+    path = real_data_folder() / "wacz" / "pages" / name
+    if not path.is_file():
+        pytest.skip(f"REAL DATA MISSING: {path} (set MUNIMENT_TEST_DATA)")
+    if urls is None:
+        with pytest.raises(MalformedPackage):
+            list(read_pages(iter([path.read_bytes()])))
+    else:
+        assert len(list(read_pages(iter([path.read_bytes()])))) == urls

@@ -83,7 +83,7 @@ def test_the_payload_of_the_job_is_that_of_the_code() -> None:
 
 
 def test_the_limits_of_a_group_are_those_of_the_code() -> None:
-    found = re.search(r"at most (\d+) answers, (\d+) MiB or a minute", TEXT)
+    found = re.search(r"at most (\d+) answers, (\d+) MiB or a minute", " ".join(TEXT.split()))
     assert found is not None
     assert [int(number) for number in found.groups()] == [
         gather.GROUP_ITEMS,

@@ -8,6 +8,7 @@ catalogue, and each system call that writes, syncs or names a file; a write is c
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -18,11 +19,13 @@ from sqlalchemy import event
 
 from archive.bootstrap import open_archive
 from archive.catalog.database import Database
-from archive.services import import_reading
+from archive.services import gather, import_reading
 from archive.services.capture import capture_many, look_at, record_group
+from archive.services.capture_desk import Patience
 from archive.services.container import Looked
 from archive.services.context import Archive, signing_key
 from archive.services.import_file import ImportOptions, import_file
+from archive.services.import_timemap import Mementos, import_timemap
 from archive.services.trust import trusted_keyset
 from archive.settings import Settings
 from archive.storage.base import Store, StoredObject
@@ -161,6 +164,16 @@ def _requested(settings: Settings, urls: Sequence[str], last: int, answer: Conne
     answer.send(steps.names)
 
 
+def _gathers(settings: Settings, url: str, last: int, answer: Connection) -> None:
+    gather.GROUP_ITEMS = 1
+    steps = Steps(last)
+    archive = _dying(settings, steps)
+    patience = Patience(5, threading.Event())
+    options = ImportOptions("other.example")
+    import_timemap(archive, Mementos(url), options, lambda _done, _total: None, patience)
+    answer.send(steps.names)
+
+
 def request_of(place: int) -> str:
     """The name of the request for the URL at this place."""
     return f"job/{place}"
@@ -192,6 +205,11 @@ def import_and_die(
 ) -> Crashed:
     """Imports a file in groups of so many bytes, in a process that dies after `last` steps."""
     return _run(_imports, settings, (path, options, segment_bytes), last)
+
+
+def gather_and_die(settings: Settings, url: str, last: int = NEVER) -> Crashed:
+    """Imports a TimeMap, each memento a group, in a process that dies after `last` steps."""
+    return _run(_gathers, settings, url, last)
 
 
 def _run(deed: Callable[..., None], settings: Settings, given: Any, last: int) -> Crashed:
