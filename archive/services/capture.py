@@ -21,7 +21,6 @@ from archive.catalog.sequence import Reservation
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.errors import (
-    CatalogError,
     InputError,
     MalformedEvidence,
     MunimentError,
@@ -169,12 +168,14 @@ def record_group(archive: Archive, key: SigningKey, group: Sequence[Looked]) -> 
     """
     if not group:
         return []
-    started = time.monotonic()
+    archive.owed.settle(archive.database)
+    started, reserved_at = time.monotonic(), rfc3339(archive.clock.now())
     # An observation needs no number, so that its claim can name the digest that it will have.
     drafts: dict[int, Draft] = {}
     _assemble(archive, key, group, drafts)
-    numbers = _reserve(archive, group, drafts)
+    numbers: Numbers = {}
     try:
+        _reserve(archive, group, drafts, numbers, reserved_at)
         _assemble(archive, key, group, drafts, iter(numbers[Kind.CAPTURE]))
         ordered = [drafts[place] for place in range(len(group))]
         assembled = [draft for draft in ordered if isinstance(draft, Assembled)]
@@ -184,8 +185,12 @@ def record_group(archive: Archive, key: SigningKey, group: Sequence[Looked]) -> 
         _write_rows(archive, signed, numbers)
     except BaseException:
         # What became of them only the store knows; recovery asks it.
-        with contextlib.suppress(CatalogError), archive.database.appending() as connection:
-            sequence.abandon(connection, numbers, NOBODY)
+        archive.owed.give_back(
+            archive.database,
+            lambda connection: sequence.abandon(
+                connection, numbers, this_process(), reserved_at, NOBODY
+            ),
+        )
         raise
     recorded = iter(signed)
     return [
@@ -204,26 +209,34 @@ def _require_ownership(archive: Archive, numbers: Numbers, started: float) -> No
         raise StorageError("the store took too long for this capture: try again")
 
 
-def _reserve(archive: Archive, group: Sequence[Looked], drafts: dict[int, Draft]) -> Numbers:
-    """Numbers for the looks that are *ok*, and the intents of the rest, each with its request.
+def _reserve(
+    archive: Archive,
+    group: Sequence[Looked],
+    drafts: dict[int, Draft],
+    numbers: Numbers,
+    reserved_at: str,
+) -> None:
+    """Fill in numbers for the looks that are *ok*, and intents for the rest, with their requests.
 
     A look whose request is taken gets none, and is refused among the drafts.
     """
     for _ in group:
         # Others that append may take a request between the look and the claim: then look again.
-        with (
-            contextlib.suppress(RequestUnderWay),
-            archive.database.appending() as connection,
-        ):
-            return _reserved(archive, connection, group, drafts)
+        with contextlib.suppress(RequestUnderWay), archive.database.appending() as connection:
+            numbers |= _reserved(archive, connection, group, drafts, reserved_at)
+            return
     with archive.database.appending() as connection:
-        return _reserved(archive, connection, group, drafts)
+        numbers |= _reserved(archive, connection, group, drafts, reserved_at)
 
 
 def _reserved(
-    archive: Archive, connection: Connection, group: Sequence[Looked], drafts: dict[int, Draft]
+    archive: Archive,
+    connection: Connection,
+    group: Sequence[Looked],
+    drafts: dict[int, Draft],
+    reserved_at: str,
 ) -> Numbers:
-    owner, now = this_process(), rfc3339(archive.clock.now())
+    owner = this_process()
     names = [looked.request for looked in group if looked.request]
     taken = requests.taken(connection, names) if names else set()
     for place, looked in enumerate(group):
@@ -239,10 +252,12 @@ def _reserved(
     numbers: Numbers = {Kind.CAPTURE.value: [], OBSERVATION: list(observed.values())}
     if minted:
         numbers[Kind.CAPTURE] = sequence.reserve(
-            connection, Kind.CAPTURE.value, len(minted), owner, now
+            connection, Kind.CAPTURE.value, len(minted), owner, reserved_at
         )
     if observed:
-        intents = [Reservation(OBSERVATION, intent, owner, now) for intent in observed.values()]
+        intents = [
+            Reservation(OBSERVATION, intent, owner, reserved_at) for intent in observed.values()
+        ]
         sequence.intend(connection, intents)
     captures = zip(minted, numbers[Kind.CAPTURE], strict=True)
     claims = [(place, Kind.CAPTURE.value, number) for place, number in captures]
