@@ -110,6 +110,12 @@ def _check_members(members: Iterable[JsonValue], depth: int) -> None:
     if depth >= _DEPTH_LIMIT:
         raise MalformedJson(f"JSON is nested deeper than {_DEPTH_LIMIT}")
     for member in members:
+        # Most members are these, and need no closer look.
+        kind = type(member)
+        if member is None or (kind is str and member.isascii()):
+            continue
+        if kind is int and -MAX_INTEGER <= member <= MAX_INTEGER:
+            continue
         _check(member, depth + 1)
 
 

@@ -27,7 +27,8 @@ from archive.errors import (
     SettingsError,
 )
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _PAUSES_SECONDS = (0.1, 0.3, 1, 2, 4, 8)
 _INSISTING_SECONDS = 60

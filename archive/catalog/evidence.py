@@ -13,6 +13,7 @@ from archive.catalog.restrictions import Viewer, is_visible
 from archive.catalog.tables import (
     EVIDENCE_TABLES,
     capture,
+    cdx,
     container,
     keyset,
     observation,
@@ -56,6 +57,7 @@ class CaptureRows:
     capture: Values
     parts: Sequence[Values]
     containers: Sequence[Values]
+    cdx: Values | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +72,22 @@ class PartMatch:
 
 def add_captures(connection: Connection, group: Sequence[CaptureRows]) -> None:
     """Insert the rows of a group of captures."""
-    insert_absent(connection, container, [item for rows in group for item in rows.containers])
+    add_containers(connection, [item for rows in group for item in rows.containers])
     connection.execute(sa.insert(capture), [dict(rows.capture) for rows in group])
     connection.execute(sa.insert(part), [dict(item) for rows in group for item in rows.parts])
+    indexed = [dict(rows.cdx) for rows in group if rows.cdx is not None]
+    if indexed:
+        connection.execute(sa.insert(cdx), indexed)
+
+
+def add_containers(connection: Connection, rows: Sequence[Values]) -> None:
+    """Insert those containers that are not listed yet."""
+    insert_absent(connection, container, rows)
 
 
 def add_observation(connection: Connection, row: Values, containers: Sequence[Values]) -> None:
     """Insert an observation; one that is there already stays as it is."""
-    insert_absent(connection, container, containers)
+    add_containers(connection, containers)
     insert_absent(connection, observation, [row])
 
 
@@ -196,6 +206,13 @@ def observation_by_digest(connection: Connection, statement_sha256: str) -> Row[
     """The observation by the digest of its statement, or None."""
     return connection.execute(
         sa.select(observation).where(observation.c.statement_sha256 == statement_sha256)
+    ).first()
+
+
+def cdx_at(connection: Connection, container_sha256: str, offset: int) -> Row[Any] | None:
+    """The index row of the record at this place, or None."""
+    return connection.execute(
+        sa.select(cdx).where(cdx.c.container_sha256 == container_sha256, cdx.c.offset == offset)
     ).first()
 
 

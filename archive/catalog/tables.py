@@ -62,23 +62,24 @@ part = Table(
     Column("capture_number", ForeignKey("capture.number"), primary_key=True),
     Column("role", String(16), primary_key=True),
     Column("media_type", Text, nullable=False),
-    Column("size", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
     Column("sha256", String(64)),
     Column("sha1", String(32)),
     Column("commitment", String(64)),
     Column("container_sha256", String(64), nullable=False),
-    Column("offset", Integer, nullable=False),
-    Column("length", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("length", BigInteger, nullable=False),
     Column("record_id", Text, nullable=False),
     Column("record_sha256", String(64), nullable=False),
     Index("part_sha256", "sha256"),
+    Index("part_place", "container_sha256", "offset"),
 )
 
 container = Table(
     "container",
     metadata,
     Column("sha256", String(64), primary_key=True),
-    Column("size", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
 )
 
 observation = Table(
@@ -138,6 +139,57 @@ custody_event = Table(
     Column("at", String(27), nullable=False),
     Column("actor", Text, nullable=False),
     Column("detail", Text, nullable=False),
+)
+
+# One row for each statement over a group of imported records; the range is of the container.
+import_group = Table(
+    "import_group",
+    metadata,
+    Column("statement_sha256", String(64), primary_key=True),
+    Column("source_sha256", String(64), nullable=False),
+    Column("source_name", Text, nullable=False),
+    Column("source_size", BigInteger, nullable=False),
+    Column("form", String(16), nullable=False),
+    Column("container_sha256", String(64), nullable=False),
+    Column("member", Text),
+    Column("supplied_by", Text, nullable=False),
+    Column("range_start", BigInteger, nullable=False),
+    Column("range_end", BigInteger, nullable=False),
+    Column("first_record", BigInteger, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("is_last", Integer, nullable=False),
+    Column("flaws", Integer, nullable=False),
+    Index("import_group_source", "source_sha256"),
+    Index("import_group_range", "container_sha256", "range_start"),
+)
+
+# Every response, revisit and resource record that the archive holds: imported ones by their
+# import's statement, those of its own captures (with their number) by the capture's.
+cdx = Table(
+    "cdx",
+    metadata,
+    Column("container_sha256", String(64), primary_key=True),
+    Column("offset", BigInteger, primary_key=True),
+    Column("length", BigInteger, nullable=False),
+    Column("record_type", String(16), nullable=False),
+    Column("record_id", Text, nullable=False),
+    Column("urlkey", String(1000), nullable=False),
+    Column("timestamp", String(14), nullable=False),
+    Column("date", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("media_type", Text),
+    Column("status", Integer),
+    Column("method", Text),
+    Column("size", BigInteger, nullable=False),
+    Column("sha1", String(32)),
+    Column("sha256", String(64)),
+    Column("body_sha256", String(64)),
+    Column("statement_sha256", String(64), nullable=False),
+    Column("capture_number", Integer),
+    Index("cdx_url", "urlkey", "timestamp"),
+    Index("cdx_sha256", "sha256"),
+    Index("cdx_body_sha256", "body_sha256"),
+    Index("cdx_sha1", "sha1"),
 )
 
 id_sequence = Table(
@@ -233,4 +285,6 @@ EVIDENCE_TABLES = (
     statement_about,
     restriction,
     custody_event,
+    import_group,
+    cdx,
 )

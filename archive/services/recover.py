@@ -18,7 +18,7 @@ from archive.proofs.keyset import Keyset
 from archive.services.adopt import adopt_assertion, adopt_capture, adopt_observation
 from archive.services.assertion import take_in
 from archive.services.context import Archive
-from archive.services.ownership import ASSERTION, OBSERVATION, is_gone
+from archive.services.ownership import ASSERTION, IMPORT, OBSERVATION, is_gone
 from archive.services.reading_all import kept_records
 from archive.services.record import (
     SignedLook,
@@ -64,8 +64,9 @@ def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
     adopted, voided = [], []
     _settle_observations(archive, keyset, [item for item in orphaned if item.kind == OBSERVATION])
     _settle_assertions(archive, keyset, [item for item in orphaned if item.kind == ASSERTION])
+    _drop_locks(archive, [item for item in orphaned if item.kind == IMPORT])
     for item in orphaned:
-        if item.kind in {OBSERVATION, ASSERTION}:
+        if item.kind in {OBSERVATION, ASSERTION, IMPORT}:
             continue
         capture_id = RecordId(archive.identity.prefix, Kind(item.kind), item.number)
         signed = _signed_in_store(archive, keyset, capture_id)
@@ -124,6 +125,14 @@ def _settle_assertions(archive: Archive, keyset: Keyset, orphaned: Sequence[Rese
     with archive.database.writing() as connection:
         for stated in found:
             take_in(connection, stated)
+        for item in orphaned:
+            sequence.forget(connection, item.kind, item.number)
+
+
+def _drop_locks(archive: Archive, orphaned: Sequence[Reservation]) -> None:
+    if not orphaned:
+        return
+    with archive.database.writing() as connection:
         for item in orphaned:
             sequence.forget(connection, item.kind, item.number)
 

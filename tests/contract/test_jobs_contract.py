@@ -200,13 +200,36 @@ def test_a_repeated_job_is_asked_for_once_each_time(
     other.close()
 
 
+def test_a_schedule_that_is_kept_keeps_its_time_and_one_that_is_ended_asks_no_more(
+    jobs: DurableJobs, clock: FixedClock
+) -> None:
+    job = NewJob("test", "short", {"x": 1})
+    jobs.schedule(Repeat("weekly", job, 3600, clock.at))
+    jobs.ask_for_due()
+    # A worker that starts anew, as often as it likes.
+    for _ in range(3):
+        clock.at += dt.timedelta(seconds=600)
+        jobs.schedule(Repeat("weekly", job, 3600, clock.at))
+        jobs.ask_for_due()
+    assert len(jobs.recent((), 100, None)) == 1
+    clock.at += dt.timedelta(seconds=1800)
+    jobs.ask_for_due()
+    assert len(jobs.recent((), 100, None)) == 2
+    jobs.unschedule("weekly")
+    jobs.unschedule("never was")
+    clock.at += dt.timedelta(days=1)
+    jobs.ask_for_due()
+    assert len(jobs.recent((), 100, None)) == 2
+
+
 def test_old_jobs_are_forgotten_and_unfinished_ones_never(
     jobs: DurableJobs, clock: FixedClock
 ) -> None:
     done, waiting = asked(jobs), asked(jobs)
     jobs.finish(Run(done.id, 0), None, 0, None)
-    assert jobs.forget_before(NOW, 10) == []
-    assert jobs.forget_before(NOW + dt.timedelta(seconds=1), 10) == [done.id]
+    assert jobs.ended_before(NOW, 10) == []
+    assert jobs.ended_before(NOW + dt.timedelta(seconds=1), 10) == [done.id]
+    jobs.forget([done.id, waiting.id])
     with pytest.raises(NotFound):
         jobs.find(done.id)
     assert jobs.find(waiting.id) == waiting

@@ -62,25 +62,24 @@ class Program:
         self._arguments = arguments
         self._environment = {**os.environ, **environment}
         self._log = (Path(environment["MUNIMENT_DATA"]).parent / f"{name}.log").open("ab")
-        self._lock = threading.RLock()
-        self.start()
+        self._lock = threading.Lock()
+        self._start()
 
-    def start(self) -> None:
-        with self._lock:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", MAIN, *self._arguments],
-                cwd=ROOT,
-                env=self._environment,
-                stdout=self._log,
-                stderr=self._log,
-                start_new_session=True,
-            )
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", MAIN, *self._arguments],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
 
     def revive(self) -> None:
         """Start it again when it ended by itself."""
         with self._lock:
             if self._process.poll() is not None:
-                self.start()
+                self._start()
 
     def kill(self) -> None:
         """kill -9 of it and its children, and start it again."""
@@ -88,7 +87,7 @@ class Program:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-            self.start()
+            self._start()
 
     def end(self) -> int:
         """Tell it to end; its exit code."""
@@ -209,6 +208,7 @@ def environment_of(options: argparse.Namespace, work: Path) -> dict[str, str]:
         "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
         "MUNIMENT_JOBS_BEAT_SECONDS": "1",
         "MUNIMENT_JOBS_SLOTS": str(options.slots),
+        "MUNIMENT_LIMITS_WRITES_PER_MINUTE": "1000000",
     }
     given = {
         "MUNIMENT_DATABASE_URL": options.database_url,
@@ -271,15 +271,17 @@ def _prove(
             deeds["server of the database"] = lambda: _restart(cluster)
         began = time.monotonic()
         killer = Killer(options.seed, programs, deeds, options.pause)
-        with ThreadPoolExecutor(_CLIENTS) as pool:
-            key = made.api_key or ""
-            list(pool.map(lambda item: ask_for(port, key, *item), enumerate(urls)))
-        _wait(settings, programs)
-        killer.stop()
-        seconds = time.monotonic() - began
-        # What was begun again a moment ago does not yet know what TERM means.
-        time.sleep(_START_SECONDS)
-        exits = [item.end() for item in programs]
+        try:
+            with ThreadPoolExecutor(_CLIENTS) as pool:
+                key = made.api_key or ""
+                list(pool.map(lambda item: ask_for(port, key, *item), enumerate(urls)))
+            _wait(settings, programs)
+        finally:
+            killer.stop()
+            seconds = time.monotonic() - began
+            # What was begun again a moment ago does not yet know what TERM means.
+            time.sleep(_START_SECONDS)
+            exits = [item.end() for item in programs]
     return _judged(settings, urls, (killer.counts, seconds, options.seed, exits))
 
 

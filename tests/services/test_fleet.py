@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many processes and machines on one catalogue: each reservation is settled once, by anyone."""
 
-import datetime as dt
 import multiprocessing
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from support.apart import LATER, init_apart, recover_apart
 from support.archives import audited, minted, page, rebuilt, stored_keys, tables
 from support.origin import Origin
 from support.postgres import Server
+from support.warcs import packed, site, write
 
 from archive.bootstrap import Stand, init_archive, open_archive
 from archive.catalog import sequence
@@ -21,11 +23,12 @@ from archive.clock import FixedClock, SystemClock, rfc3339
 from archive.errors import CatalogError, StorageError
 from archive.ids import Kind, RecordId
 from archive.model.custody import CustodyEvent
-from archive.services import ownership
 from archive.services.assertion import Assertion, state
 from archive.services.capture import capture, capture_many
 from archive.services.context import Archive, signing_key
 from archive.services.custody import sign_waiting
+from archive.services.import_file import ImportOptions, import_file
+from archive.services.mint_imported import Choice
 from archive.services.recover import recover
 from archive.services.restrict import Wanted, restrict
 from archive.services.trust import trusted_keyset
@@ -38,7 +41,6 @@ pytestmark = pytest.mark.both_databases
 
 CAPTURE = Kind.CAPTURE.value
 ELSEWHERE = "another-machine/boot/pid 7 1"
-LATER = dt.timedelta(seconds=ownership.LEASE_SECONDS + 1)
 FIRST = RecordId("CA", Kind.CAPTURE, 1)
 EVENT = CustodyEvent("export", "2026-11-27T10:00:00.000000Z", "somebody", (FIRST,), "")
 EXPORT = Assertion("custody", EVENT.to_json())
@@ -83,6 +85,7 @@ def later(archive: Archive) -> Archive:
 def mislaid(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on this process is one of another machine."""
     monkeypatch.setattr("archive.services.capture.this_process", lambda: ELSEWHERE)
+    monkeypatch.setattr("archive.services.recording.this_process", lambda: ELSEWHERE)
     monkeypatch.setattr("archive.services.assertion.this_process", lambda: ELSEWHERE)
 
 
@@ -100,13 +103,6 @@ def test_ten_that_init_at_once_make_one_archive(settings: Settings) -> None:
     assert len(tables(archive)["keyset"]) == 1
     assert trusted_keyset(archive).version == 1
     archive.close()
-
-
-def init_apart(settings: Settings) -> tuple[str, bool, str | None]:
-    """What a process of its own made: the root key ID, whether it is new, the API key."""
-    archive, made = init_archive(settings)
-    archive.close()
-    return made.root_keyid, made.is_new, made.api_key
 
 
 def test_a_worker_that_died_elsewhere_is_settled_when_its_lease_is_over(
@@ -145,7 +141,7 @@ def test_many_that_recover_at_once_settle_each_number_once(
     origin.page("/terms", page())
     mislaid(archive, monkeypatch)
     with monkeypatch.context() as dying:
-        dying.setattr("archive.services.capture._write_rows", lambda *_: None)
+        dying.setattr("archive.services.recording._write_rows", lambda *_: None)
         for _ in range(3):
             capture(archive, origin.url("/terms"))
     reserve(archive, ELSEWHERE, 3)
@@ -161,17 +157,6 @@ def test_many_that_recover_at_once_settle_each_number_once(
     before = tables(archive)
     rebuilt(archive)
     assert tables(archive) == before
-
-
-def recover_apart(settings: Settings) -> list[str]:
-    """What was settled by a process of its own, when every lease has run out."""
-    clock = FixedClock(SystemClock().now() + LATER)
-    from archive.bootstrap import wire
-
-    archive = wire(settings, Stand(clock))
-    found = recover(archive)
-    archive.close()
-    return [*found.adopted, *found.voided]
 
 
 def test_a_slow_owner_that_was_taken_for_dead_signs_nothing(
@@ -252,7 +237,7 @@ def capture_all(archive: Archive, urls: Sequence[str]) -> list[int]:
 
 
 def test_one_store_gives_the_same_rows_on_every_database(
-    archive: Archive, settings: Settings, origin: Origin, postgres: Server, tmp_path: object
+    archive: Archive, settings: Settings, origin: Origin, postgres: Server, tmp_path: Path
 ) -> None:
     origin.page("/terms", page("Größe – 利用規約 \U0001f4dc.", title="Ä\u202e 利用規約"))
     origin.page("/gone", page("No."), status="404 Not Found")
@@ -265,6 +250,9 @@ def test_one_store_gives_the_same_rows_on_every_database(
     )
     restrict(archive, FIRST, Wanted(None, "hidden", "unter Verschluß – 利用規約"), "operator")
     sign_waiting(archive)
+    file = write(tmp_path / "given.warc.gz", packed(*site(3)))
+    options = ImportOptions("Somebody Else", choice=Choice(all_pages=True))
+    import_file(archive, file, options, lambda _done, _total: None)
     given = tables(archive)
     other_url = (
         f"sqlite:///{tmp_path}/other.sqlite" if settings.database.url else postgres.new_database()

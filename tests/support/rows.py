@@ -37,6 +37,7 @@ def rows(number: int, **more: object) -> CaptureRows:
         },
         parts=[part_row(number, "body", sha256)],
         containers=[{"sha256": sha256, "size": 10}],
+        cdx=None,
     )
 
 
