@@ -35,6 +35,8 @@ from archive.services.verify_package import verify_package
 from archive.settings import Settings
 from archive.storage.layout import blob_key
 
+pytestmark = pytest.mark.both_databases
+
 GIVEN = ImportOptions("Somebody Else")
 BODY = PAGE
 RECORD = warc_record(body=BODY)
@@ -43,8 +45,8 @@ SECOND = "archive/more.warc.gz"
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_at(tmp_path / "data")
+def settings(tmp_path: Path, database_setting: dict[str, str]) -> Settings:
+    return settings_at(tmp_path / "data", **database_setting)
 
 
 @pytest.fixture
