@@ -7,7 +7,6 @@ either asked what was done (`resume`), or, without that, never run again under t
 
 import functools
 import json
-import logging
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -26,7 +25,6 @@ from archive.errors import (
     IdempotencyKeyReused,
     IdempotencyUnknown,
     InputError,
-    MunimentError,
     NotFound,
 )
 from archive.services import idempotency
@@ -44,7 +42,6 @@ PARAMETER: dict[str, JsonValue] = {
 }
 _KEY = re.compile(r"[!-~]{1,255}")
 _NOT_KEPT = {"content-length", "date"}
-_log = logging.getLogger(__name__)
 
 
 def idempotent(resume: Resume | None = None) -> Callable[[View], View]:
@@ -90,11 +87,7 @@ def _once(given: str, view: Callable[[], Response], resume: Resume | None) -> Re
     except BaseException:
         idempotency.give_up(archive, begun, did_nothing=False)
         raise
-    try:
-        idempotency.finish(archive, begun, _kept(response))
-    except MunimentError as error:
-        # The deed is done: its answer is worth more than the means to repeat it.
-        _log.error("an answer could not be kept: %s", error, exc_info=error)
+    idempotency.finish(archive, begun, _kept(response))
     return response
 
 

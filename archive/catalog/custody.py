@@ -5,7 +5,7 @@ A row of the queue stays for some days after its event is signed, so that the sa
 the same hour is not queued again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -157,10 +157,14 @@ def drop_signed(connection: Connection, queued_before: str) -> None:
     )
 
 
-def release(connection: Connection, groups: Sequence[str]) -> None:
-    """Give back events that were claimed and not signed."""
+def release(connection: Connection, owner: str, claimed_at: str) -> None:
+    """Give back what an owner claimed then and did not sign."""
     connection.execute(
         sa.update(ops_custody)
-        .where(ops_custody.c.group_sha256.in_(groups), ops_custody.c.statement_sha256.is_(None))
+        .where(
+            ops_custody.c.owner == owner,
+            ops_custody.c.claimed_at == claimed_at,
+            ops_custody.c.statement_sha256.is_(None),
+        )
         .values(owner=None)
     )

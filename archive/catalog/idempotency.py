@@ -38,6 +38,13 @@ def begin_request(connection: Connection, request: KeptRequest) -> KeptRequest |
     return kept_request(connection, request.token)
 
 
+def take_back(connection: Connection, request: KeptRequest) -> None:
+    """Drop a request that `begin_request` kept, if it did, and that nobody has handled."""
+    mine = _is_owners(request.token, request.owner)
+    began = ops_idempotency.c.began_at == request.began_at
+    connection.execute(sa.delete(ops_idempotency).where(mine, began))
+
+
 def kept_request(connection: Connection, token: str) -> KeptRequest | None:
     """The request with this token, or None."""
     wanted = sa.select(ops_idempotency).where(ops_idempotency.c.token == token)
@@ -71,18 +78,22 @@ def keep_answer(connection: Connection, token: str, status: int, headers: str, b
     )
 
 
-def leave_open(connection: Connection, token: str) -> None:
-    """Note that a request ended without an answer, and nobody knows what it did."""
-    connection.execute(
-        sa.update(ops_idempotency)
-        .where(ops_idempotency.c.token == token, ops_idempotency.c.status.is_(None))
-        .values(owner="")
+def leave_open(connection: Connection, token: str, owner: str) -> None:
+    """Note that a request ended without an answer, and nobody knows what its owner did."""
+    connection.execute(sa.update(ops_idempotency).where(_is_owners(token, owner)).values(owner=""))
+
+
+def forget_request(connection: Connection, token: str, owner: str) -> None:
+    """Drop a request with which its owner did nothing."""
+    connection.execute(sa.delete(ops_idempotency).where(_is_owners(token, owner)))
+
+
+def _is_owners(token: str, owner: str) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        ops_idempotency.c.token == token,
+        ops_idempotency.c.owner == owner,
+        ops_idempotency.c.status.is_(None),
     )
-
-
-def forget_request(connection: Connection, token: str) -> None:
-    """Drop a request that did nothing."""
-    connection.execute(sa.delete(ops_idempotency).where(ops_idempotency.c.token == token))
 
 
 def forget_ended(connection: Connection, now: str) -> None:

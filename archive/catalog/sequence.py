@@ -86,8 +86,17 @@ def are_open(connection: Connection, numbers: Mapping[str, Collection[int]]) -> 
     return True
 
 
-def abandon(connection: Connection, numbers: Mapping[str, Collection[int]], nobody: str) -> None:
-    """Give up open reservations without knowing what became of them: anyone may settle them."""
+def abandon(
+    connection: Connection,
+    numbers: Mapping[str, Collection[int]],
+    owner: str,
+    reserved_at: str,
+    nobody: str,
+) -> None:
+    """Give up what an owner reserved then, without knowing what became of it: anyone may settle it.
+
+    Numbers whose reservation was never committed may be somebody else's by now; theirs stay.
+    """
     for kind, given in numbers.items():
         connection.execute(
             sa.update(ops_reservation)
@@ -95,6 +104,8 @@ def abandon(connection: Connection, numbers: Mapping[str, Collection[int]], nobo
                 ops_reservation.c.kind == kind,
                 ops_reservation.c.number.in_(list(given)),
                 ops_reservation.c.is_void == 0,
+                ops_reservation.c.owner == owner,
+                ops_reservation.c.reserved_at == reserved_at,
             )
             .values(owner=nobody)
         )

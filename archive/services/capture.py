@@ -17,7 +17,6 @@ from sqlalchemy.engine import Connection
 from archive.catalog import evidence, requests, sequence
 from archive.catalog.requests import Claim
 from archive.catalog.sequence import Reservation
-from archive.clock import rfc3339
 from archive.errors import (
     InputError,
     MalformedEvidence,
@@ -33,9 +32,9 @@ from archive.services.assemble import Assembled, assemble
 from archive.services.container import SALT_BYTES, Circumstances, Looked
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.custody import note_key_use
-from archive.services.ownership import OBSERVATION, this_process
+from archive.services.ownership import OBSERVATION
 from archive.services.record import SignedLook
-from archive.services.recording import Intent, Numbers, given_up_on_failure, record, record_ids
+from archive.services.recording import Intent, Numbers, intending, record, record_ids
 from archive.services.trust import trusted_keyset
 from archive.services.unchanged import unchanged_payload
 from archive.text import recipes
@@ -156,12 +155,11 @@ def record_group(archive: Archive, key: SigningKey, group: Sequence[Looked]) -> 
     """
     if not group:
         return []
-    started = time.monotonic()
     # An observation needs no number, so that its claim can name the digest that it will have.
     drafts: dict[int, Draft] = {}
     _assemble(archive, key, group, drafts)
-    intent = Intent(_reserve(archive, group, drafts), started)
-    with given_up_on_failure(archive, intent):
+    with intending(archive) as intent:
+        _reserve(archive, group, drafts, intent)
         _assemble(archive, key, group, drafts, iter(intent.numbers[Kind.CAPTURE]))
         ordered = [drafts[place] for place in range(len(group))]
         assembled = [draft for draft in ordered if isinstance(draft, Assembled)]
@@ -172,26 +170,30 @@ def record_group(archive: Archive, key: SigningKey, group: Sequence[Looked]) -> 
     ]
 
 
-def _reserve(archive: Archive, group: Sequence[Looked], drafts: dict[int, Draft]) -> Numbers:
+def _reserve(
+    archive: Archive, group: Sequence[Looked], drafts: dict[int, Draft], intent: Intent
+) -> None:
     """Numbers for the looks that are *ok*, and the intents of the rest, each with its request.
 
     A look whose request is taken gets none, and is refused among the drafts.
     """
     for _ in group:
         # Others that append may take a request between the look and the claim: then look again.
-        with (
-            contextlib.suppress(RequestUnderWay),
-            archive.database.appending() as connection,
-        ):
-            return _reserved(archive, connection, group, drafts)
+        with contextlib.suppress(RequestUnderWay), archive.database.appending() as connection:
+            intent.numbers.update(_reserved(archive, connection, group, drafts, intent))
+            return
     with archive.database.appending() as connection:
-        return _reserved(archive, connection, group, drafts)
+        intent.numbers.update(_reserved(archive, connection, group, drafts, intent))
 
 
 def _reserved(
-    archive: Archive, connection: Connection, group: Sequence[Looked], drafts: dict[int, Draft]
+    archive: Archive,
+    connection: Connection,
+    group: Sequence[Looked],
+    drafts: dict[int, Draft],
+    intent: Intent,
 ) -> Numbers:
-    owner, now = this_process(), rfc3339(archive.clock.now())
+    owner, reserved_at = intent.owner, intent.reserved_at
     names = [looked.request for looked in group if looked.request]
     taken = requests.taken(connection, names) if names else set()
     for place, looked in enumerate(group):
@@ -207,14 +209,16 @@ def _reserved(
     numbers: Numbers = {Kind.CAPTURE.value: [], OBSERVATION: list(observed.values())}
     if minted:
         numbers[Kind.CAPTURE] = sequence.reserve(
-            connection, Kind.CAPTURE.value, len(minted), owner, now
+            connection, Kind.CAPTURE.value, len(minted), owner, reserved_at
         )
     if observed:
-        intents = [Reservation(OBSERVATION, intent, owner, now) for intent in observed.values()]
+        intents = [
+            Reservation(OBSERVATION, number, owner, reserved_at) for number in observed.values()
+        ]
         sequence.intend(connection, intents)
     captures = zip(minted, numbers[Kind.CAPTURE], strict=True)
     claims = [(place, Kind.CAPTURE.value, number) for place, number in captures]
-    claims += [(place, OBSERVATION, intent) for place, intent in observed.items()]
+    claims += [(place, OBSERVATION, number) for place, number in observed.items()]
     requests.claim(connection, _claims(group, drafts, claims))
     return numbers
 

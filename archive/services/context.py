@@ -3,7 +3,7 @@
 
 import ipaddress
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from archive.catalog.database import Database
@@ -16,6 +16,7 @@ from archive.jobs.politeness import HostLimits
 from archive.model.fetch import Fetch
 from archive.proofs.dsse import Envelope
 from archive.proofs.keyset import Keyset, KeysetKey
+from archive.services.owed import Owed
 from archive.signing.base import Signer, seal
 from archive.storage.base import Store
 
@@ -109,6 +110,7 @@ class Archive:
     reopen_store: Callable[[], Store]
     package_signers: PackageSigners
     remote: RemoteLimits
+    owed: Owed = field(default_factory=Owed)
 
     def close(self) -> None:
         """Let go of connections."""

@@ -13,6 +13,8 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.engine import Connection
+
 from archive import canonical
 from archive.canonical import JsonValue
 from archive.catalog import custody, evidence
@@ -133,15 +135,22 @@ def sign_waiting(archive: Archive) -> int:
     Safe in several processes at once, and after a crash of one. Raises SigningError (nothing is
     lost), StorageError, CatalogError.
     """
+    archive.owed.settle(archive.database)
     with archive.database.reading() as connection:
         if not custody.count_waiting(connection):
             return 0
     key = signing_key(archive, trusted_keyset(archive))
     note_key_use(archive, key)
-    total = 0
-    while mine := _claimed(archive):
-        _sign(archive, key, mine)
-        total += len(mine)
+    total, owner, claimed_at = 0, this_process(), rfc3339(archive.clock.now())
+    try:
+        while mine := _claimed(archive, claimed_at):
+            _sign(archive, key, mine)
+            total += len(mine)
+    finally:
+        # What is claimed and not signed by now is for whoever comes next.
+        archive.owed.give_back(
+            archive.database, lambda connection: custody.release(connection, owner, claimed_at)
+        )
     return total
 
 
@@ -155,7 +164,7 @@ def _queue(archive: Archive, event: CustodyEvent, group: str) -> bool:
         return custody.queue_event(connection, Queued(group_sha256, content, event.at))
 
 
-def _claimed(archive: Archive) -> list[Queued]:
+def _claimed(archive: Archive, claimed_at: str) -> list[Queued]:
     now, owner = archive.clock.now(), this_process()
     with archive.database.writing() as connection:
         free = [
@@ -163,7 +172,7 @@ def _claimed(archive: Archive) -> list[Queued]:
             for item in custody.waiting_events(connection, SIGNED_AT_ONCE)
             if item.owner is None or _is_left(item, now)
         ]
-        mine = [item for item in free if custody.claim(connection, item, owner, rfc3339(now))]
+        mine = [item for item in free if custody.claim(connection, item, owner, claimed_at)]
     if any(item.owner is not None for item in mine):
         # Its former owner may have stored the statement and died before the rows.
         recover(archive)
@@ -181,12 +190,13 @@ def _sign(archive: Archive, key: SigningKey, mine: Sequence[Queued]) -> None:
         for item in mine:
             signed[item.group_sha256] = _statement_of(archive, key, item)
     finally:
-        unsigned = {item.group_sha256 for item in mine} - signed.keys()
-        with archive.database.writing() as connection:
+        old = rfc3339(archive.clock.now() - dt.timedelta(days=KEPT_DAYS))
+
+        def note_signed(connection: Connection) -> None:
             custody.mark_signed(connection, signed)
-            custody.release(connection, sorted(unsigned))
-            old = archive.clock.now() - dt.timedelta(days=KEPT_DAYS)
-            custody.drop_signed(connection, rfc3339(old))
+            custody.drop_signed(connection, old)
+
+        archive.owed.give_back(archive.database, note_signed)
 
 
 def _statement_of(archive: Archive, key: SigningKey, item: Queued) -> str:

@@ -22,6 +22,7 @@ def record_of(archive: Archive, request: str) -> str | None:
     What a dead process left open is settled first. Raises RequestUnderWay when the process that
     works on it lives (or may live, on another machine), StorageError, CatalogError.
     """
+    archive.owed.settle(archive.database)
     with archive.database.reading() as connection:
         claim = requests.claim_of(connection, request)
         if claim is None or claim.record is not None:

@@ -9,12 +9,14 @@ the next request with that key takes over, and first asks what the dead one did.
 import datetime as dt
 from dataclasses import dataclass
 
+from sqlalchemy.engine import Connection
+
 from archive.catalog import idempotency
 from archive.catalog.idempotency import KeptRequest
 from archive.catalog.sequence import Reservation
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
-from archive.errors import IdempotencyInProgress, IdempotencyKeyReused
+from archive.errors import CatalogError, IdempotencyInProgress, IdempotencyKeyReused
 from archive.services.context import Archive
 from archive.services.ownership import ASSERTION, is_gone, this_process
 
@@ -64,35 +66,53 @@ def begin(archive: Archive, owner_key: str, request_sha256: str) -> KeptAnswer |
         began_at=rfc3339(now),
         ends_at=rfc3339(now + dt.timedelta(hours=KEPT_HOURS)),
     )
-    with archive.database.appending() as connection:
-        idempotency.forget_ended(connection, rfc3339(now))
-        known = idempotency.begin_request(connection, asked)
-        if known is None:
-            return Begun(token, asked.began_at, is_first=True)
-        if known.request_sha256 != request_sha256:
-            raise IdempotencyKeyReused(
-                "this Idempotency-Key came with another request; send a new one with a new request"
-            )
-        if known.status is not None:
-            return KeptAnswer(known.status, known.headers or "", known.body or b"")
-        if not _is_left(known, now) or not idempotency.take_over(connection, known, asked.owner):
-            raise IdempotencyInProgress("the first request with this key is under way: ask later")
-    return Begun(token, known.began_at, is_first=False)
+    archive.owed.settle(archive.database)
+    try:
+        with archive.database.appending() as connection:
+            return _begun_or_kept(connection, asked, now)
+    except CatalogError:
+        # The row may be there all the same, and nobody is at it.
+        archive.owed.give_back(
+            archive.database, lambda connection: idempotency.take_back(connection, asked)
+        )
+        raise
+
+
+def _begun_or_kept(
+    connection: Connection, asked: KeptRequest, now: dt.datetime
+) -> KeptAnswer | Begun:
+    idempotency.forget_ended(connection, rfc3339(now))
+    known = idempotency.begin_request(connection, asked)
+    if known is None:
+        return Begun(asked.token, asked.began_at, is_first=True)
+    if known.request_sha256 != asked.request_sha256:
+        raise IdempotencyKeyReused(
+            "this Idempotency-Key came with another request; send a new one with a new request"
+        )
+    if known.status is not None:
+        return KeptAnswer(known.status, known.headers or "", known.body or b"")
+    if not _is_left(known, now) or not idempotency.take_over(connection, known, asked.owner):
+        raise IdempotencyInProgress("the first request with this key is under way: ask later")
+    return Begun(asked.token, known.began_at, is_first=False)
 
 
 def finish(archive: Archive, begun: Begun, answer: KeptAnswer) -> None:
-    """Keep the answer for whoever sends the request again."""
-    with archive.database.appending() as connection:
+    """Keep the answer for whoever sends the request again; later, when the catalogue is away."""
+
+    def keep(connection: Connection) -> None:
         idempotency.keep_answer(connection, begun.token, answer.status, answer.headers, answer.body)
+
+    archive.owed.give_back(archive.database, keep)
 
 
 def give_up(archive: Archive, begun: Begun, *, did_nothing: bool) -> None:
-    """End a request without an answer: as if it never came, or with what it did left open."""
-    with archive.database.appending() as connection:
-        if did_nothing:
-            idempotency.forget_request(connection, begun.token)
-        else:
-            idempotency.leave_open(connection, begun.token)
+    """End a request without an answer: as if it never came, or with what it did left open.
+
+    Later, when the catalogue is away.
+    """
+    owner = this_process()
+    end = idempotency.forget_request if did_nothing else idempotency.leave_open
+    archive.owed.give_back(archive.database, lambda connection: end(connection, begun.token, owner))
 
 
 def _is_left(known: KeptRequest, now: dt.datetime) -> bool:

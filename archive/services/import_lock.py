@@ -8,6 +8,8 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
+from sqlalchemy.engine import Connection
+
 from archive.catalog import sequence
 from archive.catalog.sequence import Reservation
 from archive.clock import rfc3339
@@ -22,6 +24,7 @@ _DIGITS = 12
 def sole_importer(archive: Archive, sha256: str) -> Iterator[Callable[[], None]]:
     """Hold the lock on a file; what is given must be called from time to time to keep it."""
     number = int(sha256[:_DIGITS], 16)
+    archive.owed.settle(archive.database)
     while not _taken(archive, number):
         time.sleep(_WAIT_SECONDS)
     kept = time.monotonic()
@@ -35,8 +38,14 @@ def sole_importer(archive: Archive, sha256: str) -> Iterator[Callable[[], None]]
     try:
         yield keep
     finally:
-        with archive.database.writing() as connection:
-            sequence.forget(connection, IMPORT, number)
+        archive.owed.give_back(archive.database, lambda connection: _release(connection, number))
+
+
+def _release(connection: Connection, number: int) -> None:
+    held = sequence.open_reservation(connection, IMPORT, number)
+    # Done late, the lock may be another one's by now.
+    if held is not None and held.owner == this_process():
+        sequence.forget(connection, IMPORT, number)
 
 
 def _taken(archive: Archive, number: int) -> bool:

@@ -39,7 +39,7 @@ from archive.services.imported_look import (
 from archive.services.record import SignedLook
 from archive.services.recording import (
     Intent,
-    given_up_on_failure,
+    intending,
     record,
     record_ids,
     reserve_numbers,
@@ -205,8 +205,8 @@ def _record_group(
 ) -> list[SignedLook]:
     if not judged:
         return []
-    intent = reserve_numbers(archive, len(judged))
-    with given_up_on_failure(archive, intent):
+    with intending(archive) as intent:
+        reserve_numbers(archive, intent, len(judged))
         assembled = _assemble(archive, key, judged, intent, minting)
         return record(archive, key, assembled, intent)
 

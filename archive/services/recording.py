@@ -8,15 +8,15 @@ then the catalogue rows: one reservation, one sync, one commit for the group.
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
 from archive.catalog import evidence, requests, sequence
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
-from archive.errors import CatalogError, ObjectConflict, StorageError
+from archive.errors import ObjectConflict, StorageError
 from archive.ids import Kind
 from archive.services.assemble import Assembled
 from archive.services.context import Archive, SigningKey
@@ -35,31 +35,43 @@ Numbers = dict[str, list[int]]
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What was reserved for a group, and when (by the monotonic clock)."""
+    """What is reserved for a group, by whom, and when: RFC 3339, and by the monotonic clock.
 
-    numbers: Numbers
+    The numbers are filled in within the transaction that reserves them.
+    """
+
+    owner: str
+    reserved_at: str
     started: float
-
-
-def reserve_numbers(archive: Archive, minted: int) -> Intent:
-    """Numbers for so many captures, one at least, written down."""
-    started = time.monotonic()
-    owner, now = this_process(), rfc3339(archive.clock.now())
-    with archive.database.appending() as connection:
-        numbers = sequence.reserve(connection, Kind.CAPTURE.value, minted, owner, now)
-    return Intent({Kind.CAPTURE.value: numbers, OBSERVATION: []}, started)
+    numbers: Numbers = field(default_factory=dict)
 
 
 @contextmanager
-def given_up_on_failure(archive: Archive, intent: Intent) -> Iterator[None]:
-    """Within this, a failure of any kind leaves the reserved numbers to recovery at once."""
+def intending(archive: Archive) -> Iterator[Intent]:
+    """An intent; a failure of any kind in the block leaves its numbers to recovery at once."""
+    archive.owed.settle(archive.database)
+    intent = Intent(this_process(), rfc3339(archive.clock.now()), time.monotonic())
     try:
-        yield
+        yield intent
     except BaseException:
-        # What became of them only the store knows; recovery asks it.
-        with suppress(CatalogError), archive.database.appending() as connection:
-            sequence.abandon(connection, intent.numbers, NOBODY)
+        # What became of them only the store knows; recovery asks it. Nor is it known whether they
+        # were reserved at all, when the answer to that was lost.
+        archive.owed.give_back(
+            archive.database,
+            lambda connection: sequence.abandon(
+                connection, intent.numbers, intent.owner, intent.reserved_at, NOBODY
+            ),
+        )
         raise
+
+
+def reserve_numbers(archive: Archive, intent: Intent, minted: int) -> None:
+    """Write down numbers for so many captures, one at least."""
+    with archive.database.appending() as connection:
+        numbers = sequence.reserve(
+            connection, Kind.CAPTURE.value, minted, intent.owner, intent.reserved_at
+        )
+        intent.numbers.update({Kind.CAPTURE.value: numbers, OBSERVATION: []})
 
 
 def record_ids(archive: Archive) -> Callable[[], str]:

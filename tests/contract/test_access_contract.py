@@ -160,9 +160,14 @@ def test_an_event_is_queued_and_claimed_once_by_many_at_once(database: Database)
     assert sorted(at_once(4, claim)) == [0, 0, 0, len(events)]
     with database.writing() as connection:
         custody.mark_signed(connection, {digest("a"): digest("5")})
-        custody.release(connection, [digest("b")])
-        assert [item.owner for item in custody.waiting_events(connection)].count(None) == 1
         assert custody.count_waiting(connection) == 2
+        [owner] = {item.owner for item in custody.waiting_events(connection)}
+        assert owner is not None
+        custody.release(connection, "somebody else", NOW)
+        custody.release(connection, owner, LATER)
+        assert {item.owner for item in custody.waiting_events(connection)} == {owner}
+        custody.release(connection, owner, NOW)
+        assert {item.owner for item in custody.waiting_events(connection)} == {None}
         custody.drop_signed(connection, LATER)
         left = connection.execute(sa.select(ops_custody.c.group_sha256)).scalars()
         assert sorted(left) == [digest("b"), digest("c")]

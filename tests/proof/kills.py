@@ -6,8 +6,9 @@ this run's own) database processes get `kill -9` again and again. At the end the
 complete captures and distinct IDs as were asked for: none lost, none double, all sound.
 
 By default everything lies in SQLite files and a folder. Elsewhere: `--postgres jobs|all` starts a
-PostgreSQL for the jobs, or for the catalogue too, and kills it as well; `--database-url`,
-`--jobs-url`, `--store-url` and `--store-endpoint` name servers that are there (and not killed).
+PostgreSQL for the jobs, or for the catalogue too, and kills it as well; `--seaweed` starts an S3
+server (and does not kill it); `--database-url`, `--jobs-url`, `--store-url` and `--store-endpoint`
+name servers that are there (and are not killed either).
 """
 
 import argparse
@@ -24,7 +25,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,19 +36,22 @@ import sqlalchemy as sa  # noqa: E402 - the path of the tests' own helpers comes
 from support.archives import page  # noqa: E402
 from support.origin import Origin  # noqa: E402
 from support.postgres import Cluster, debian_cluster  # noqa: E402
+from support.s3_keys import make_bucket  # noqa: E402
+from support.seaweed import running_server  # noqa: E402
 from support.working import MAIN  # noqa: E402
 
 from archive.bootstrap import init_archive, open_archive  # noqa: E402
 from archive.catalog.tables import capture, ops_request, ops_reservation  # noqa: E402
-from archive.errors import MunimentError  # noqa: E402
+from archive.errors import CatalogUnavailable, MunimentError  # noqa: E402
+from archive.jobs.base import Job  # noqa: E402
 from archive.services.audit import AuditOptions, audit  # noqa: E402
 from archive.services.context import Archive  # noqa: E402
-from archive.services.jobs import find_job  # noqa: E402
 from archive.settings import Settings, load_settings  # noqa: E402
 
 _CLIENTS = 8
 _PATIENCE_SECONDS = 600
 _START_SECONDS = 5
+_PAGE = 500
 
 
 class Program:
@@ -99,9 +103,20 @@ class Program:
 
 
 class Killer:
-    """Kills one of its victims at random, until it is stopped."""
+    """Kills one of its victims at random, until it is stopped.
 
-    def __init__(self, seed: int, deeds: dict[str, Callable[[], None]], pause: float) -> None:
+    A program that ends by itself, since its database was away when it began, is started again, as
+    the service manager of a machine does.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        programs: Sequence[Program],
+        deeds: dict[str, Callable[[], None]],
+        pause: float,
+    ) -> None:
+        self._programs = programs
         self._random = random.Random(seed)
         self._deeds = deeds
         self._pause = pause
@@ -114,6 +129,8 @@ class Killer:
         while not self._ended.wait(self._random.uniform(0.3, 1.7) * self._pause):
             name = self._random.choice(sorted(self._deeds))
             self._deeds[name]()
+            for item in self._programs:
+                item.revive()
             self.counts[name.partition(" ")[0]] += 1
 
     def stop(self) -> None:
@@ -121,8 +138,8 @@ class Killer:
         self._thread.join()
 
 
-def asked_for(port: int, key: str, number: int, url: str) -> str:
-    """The ID of the job for this URL, asked for until somebody says that it is accepted."""
+def ask_for(port: int, key: str, number: int, url: str) -> None:
+    """Ask for this URL until somebody says that it is accepted, or done already."""
     end = time.monotonic() + _PATIENCE_SECONDS
     headers = {
         "Authorization": f"Bearer {key}",
@@ -135,10 +152,11 @@ def asked_for(port: int, key: str, number: int, url: str) -> str:
             connection.request("POST", "/api/v1/captures", json.dumps({"url": url}), headers)
             answer = connection.getresponse()
             body = answer.read()
-            if answer.status == 202:
-                job_id: str = json.loads(body)["id"]
-                return job_id
-            if answer.status < 500:
+            if answer.status in {201, 202}:
+                return
+            # What another process is still at is asked for again, as its answer says.
+            is_under_way = answer.status == 409 and b"IDEMPOTENCY_IN_PROGRESS" in body
+            if answer.status < 500 and not is_under_way:
                 raise SystemExit(f"refused: {answer.status} {body!r}")
         except (OSError, http.client.HTTPException, ValueError):
             pass
@@ -148,16 +166,20 @@ def asked_for(port: int, key: str, number: int, url: str) -> str:
     raise SystemExit("the web never accepted a capture")
 
 
-def unfinished(archive: Archive, job_ids: list[str]) -> list[str]:
-    """Those of the jobs that are not finished; all of them while the database is away."""
-    left = []
-    for job_id in job_ids:
-        try:
-            if not find_job(archive, job_id).is_finished:
-                left.append(job_id)
-        except MunimentError:
-            left.append(job_id)
-    return left
+def every_job(archive: Archive) -> list[Job]:
+    """Every job that there is."""
+    found: list[Job] = []
+    while more := archive.jobs.recent([], _PAGE, found[-1].id if found else None):
+        found += more
+    return found
+
+
+def count_unfinished(archive: Archive) -> int | None:
+    """How many jobs are not finished; None while the database is away."""
+    try:
+        return sum(not job.is_finished for job in every_job(archive))
+    except MunimentError:
+        return None
 
 
 @contextlib.contextmanager
@@ -167,6 +189,17 @@ def postgres(wanted: str) -> Iterator[Cluster | None]:
         return
     with debian_cluster() as cluster:
         yield cluster
+
+
+@contextlib.contextmanager
+def seaweed(*, is_wanted: bool) -> Iterator[dict[str, str]]:
+    """The settings of a store in a new bucket of a new S3 server, or none."""
+    if not is_wanted:
+        yield {}
+        return
+    with running_server() as endpoint:
+        bucket = make_bucket(endpoint)
+        yield {"MUNIMENT_STORE_URL": f"s3://{bucket}/", "MUNIMENT_STORE_ENDPOINT": endpoint}
 
 
 def environment_of(options: argparse.Namespace, work: Path) -> dict[str, str]:
@@ -194,13 +227,18 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--pause", type=float, default=1.5, help="mean seconds between kills")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--postgres", choices=["none", "jobs", "all"], default="none")
+    parser.add_argument("--seaweed", action="store_true")
     parser.add_argument("--database-url", default="")
     parser.add_argument("--jobs-url", default="")
     parser.add_argument("--store-url", default="")
     parser.add_argument("--store-endpoint", default="")
     options = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory() as work, postgres(options.postgres) as cluster:
-        environment = environment_of(options, Path(work))
+    with (
+        tempfile.TemporaryDirectory() as work,
+        postgres(options.postgres) as cluster,
+        seaweed(is_wanted=options.seaweed) as store,
+    ):
+        environment = environment_of(options, Path(work)) | store
         if cluster is not None:
             environment["MUNIMENT_JOBS_URL"] = cluster.new_database()
             if options.postgres == "all":
@@ -232,34 +270,45 @@ def _prove(
             deeds["database process"] = lambda: _quietly(cluster.kill_backend)
             deeds["server of the database"] = lambda: _restart(cluster)
         began = time.monotonic()
-        killer = Killer(options.seed, deeds, options.pause)
+        killer = Killer(options.seed, programs, deeds, options.pause)
         try:
             with ThreadPoolExecutor(_CLIENTS) as pool:
                 key = made.api_key or ""
-                job_ids = list(pool.map(lambda it: asked_for(port, key, *it), enumerate(urls)))
-            _wait(settings, programs, job_ids)
+                list(pool.map(lambda item: ask_for(port, key, *item), enumerate(urls)))
+            _wait(settings, programs)
         finally:
             killer.stop()
             seconds = time.monotonic() - began
             # What was begun again a moment ago does not yet know what TERM means.
             time.sleep(_START_SECONDS)
             exits = [item.end() for item in programs]
-    return _judged(settings, job_ids, urls, (killer.counts, seconds, options.seed, exits))
+    return _judged(settings, urls, (killer.counts, seconds, options.seed, exits))
 
 
-def _wait(settings: Settings, programs: list[Program], job_ids: list[str]) -> None:
+def _wait(settings: Settings, programs: list[Program]) -> None:
     end = time.monotonic() + _PATIENCE_SECONDS
-    archive = open_archive(settings)
+    archive = _opened(settings)
     try:
-        left = job_ids
-        while left := unfinished(archive, left):
+        while (left := count_unfinished(archive)) != 0:
             if time.monotonic() > end:
-                raise SystemExit(f"{len(left)} jobs were never finished, as {left[0]}")
+                raise SystemExit(f"{left} jobs were never finished")
             for item in programs:
                 item.revive()
             time.sleep(0.5)
     finally:
         archive.close()
+
+
+def _opened(settings: Settings) -> Archive:
+    """The archive, as soon as its database is there."""
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return open_archive(settings)
+        except CatalogUnavailable:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 def _quietly(deed: Callable[[], object]) -> None:
@@ -270,26 +319,18 @@ def _quietly(deed: Callable[[], object]) -> None:
 
 def _restart(cluster: Cluster) -> None:
     _quietly(cluster.kill)
-    for _ in range(100):
-        try:
-            cluster.start()
-        except AssertionError:
-            # What is left of the killed one still holds its memory.
-            time.sleep(0.2)
-        else:
-            return
+    cluster.start()
 
 
 def _judged(
     settings: Settings,
-    job_ids: list[str],
     urls: list[str],
     run: tuple[Counter[str], float, int, list[int]],
 ) -> int:
     counts, seconds, seed, exits = run
     archive = open_archive(settings)
     try:
-        jobs = [find_job(archive, job_id) for job_id in job_ids]
+        jobs = every_job(archive)
         ids = [job.result["record"]["id"] for job in jobs if job.result]
         with archive.database.reading() as connection:
             listed = connection.execute(sa.select(capture.c.id, capture.c.url)).all()
@@ -311,14 +352,14 @@ def _judged(
     lost = len(set(urls) - {row.url for row in listed})
     print(f"  seed {seed}, {seconds:.0f} s, {len(urls) / seconds:.1f} captures/s")
     print(f"  killed: {', '.join(f'{name} {count}x' for name, count in sorted(counts.items()))}")
-    print(f"  jobs asked for {len(job_ids)}, different {len(set(job_ids))}: {dict(states)}")
+    print(f"  asked for {len(urls)}, jobs {len(jobs)}: {dict(states)}")
     runs, starts = sum(job.run + 1 for job in jobs), max(job.starts for job in jobs)
     print(f"  runs {runs}, most starts of one run {starts}, exit codes at the end {exits}")
     print(f"  captures {len(listed)}, distinct IDs {len(set(ids))}, lost {lost}, double {doubles}")
     print(f"  void numbers {voids}, reservations open {still_open}, requests open {unsettled}")
     print(f"  audit (deep): {report.records} records, {len(report.damages)} not sound")
     is_proven = (
-        len(set(job_ids)) == len(listed) == len(set(ids)) == len(urls)
+        len(jobs) == len(listed) == len(set(ids)) == len(urls)
         and {str(row.id) for row in listed} == set(ids)
         and states == {"done": len(urls)}
         and not (lost or doubles or still_open or unsettled or report.damages or any(exits))

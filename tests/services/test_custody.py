@@ -46,7 +46,7 @@ from archive.signing.base import Signer
 
 pytestmark = pytest.mark.both_databases
 
-NOW = dt.datetime.now(dt.UTC).replace(minute=10)
+NOW = dt.datetime.now(dt.UTC).replace(hour=10, minute=10)
 
 
 @pytest.fixture

@@ -65,6 +65,8 @@ from archive.services.verify import BytesAnswer, verify_bytes, verify_digest, ve
 from archive.settings import Settings
 from archive.storage.layout import blob_key
 
+pytestmark = pytest.mark.both_databases
+
 URL = "https://site.example/page/2"
 BODY = PAGE.replace(b"Terms</h1>", b"Terms 2</h1>")
 GIVEN = ImportOptions("Somebody Else")
@@ -73,8 +75,8 @@ PAGES = replace(GIVEN, choice=Choice(all_pages=True))
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_at(tmp_path / "data")
+def settings(tmp_path: Path, database_setting: dict[str, str]) -> Settings:
+    return settings_at(tmp_path / "data", **database_setting)
 
 
 @pytest.fixture

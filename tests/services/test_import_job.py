@@ -19,13 +19,16 @@ from archive.services.context import Archive
 from archive.services.jobs import ask_for, find_job, wait_for
 from archive.settings import Settings, load_settings
 
+pytestmark = pytest.mark.both_databases
+
 URL = "https://site.example/terms"
 STAMPS = [f"2020010100{minute:02}00" for minute in range(12)]
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def environment(tmp_path: Path, database_setting: dict[str, str]) -> dict[str, str]:
     return {
+        **database_setting,
         "MUNIMENT_DATA": str(tmp_path / "data"),
         "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
         "MUNIMENT_IMPORT_REQUESTS_PER_MINUTE": "60000",

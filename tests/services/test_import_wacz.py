@@ -36,6 +36,8 @@ from archive.services.verify_package import verify_package
 from archive.settings import Settings
 from archive.storage.layout import blob_key
 
+pytestmark = pytest.mark.both_databases
+
 GIVEN = ImportOptions("Somebody Else")
 BODY = PAGE
 RECORD = warc_record(body=BODY)

@@ -14,6 +14,8 @@ from archive.services.trust import trusted_keyset
 from archive.services.verify import verify_record
 from archive.settings import Settings
 
+pytestmark = pytest.mark.both_databases
+
 
 def rotated(archive: Archive, settings: Settings) -> Rotated:
     return rotate(archive, key_files(settings))

@@ -124,21 +124,27 @@ class Cluster(Server):
 
     def start(self) -> None:
         """Start the server, and return when it answers."""
-        settings = [f"--{name}={value}" for name, value in self._settings.items()]
-        command = [str(self._programs / "postgres"), "-D", str(self._data), *settings]
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(_as_user(command), stdout=log, stderr=log)
         end = time.monotonic() + _START_SECONDS
+        self._process = self._spawn()
         while True:
             try:
                 self.execute("select 1")
             except psycopg.OperationalError:
-                if time.monotonic() > end or self._process.poll() is not None:
+                if time.monotonic() > end:
                     log_text = (self._folder / "log").read_text(errors="replace")
                     raise AssertionError(f"no server came up:\n{log_text[-2000:]}") from None
-                time.sleep(0.02)
+                if self._process.poll() is not None:
+                    # What is left of one that was killed may still hold its memory.
+                    self._process = self._spawn()
+                time.sleep(0.05)
             else:
                 return
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        settings = [f"--{name}={value}" for name, value in self._settings.items()]
+        command = [str(self._programs / "postgres"), "-D", str(self._data), *settings]
+        with (self._folder / "log").open("ab") as log:
+            return subprocess.Popen(_as_user(command), stdout=log, stderr=log)
 
     @contextlib.contextmanager
     def asking_for_passwords(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -104,9 +105,9 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    """The URL of a running server whose keys stand in this process's environment."""
+@contextmanager
+def running_server() -> Iterator[str]:
+    """The URL of a new server, whose keys stand in this process's environment meanwhile."""
     folder = Path(tempfile.mkdtemp(prefix="weed-"))
     try:
         started = next(filter(None, (_start(folder, KEYS) for _ in range(_ATTEMPTS))), None)
@@ -120,6 +121,13 @@ def s3_endpoint() -> Iterator[str]:
             _kill(process)
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The URL of a running server whose keys stand in this process's environment."""
+    with running_server() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(scope="session")
