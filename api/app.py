@@ -4,6 +4,8 @@
 from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, Response, g, redirect, request
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as BaseResponse
 
 from api import headers, ops, problems, resolver, v1
@@ -80,6 +82,10 @@ def _handle_errors(app: Flask) -> None:
     @app.errorhandler(MunimentError)
     def _own(error: MunimentError) -> Response:
         return problems.render(problems.of_error(error))
+
+    @app.errorhandler(ParseException)
+    def _malformed(_error: ParseException) -> Response:
+        return problems.render(problems.of_http(BadRequest("The body's chunks cannot be read.")))
 
     @app.errorhandler(Exception)
     def _bug(error: Exception) -> Response:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from api.record_json import RecordRow, record_answer
 from api.request_log import ROUTE
-from archive.errors import MalformedId
+from archive.errors import CatalogError, MalformedId
 from archive.ids import parse_id
 from archive.services.context import Archive
 
@@ -36,9 +36,9 @@ def thin_path(archive: Archive, inner: "WSGIApplication") -> "WSGIApplication":
         capture_id = environ["PATH_INFO"][1:]
         try:
             parse_id(capture_id)
-        except MalformedId:
+            found = read_record(capture_id)
+        except (MalformedId, CatalogError):
             return inner(environ, start_response)
-        found = read_record(capture_id)
         if found is None or found[2] is not None:
             return inner(environ, start_response)
         environ[ROUTE] = THIN_ROUTE
