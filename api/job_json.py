@@ -6,10 +6,14 @@ import re
 from flask import Response, request
 
 from api.bodies import invalid
-from api.problems import FieldError, ProblemRaised, of_failed
+from api.permission import seen
+from api.problems import FieldError, ProblemRaised, of_failed, told_detail
+from api.record_json import RecordRow
 from api.responses import json_response
 from api.state import current_archive, current_bounds
+from archive.canonical import JsonValue
 from archive.services.jobs import Job, job_json, wait_for
+from archive.services.permission import Sight
 
 WAIT_SECONDS_LIMIT = 60
 _RETRY_AFTER_SECONDS = 1
@@ -44,7 +48,7 @@ def waited_for(job: Job, seconds: int) -> Job:
 
 def accepted(job: Job) -> Response:
     """202: the job, and where to ask for it."""
-    response = json_response(job_json(job))
+    response = json_response(_told(job))
     response.status_code = 202
     response.headers["Location"] = f"/api/v1/jobs/{job.id}"
     response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
@@ -54,7 +58,7 @@ def accepted(job: Job) -> Response:
 
 def shown(job: Job) -> Response:
     """200: the job as it is now."""
-    response = json_response(job_json(job))
+    response = json_response(_told(job))
     if not job.is_finished:
         response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
     response.headers["Cache-Control"] = "no-store"
@@ -67,3 +71,25 @@ def failure_of(job: Job, member: str) -> ProblemRaised:
     if problem is None:
         return ProblemRaised(of_failed("JOBS_FAILED", "the job failed", member))
     return ProblemRaised(of_failed(problem.code, problem.detail, member))
+
+
+def _told(job: Job) -> JsonValue:
+    """The job as this reader may know it: no record that is hidden from it, nothing from inside."""
+    told = job_json(job)
+    if told["problem"] is not None:
+        code, detail = told["problem"]["code"], told["problem"]["detail"]
+        told["problem"] = {"code": code, "detail": told_detail(code, detail)}
+    result = told["result"]
+    if isinstance(result, dict) and isinstance(result.get("record"), dict):
+        told["result"] = {**result, "record": _record_told(result["record"])}
+    elif isinstance(result, dict) and isinstance(result.get("items"), list):
+        told["result"] = {**result, "items": [_record_told(item) for item in result["items"]]}
+    return told
+
+
+def _record_told(record: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    record_id = record["id"]
+    found = current_archive().hot.record(record_id) if record_id else None
+    if found is None or seen(RecordRow(record_id, *found)).sight is not Sight.NOTHING:
+        return record
+    return {**dict.fromkeys(record), "id": record_id, "outcome": "restricted"}
