@@ -9,7 +9,8 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as BaseResponse
 
 from api import headers, ops, problems, resolver, v1
-from api.limits import limit_requests
+from api.allowance import Allowance
+from api.limits import ReadCounter, limit_requests
 from api.metrics import Metrics
 from api.openapi import ProblemApi
 from api.pages import site
@@ -55,7 +56,8 @@ def create_app(
     app.extensions[BOUNDS_EXTENSION] = bounds_for(threads)
     # First, so that what is too much costs no more than being told so.
     app.before_request(_routed)
-    limit_requests(app, settings.limits)
+    allowance = Allowance(settings.limits)
+    limit_requests(app, allowance)
     v1.register(ProblemApi(app))
     app.register_blueprint(ops.blueprint)
     app.register_blueprint(site.blueprint)
@@ -69,8 +71,9 @@ def create_app(
     app.jinja_env.filters["readable"] = _readable
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    lanes = logged(thin_path(app.extensions[EXTENSION], app.wsgi_app), metrics.count)
-    app.wsgi_app = lanes  # type: ignore[assignment,method-assign]  # the way Flask documents
+    count_read = ReadCounter(allowance, settings.trusted_proxies())
+    thin = thin_path(app.extensions[EXTENSION], count_read, app.wsgi_app)
+    app.wsgi_app = logged(thin, metrics.count)  # type: ignore[assignment,method-assign]  # the way Flask documents
     return app
 
 

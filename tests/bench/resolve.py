@@ -28,6 +28,8 @@ _ROOT = Path(__file__).parents[2]
 _SIZES = {"10^3": 1_000, "10^6": 1_000_000}
 _ASKED = 20_000
 _BATCH = 10_000
+# Counted, and never too much.
+_LIMIT = "MUNIMENT_LIMITS_READS_PER_MINUTE"
 
 
 def main(argv: list[str]) -> int:
@@ -41,7 +43,9 @@ def main(argv: list[str]) -> int:
             bare = stack.enter_context(_gunicorn("tests.bench.bare:create_app()", {}))
             ours = {
                 name: stack.enter_context(
-                    _gunicorn("api.app:create_app()", {"MUNIMENT_DATA": str(path)})
+                    _gunicorn(
+                        "api.app:create_app()", {"MUNIMENT_DATA": str(path), _LIMIT: str(10**9)}
+                    )
                 )
                 for name, path in paths.items()
             }
