@@ -21,6 +21,8 @@ _WORDS = {
     "lifting": "Opened to everybody again",
     "access": "Read while it was restricted",
     "export": "Exported",
+    "grant": "Opened to a key while it is restricted",
+    "grant-end": "Closed again to a key",
     "withdrawal": "Withdrawn",
     "key-use": "A signing key was used",
 }

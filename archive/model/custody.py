@@ -13,7 +13,7 @@ from archive.errors import MalformedStatement
 from archive.ids import RecordId
 from archive.model.fields import Fields
 
-EVENTS = ("access", "export", "key-use", "withdrawal")
+EVENTS = ("access", "export", "grant", "grant-end", "key-use", "withdrawal")
 _TEXT_LIMIT = 300
 
 

@@ -44,7 +44,8 @@ from archive.services.trust import trusted_keyset
 from archive.settings import Settings
 from archive.signing.base import Signer
 
-NOW = dt.datetime.now(dt.UTC).replace(minute=10)
+# Some hours on it is the same day still.
+NOW = dt.datetime.now(dt.UTC).replace(hour=10, minute=10)
 
 
 @pytest.fixture
