@@ -18,14 +18,18 @@ from api.state import current_archive, current_bounds
 from archive.digests import DigestReading
 from archive.ids import parse_id
 from archive.model.claim import Report, Result, Status
+from archive.services.custody_told import count_told
 from archive.services.permission import viewer
 from archive.services.verify import BytesAnswer, verify_bytes, verify_digest, verify_record
 
 LARGE_BYTES = 4 * 1024 * 1024
+LARGE_CUSTODY = 200
 
 
 def is_large(row: RecordRow) -> bool:
     """Whether verifying the record is too much work for every view of its page."""
+    if count_told(current_archive(), row.id) > LARGE_CUSTODY:
+        return True
     return any(part["bytes"] > LARGE_BYTES for part in json.loads(row.data)["parts"])
 
 

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from archive.checks.evidence import Absent, Evidence, StoreFacts
 from archive.errors import ObjectMissing, StorageError
@@ -11,6 +12,7 @@ from archive.model.inventory import Container
 from archive.model.lock import ObjectLock
 from archive.proofs.keyset import KeysetChain
 from archive.services.context import Archive
+from archive.services.custody_told import custody_told
 from archive.services.lock_promises import LockPromises
 from archive.storage.layout import blob_key, inventory_key
 
@@ -44,6 +46,7 @@ def capture_evidence(
         chain=chain,
         container=_container_reader(archive),
         store=_store_facts(archive, files, promises or LockPromises(archive, chain)),
+        custody=cache(lambda: custody_told(archive, capture_id, chain.newest)),
     )
 
 
