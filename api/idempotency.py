@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from api.access import current_reader
+from api.access import current_reader, keep_private
 from api.bodies import read_body
 from api.problems import Problem, ProblemRaised
 from api.state import current_archive
@@ -83,6 +83,7 @@ def _once(
     resume: Resume | None,
     may_repeat: Callable[[Response], None] | None,
 ) -> Response:
+    keep_private()
     archive = current_archive()
     begun = idempotency.begin(archive, f"{current_reader().key_id} {_read(given)}", _fingerprint())
     if isinstance(begun, KeptAnswer):

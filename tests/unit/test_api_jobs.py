@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Captures by the API are jobs: accepted, waited for, looked up, cancelled."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,12 +43,11 @@ class Site:
         return found
 
 
-@pytest.fixture(scope="module")
-def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """An archive with nobody who does the jobs."""
+@contextlib.contextmanager
+def opened(folder: Path) -> Iterator[Site]:
     settings = load_settings(
         environment={
-            "MUNIMENT_DATA": str(tmp_path_factory.mktemp("archive") / "data"),
+            "MUNIMENT_DATA": str(folder / "data"),
             "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
             "MUNIMENT_POLITENESS_WAIT_SECONDS": "1",
             "MUNIMENT_POLITENESS_TRIES": "2",
@@ -60,10 +61,21 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     archive.close()
 
 
-@pytest.fixture
-def site(idle: Site) -> Iterator[Site]:
-    with working(idle.settings, idle.archive):
-        yield idle
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """An archive with nobody who does the jobs."""
+    with opened(tmp_path_factory.mktemp("idle")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Another one, with a worker: to start and to end one takes seconds."""
+    with (
+        opened(tmp_path_factory.mktemp("working")) as made,
+        working(made.settings, made.archive),
+    ):
+        yield made
 
 
 def finished(site: Site, job_id: str) -> dict[str, Any]:
