@@ -23,6 +23,7 @@ from archive.errors import (
     AccessDenied,
     ApiKeyMissing,
     CatalogBusy,
+    CatalogUnavailable,
     IdempotencyError,
     IdempotencyKeyReused,
     InputError,
@@ -50,6 +51,7 @@ _STATUSES: tuple[tuple[type[MunimentError], int], ...] = (
     (IdempotencyError, 409),
     (StorageUnavailable, 503),
     (CatalogBusy, 503),
+    (CatalogUnavailable, 503),
     (JobsUnavailable, 503),
 )
 

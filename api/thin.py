@@ -45,6 +45,7 @@ def thin_path(
             parse_id(capture_id)
             found = read_record(capture_id)
         except (MalformedId, CatalogError):
+            # Where the catalogue cannot be read, Flask asks again, and says what is the matter.
             return inner(environ, start_response)
         if found is None or found[2] is not None:
             return inner(environ, start_response)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one place that wires: settings in, an Archive out. Nothing opens at import."""
 
+import contextlib
+import fcntl
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +24,7 @@ from archive.jobs.hosts import HostTurns
 from archive.jobs.politeness import HostLimits
 from archive.jobs.worker import WorkerSettings
 from archive.net.guard import AddressGuard
-from archive.services.context import Archive, Identity, Politeness
+from archive.services.context import Archive, Identity, PackageSigners, Politeness, RemoteLimits
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
 from archive.services.doctor.examine import examine
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
@@ -30,9 +32,11 @@ from archive.services.installation import Installation
 from archive.services.ownership import is_process_gone, this_process
 from archive.services.probe import probe_when_new
 from archive.services.recover import recover
+from archive.services.schedule import Scheduled
 from archive.services.work_queues import CAPTURES, LONG
 from archive.services.worker import JobsWorker
 from archive.settings import (
+    INTERVALS,
     Settings,
     StoreSettings,
     check_roots,
@@ -88,20 +92,32 @@ def init_archive(settings: Settings, stand: Stand | None = None) -> tuple[Archiv
             f"the data folder {settings.data} cannot be made: {error.strerror}"
         ) from error
     files = key_files(settings)
-    unready = wire(settings, stand)
-    try:
-        made = initialise(unready, files)
-    finally:
-        unready.close()
-    archive = open_archive(settings, stand)
-    try:
-        # Without its key the archive reads and verifies; there is nothing to sign with.
-        if files.manifest.exists():
-            probe_when_new(archive)
-    except BaseException:
-        archive.close()
-        raise
+    with _alone_in(settings.data):
+        unready = wire(settings, stand)
+        try:
+            made = initialise(unready, files)
+        finally:
+            unready.close()
+        archive = open_archive(settings, stand)
+        try:
+            # Without its key the archive reads and verifies; there is nothing to sign with.
+            if files.manifest.exists():
+                probe_when_new(archive)
+        except BaseException:
+            archive.close()
+            raise
     return archive, made
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """While the block runs, no other process makes an archive in this folder."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def wire(settings: Settings, stand: Stand | None = None) -> Archive:
@@ -127,7 +143,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         store=store_of(settings),
         open_mirror=partial(mirror_of, settings),
         database=database,
-        hot=HotReader(database.path, is_immutable=database.is_immutable),
+        hot=HotReader(database),
         fetcher=_fetcher(settings, clock),
         open_signer=partial(_signer, settings),
         pinned_roots=_pinned_roots(settings),
@@ -136,6 +152,15 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         reopen=partial(wire, settings, stand),
         jobs=DurableJobs(jobs, clock, os.urandom),
         politeness=_politeness(settings, jobs, clock),
+        reopen_store=_store_opener(settings),
+        package_signers=PackageSigners(
+            domain_roots=settings.importing.wacz_domain_roots,
+            timestamp_roots=settings.importing.wacz_timestamp_roots,
+            keys=settings.importing.wacz_keys,
+        ),
+        remote=RemoteLimits(
+            settings.importing.requests_per_minute, settings.importing.patience_seconds
+        ),
     )
 
 
@@ -196,7 +221,13 @@ def diagnose(
 
 def store_of(settings: Settings) -> Store:
     """The store of these settings. Raises SettingsError, StorageError."""
-    return open_store(
+    return _store_opener(settings)()
+
+
+def _store_opener(settings: Settings) -> Callable[[], Store]:
+    # A process that is handed this loads the store's room, and not this module.
+    return partial(
+        open_store,
         settings.store_url,
         endpoint=settings.store.endpoint or None,
         promise=settings.store.promise,
@@ -296,4 +327,12 @@ def worker_of(settings: Settings, archive: Archive, stop: threading.Event) -> Jo
             keep_days=wanted.keep_days,
         ),
         {CAPTURES: wanted.slots, LONG: wanted.long_slots},
+        [
+            Scheduled(
+                "audit",
+                {"level": settings.schedule.audit_level, "sample": 0},
+                INTERVALS[settings.schedule.audit],
+            ),
+            Scheduled("mirror", {"verify": False}, INTERVALS[settings.schedule.mirror]),
+        ],
     )

@@ -7,6 +7,8 @@ MunimentError
 │  ├─ MalformedId
 │  ├─ MalformedDigest
 │  ├─ MalformedTime
+│  ├─ MalformedCdx
+│  ├─ MalformedTimeMap
 │  ├─ AddressRefused
 │  ├─ InputTooLarge
 │  ├─ MalformedBackup         a file that is no whole, sound backup
@@ -33,7 +35,18 @@ MunimentError
 │  ├─ MalformedInventory
 │  ├─ MalformedKeyset
 │  ├─ MalformedWarc
+│  │  ├─ OversizedRecord      one record is over a limit; those behind it may be sound
+│  │  └─ SharedMember         one gzip member holds several records
+│  ├─ MalformedZip
+│  │  ├─ UnsafeZipName
+│  │  ├─ DuplicateZipName
+│  │  ├─ ZipSymlink          an entry that is neither a plain file nor a folder
+│  │  └─ OversizedZip
+│  ├─ MalformedPackage
 │  └─ UndecodableBody
+├─ RemoteError                another archive's server did not give what was asked for
+│  ├─ RemoteRefused           its answer is definite; asking again gives the same
+│  └─ RemoteUnavailable       it could not be asked now; try again
 ├─ SigningError
 │  ├─ KeyLocked               the private key cannot be opened
 │  └─ StatementTooLarge
@@ -46,11 +59,14 @@ MunimentError
 │  ├─ CatalogMissing
 │  ├─ CatalogOutdated
 │  ├─ CatalogBusy
+│  ├─ CatalogUnavailable      the database's server cannot be reached; try again
 │  └─ RequestUnderWay         another process works on the very same request
 └─ JobsError
    ├─ JobsUnavailable         the jobs database could not be asked; try again
    └─ JobPoisonous            its worker died each time that it ran
 """
+
+import datetime as dt
 
 
 class MunimentError(Exception):
@@ -87,6 +103,18 @@ class MalformedTime(InputError):
     """Text that is no time in a form whose meaning is certain."""
 
     code = "TIME_MALFORMED"
+
+
+class MalformedCdx(InputError):
+    """A CDX or CDXJ file with a line that has no single reading; the message names it."""
+
+    code = "CDX_MALFORMED"
+
+
+class MalformedTimeMap(InputError):
+    """What another archive gave is no TimeMap in a known form (RFC 7089)."""
+
+    code = "TIMEMAP_MALFORMED"
 
 
 class AddressRefused(InputError):
@@ -245,10 +273,83 @@ class MalformedWarc(MalformedEvidence):
     code = "WARC_PARSE"
 
 
+class OversizedRecord(MalformedWarc):
+    """A WARC record larger than the limit; what follows it can still be read."""
+
+    code = "WARC_TOO_LARGE"
+
+
+class SharedMember(MalformedWarc):
+    """A gzip member that holds several WARC records, so that none can be read by range."""
+
+    code = "WARC_SHARED_MEMBER"
+
+
+class MalformedZip(MalformedEvidence):
+    """A ZIP file that two readers could read in two ways; the message says where."""
+
+    code = "ZIP_MALFORMED"
+
+
+class UnsafeZipName(MalformedZip):
+    """A ZIP entry whose name could lead out of the folder, or that names different things."""
+
+    code = "ZIP_PATH_UNSAFE"
+
+
+class DuplicateZipName(MalformedZip):
+    """Two ZIP entries with one name, or with names that some file systems take for one."""
+
+    code = "ZIP_DUPLICATE_NAME"
+
+
+class ZipSymlink(MalformedZip):
+    """A ZIP entry that is a link or a device."""
+
+    code = "ZIP_SYMLINK"
+
+
+class OversizedZip(MalformedZip):
+    """A ZIP file, or an entry of it, over a limit."""
+
+    code = "ZIP_TOO_LARGE"
+
+
+class MalformedPackage(MalformedEvidence):
+    """A web archive package that declares nothing that could be read; the message says why."""
+
+    code = "WACZ_DATAPACKAGE"
+
+
 class UndecodableBody(MalformedEvidence):
     """An HTTP body whose transfer or content coding cannot be undone."""
 
     code = "BODY_UNDECODABLE"
+
+
+class RemoteError(MunimentError):
+    """Another archive's server did not give what was asked for."""
+
+    code = "REMOTE_FAILED"
+
+
+class RemoteRefused(RemoteError):
+    """The server's answer is definite: asking again gives the same."""
+
+    code = "REMOTE_REFUSED"
+
+
+class RemoteUnavailable(RemoteError):
+    """The server could not be asked, or asks for more patience than there is. Try again.
+
+    `again_at` is when it wants to be asked again, where it says so.
+    """
+
+    code = "REMOTE_UNAVAILABLE"
+
+    def __init__(self, message: str, again_at: dt.datetime | None = None) -> None:
+        super().__init__(message)
+        self.again_at = again_at
 
 
 class SigningError(MunimentError):
@@ -321,6 +422,12 @@ class CatalogBusy(CatalogError):
     """Another process held the catalogue for too long; try again."""
 
     code = "CATALOG_BUSY"
+
+
+class CatalogUnavailable(CatalogError):
+    """The catalogue's database server could not be reached; what it holds is unknown. Try again."""
+
+    code = "CATALOG_UNAVAILABLE"
 
 
 class RequestUnderWay(CatalogError):

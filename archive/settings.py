@@ -21,6 +21,15 @@ _DATA = "muniment-data"
 _WORDS_LIMIT = 64
 _NAME_LIMIT = 100
 _METRICS_READERS = ("key", "loopback", "off")
+_AUDIT_LEVELS = ("plain", "deep", "full")
+_DAY_SECONDS = 24 * 60 * 60
+INTERVALS: Mapping[str, int | None] = {
+    "never": None,
+    "daily": _DAY_SECONDS,
+    "weekly": 7 * _DAY_SECONDS,
+    "monthly": 30 * _DAY_SECONDS,
+}
+"""The words of [schedule], and the seconds from one job to the next; None: no job."""
 _KEYID = re.compile(r"[0-9a-f]{64}")
 # RFC 3986 without user, query, fragment and the quote: it is printed in citations and in HTML.
 _BASE_URL = re.compile(
@@ -69,7 +78,9 @@ class MirrorSettings(StoreSettings):
 class DatabaseSettings:
     """[database]: the catalogue."""
 
-    url: str = ""  # sqlite:///PATH; default sqlite:///<data>/catalog.sqlite
+    # sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME; default sqlite:///<data>/catalog.sqlite
+    # (a password may stand in it, and is better kept in PGPASSWORD or a password file)
+    url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,17 @@ class TrustSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportSettings:
+    """[import]: whose signatures on packages count, and how other archives are asked."""
+
+    wacz_domain_roots: str = ""  # PEM file of the authorities for domains; none by default
+    wacz_timestamp_roots: str = ""  # PEM file of the authorities for timestamps; none by default
+    wacz_keys: tuple[str, ...] = ()  # SHA-256 (hex) of public keys that sign without a domain
+    requests_per_minute: int = 30  # asked of one other archive, at most
+    patience_seconds: int = 900  # waited in all for one answer, as the other archive asks for
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSettings:
     """[server]: the HTTP door."""
 
@@ -139,6 +161,15 @@ class JobsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleSettings:
+    """[schedule]: what workers do by themselves; the systemd timers do the same without one."""
+
+    audit: str = "never"  # read everything again: never, daily, weekly or monthly (30 days)
+    audit_level: str = "deep"  # plain, deep or full, as in `muniment audit`
+    mirror: str = "never"  # fill the store of [mirror]: never, daily, weekly or monthly
+
+
+@dataclass(frozen=True, slots=True)
 class PolitenessSettings:
     """[politeness]: what jobs and lists spare each host, over all workers and processes.
 
@@ -165,9 +196,11 @@ class Settings:
     capture: CaptureSettings = field(default_factory=CaptureSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
     trust: TrustSettings = field(default_factory=TrustSettings)
+    importing: ImportSettings = field(default_factory=ImportSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     jobs: JobsSettings = field(default_factory=JobsSettings)
+    schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     politeness: PolitenessSettings = field(default_factory=PolitenessSettings)
 
     @property
@@ -204,13 +237,17 @@ class Settings:
         """The fingerprint of the root key; apart from the private keys, for reading needs it."""
         return self.data / "root.keyid"
 
+    def section(self, name: str) -> Any:
+        """The settings under one heading of the file, such as `server`."""
+        return getattr(self, _FIELDS.get(name, name))
+
     def tree(self) -> dict[str, dict[str, Any]]:
         """Every setting by section and name, as JSON values."""
         return {
             name: {
                 item.name: list(value) if isinstance(value, tuple) else value
                 for item in fields(kind)
-                for value in [getattr(getattr(self, name), item.name)]
+                for value in [getattr(self.section(name), item.name)]
             }
             for name, kind in _SECTIONS.items()
         }
@@ -244,11 +281,15 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "capture": CaptureSettings,
     "keys": KeysSettings,
     "trust": TrustSettings,
+    "import": ImportSettings,
     "server": ServerSettings,
     "limits": LimitsSettings,
     "jobs": JobsSettings,
+    "schedule": ScheduleSettings,
     "politeness": PolitenessSettings,
 }
+# `import` is no name for a field.
+_FIELDS = {"import": "importing"}
 _READERS: Mapping[type[Any], Callable[[str], Any]] = {str: str, int: int, tuple: _words}
 # Names in the environment that are no settings of the archive: the file's place, and clients'.
 _OTHER_NAMES = {
@@ -283,7 +324,8 @@ def load_settings(
     _check_counts(values)
     _check_words(values["capture"])
     settings = Settings(
-        data=folder, **{name: _SECTIONS[name](**members) for name, members in values.items()}
+        data=folder,
+        **{_FIELDS.get(name, name): _SECTIONS[name](**item) for name, item in values.items()},
     )
     _check_archive(settings.archive)
     _check_base_url(settings.server.base_url)
@@ -292,7 +334,9 @@ def load_settings(
     settings.trusted_proxies()
     _check_lock("store", settings.store)
     _check_lock("mirror", settings.mirror)
+    _check_schedule(settings.schedule)
     check_roots("trust.roots", settings.trust.roots)
+    check_roots("import.wacz_keys", settings.importing.wacz_keys, "SHA-256 of a public key")
     return settings
 
 
@@ -377,10 +421,10 @@ def _check_words(capture: Mapping[str, Any]) -> None:
             )
 
 
-def check_roots(where: str, roots: Sequence[str]) -> None:
-    """Raise SettingsError, naming where they stand, unless these are root key IDs."""
+def check_roots(where: str, roots: Sequence[str], what: str = "root key ID") -> None:
+    """Raise SettingsError, naming where they stand, unless these are key IDs."""
     if not all(_KEYID.fullmatch(root) for root in roots):
-        raise SettingsError(f"{where}: a root key ID has 64 hex digits 0-9 a-f")
+        raise SettingsError(f"{where}: a {what} has 64 hex digits 0-9 a-f")
 
 
 def _check_archive(archive: ArchiveSettings) -> None:
@@ -398,6 +442,14 @@ def _check_lock(section: str, store: StoreSettings) -> None:
         raise SettingsError(f"{section}.lock must be one of none, {', '.join(LEVELS)}")
     if store.lock_days > DAYS_LIMIT:
         raise SettingsError(f"{section}.lock_days must be at most {DAYS_LIMIT}")
+
+
+def _check_schedule(schedule: ScheduleSettings) -> None:
+    for name in ("audit", "mirror"):
+        if getattr(schedule, name) not in INTERVALS:
+            raise SettingsError(f"schedule.{name} must be one of {', '.join(INTERVALS)}")
+    if schedule.audit_level not in _AUDIT_LEVELS:
+        raise SettingsError(f"schedule.audit_level must be one of {', '.join(_AUDIT_LEVELS)}")
 
 
 def _check_base_url(url: str) -> None:

@@ -1,21 +1,91 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures that many suites share: a real archive in a folder of its own, and a loopback origin."""
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.archives import new_archive, settings_at
 from support.origin import Origin
+from support.postgres import Missing, Server, debian_server, is_required, wheel_cluster
 
 from archive.services.context import Archive
-from archive.settings import Settings
+from archive.settings import DatabaseSettings, Settings
+
+
+@pytest.fixture(scope="session")
+def postgres(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """A PostgreSQL server as Debian has it (15 on Debian 12)."""
+    yield from _running(pytestconfig, debian_server())
+
+
+@pytest.fixture(scope="session")
+def postgres18(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """The PostgreSQL server of the wheel."""
+    yield from _running(pytestconfig, wheel_cluster())
+
+
+def _running(config: pytest.Config, starting: AbstractContextManager[Server]) -> Iterator[Server]:
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(starting)
+        except Missing as error:
+            (pytest.fail if is_required(config) else pytest.skip)(str(error))
+        yield server
+
+
+def _setting(request: pytest.FixtureRequest) -> dict[str, str]:
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return {}
+    server: Server = request.getfixturevalue("postgres")
+    return {"MUNIMENT_DATABASE_URL": server.new_catalogue()}
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_at(tmp_path / "data")
+def database_setting(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The catalogue's setting: SQLite, and in what is marked `both_databases` PostgreSQL too."""
+    return _setting(request)
+
+
+@pytest.fixture(scope="module")
+def module_database_setting(request: pytest.FixtureRequest) -> dict[str, str]:
+    """As `database_setting`, of one catalogue for the tests of a module."""
+    return _setting(request)
+
+
+@pytest.fixture
+def emptied(request: pytest.FixtureRequest) -> Callable[[Settings], Settings]:
+    """Gives the settings of an archive whose catalogue is gone: no file, or another database."""
+
+    def empty(settings: Settings) -> Settings:
+        if settings.database.url:
+            server: Server = request.getfixturevalue("postgres")
+            return replace(settings, database=DatabaseSettings(server.new_database()))
+        for path in settings.data.glob("catalog.sqlite*"):
+            path.unlink()
+        return settings
+
+    return empty
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "both_databases: runs on SQLite and on PostgreSQL")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    is_marked = metafunc.definition.get_closest_marker("both_databases") is not None
+    for name in ("database_setting", "module_database_setting"):
+        if is_marked and name in metafunc.fixturenames:
+            metafunc.parametrize(name, ["sqlite", "postgres"], indirect=True)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_setting: dict[str, str]) -> Settings:
+    return settings_at(tmp_path / "data", **database_setting)
 
 
 @pytest.fixture

@@ -72,6 +72,8 @@ def create_capture() -> Response:
     wanted = read_json(CaptureRequest())
     with blamed_on("url"):
         job = ask_for_capture(current_archive(), wanted["url"], current_token())
+    if not seconds:
+        return accepted(job)
     job = waited_for(job, seconds)
     if job.state == "failed":
         raise failure_of(job, "url")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from archive.catalog.once import insert_once
+from archive.catalog.absent import insert_if_absent
 from archive.catalog.tables import ops_api_key, ops_grant
 
 SCOPES = ("read", "capture", "curate", "admin")
@@ -106,7 +106,7 @@ def mark_used(connection: Connection, key_id: str, used_at: str, unless_after: s
 def add_grant(connection: Connection, key_id: str, record_id: str, granted_at: str) -> bool:
     """Let a key see a restricted record, or every one (`*`); False when it may already."""
     values = {"key_id": key_id, "record_id": record_id, "granted_at": granted_at}
-    return insert_once(connection, ops_grant, values)
+    return insert_if_absent(connection, ops_grant, values)
 
 
 def remove_grant(connection: Connection, key_id: str, record_id: str) -> bool:

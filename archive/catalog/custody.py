@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from archive.catalog.once import insert_once
+from archive.catalog.absent import insert_if_absent
 from archive.catalog.tables import custody_event, ops_custody, statement_about
 
 
@@ -98,7 +98,7 @@ def queue_event(connection: Connection, event: Queued) -> bool:
         "content": event.content,
         "queued_at": event.queued_at,
     }
-    return insert_once(connection, ops_custody, values)
+    return insert_if_absent(connection, ops_custody, values)
 
 
 def waiting_events(connection: Connection, limit: int | None = None) -> list[Queued]:

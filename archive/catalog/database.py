@@ -1,81 +1,142 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opens the catalogue database, and brings its schema to the version that this code knows.
 
-SQLite runs in WAL mode with synchronous=FULL: a committed transaction survives a power cut.
-Write transactions begin IMMEDIATE, so that two writers wait for each other instead of failing.
-Where the file or its folder cannot be written, the catalogue is opened for reading only.
+What SQLite and PostgreSQL do each in their own way is in modules of theirs (`sqlite`,
+`postgres`), behind one interface (`dialect`).
 """
 
-import os
-import sqlite3
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from archive.errors import CatalogBusy, CatalogError, CatalogMissing, CatalogOutdated, SettingsError
+from archive.catalog.dialect import Dialect, RawConnection
+from archive.catalog.sqlite import SqliteDialect, can_write
+from archive.errors import (
+    CatalogBusy,
+    CatalogError,
+    CatalogMissing,
+    CatalogOutdated,
+    CatalogUnavailable,
+    SettingsError,
+)
 
-SCHEMA_VERSION = "0006"
-_BUSY_SECONDS = 30
+SCHEMA_VERSION = "0007"
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
+_PAUSES_SECONDS = (0.1, 0.3, 1, 2, 4, 8)
+_INSISTING_SECONDS = 60
 
-
-def _can_write(path: Path) -> bool:
-    return os.access(path, os.W_OK)
+_T = TypeVar("_T")
 
 
 class Database:
-    """The catalogue's engine, with one way to write and one way to read.
+    """The catalogue: its engine, ways to write, and one way to read.
 
-    `is_read_only` says that the file is there and it or its folder cannot be written.
-    `is_immutable` says, moreover, that no write-ahead log lies beside it: SQLite then needs
-    neither locks nor a file of its own there, and nobody may write meanwhile.
+    Raises SettingsError for a URL that cannot be used. Nothing is opened yet, and no message or
+    representation has the URL's password.
     """
 
-    def __init__(self, url: str, can_write: Callable[[Path], bool] = _can_write) -> None:
-        self.url = _checked_url(url)
-        self.is_read_only = self.path.is_file() and not (
-            can_write(self.path) and can_write(self.path.parent)
-        )
-        self.is_immutable = self.is_read_only and not _has_log(self.path)
-        self.engine = self._reading_engine() if self.is_read_only else _engine(self.url)
+    def __init__(
+        self,
+        url: str,
+        can_write: Callable[[Path], bool] = can_write,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._dialect = _dialect(_parsed(url), can_write)
+        self._pause = pause
 
     @property
-    def path(self) -> Path:
-        """The SQLite file."""
-        return Path(str(self.url.database))
+    def url(self) -> URL:
+        """The database's URL; as text it shows no password."""
+        return self._dialect.url
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine."""
+        return self._dialect.engine
+
+    @property
+    def place(self) -> str:
+        """Where the catalogue is, as people are told."""
+        return self._dialect.place
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing can be written: a protected file, a standby server.
+
+        Raises CatalogError when the server cannot tell.
+        """
+        with self._translated():
+            return self._dialect.is_read_only
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One write transaction: committed when the block ends, rolled back when it raises.
 
-        Raises CatalogBusy when another writer held the catalogue for too long, CatalogError
-        when the catalogue is read-only.
+        No other one runs meanwhile, so what the block reads stays true until it ends. Raises
+        CatalogBusy when another writer held the catalogue for too long, CatalogUnavailable when
+        its server cannot be reached, CatalogError when it is read-only.
         """
-        if self.is_read_only:
-            raise CatalogError(f"the catalogue is read-only: {self.path} cannot be written")
-        with _translated(), self.engine.begin() as connection:
+        with self._transaction(self._dialect.begin_alone) as connection:
             yield connection
+
+    @contextmanager
+    def appending(self) -> Iterator[Connection]:
+        """As `writing`, but others that append may run meanwhile, where the database can.
+
+        For blocks that hand out numbers, and add or end rows of their own; none that first looks
+        at what others may be writing.
+        """
+        with self._transaction(self._dialect.begin_beside) as connection:
+            yield connection
+
+    def insist(
+        self,
+        transaction: Callable[[], AbstractContextManager[Connection]],
+        deed: Callable[[Connection], _T],
+    ) -> _T:
+        """What the deed gives in such a transaction, tried again for up to a minute.
+
+        For rows of what is stored and signed already, when the catalogue is busy or its server
+        restarts. The deed must be one that can be done twice: whether a commit whose answer was
+        lost took place is not known. Raises as `writing`.
+        """
+        end = time.monotonic() + _INSISTING_SECONDS
+        for pause in _PAUSES_SECONDS:
+            try:
+                with transaction() as connection:
+                    return deed(connection)
+            except (CatalogBusy, CatalogUnavailable):
+                if time.monotonic() > end:
+                    raise
+                self._pause(pause)
+        with transaction() as connection:
+            return deed(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for reads, each statement seeing the latest commit."""
-        with _translated(), self.engine.connect() as connection:
+        with self._translated(), self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    def connect_raw(self) -> RawConnection:
+        """A connection of the driver's own, for the hottest read. Raises CatalogError."""
+        return self._dialect.connect_raw()
 
     def check_schema(self) -> None:
         """Raise CatalogMissing or CatalogOutdated unless the schema is the known one."""
-        if not self.path.is_file():
-            raise CatalogMissing(f"no catalogue at {self.path}: run `muniment init`")
+        self._dialect.check_there()
         with self.reading() as connection:
             found = _schema_version(connection)
         if found is None:
-            raise CatalogMissing(f"{self.path} is no catalogue: run `muniment init`")
+            raise CatalogMissing(f"{self.place} is no catalogue: run `muniment init`")
         _refuse_newer(found)
         if found != SCHEMA_VERSION:
             raise CatalogOutdated(
@@ -90,51 +151,77 @@ class Database:
         return None if found is None else str(found).partition("-")[0]
 
     def migrate(self) -> None:
-        """Make the database, or bring it forward, in one transaction for each migration.
+        """Make the database's tables, or bring them forward, one transaction for each migration.
 
-        Raises CatalogOutdated when a newer program made it, CatalogError.
+        Many processes may do so at once: each step is taken by whoever has the write lock, from
+        the version that is found then. Raises CatalogOutdated when a newer program made it,
+        CatalogError.
         """
-        from alembic import command  # noqa: PLC0415 - 0.3 s to import, and only set-up needs it
-        from alembic.config import Config  # noqa: PLC0415
-        from alembic.util import CommandError  # noqa: PLC0415
-
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS))
-        with self.writing() as connection:
-            found = _schema_version(connection)
-            if found is not None:
-                _refuse_newer(found)
-            config.attributes["connection"] = connection
-            try:
-                command.upgrade(config, "head")
-            except CommandError as error:
-                raise CatalogError(f"the catalogue cannot be migrated: {error}") from error
+        with self._translated():
+            self._dialect.prepare()
+        while self._migrate_once():
+            pass
 
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()
 
-    def _reading_engine(self) -> Engine:
-        uri = read_only_uri(self.path, is_immutable=self.is_immutable)
-        return sa.create_engine(
-            self.url,
-            creator=lambda: sqlite3.connect(
-                uri, uri=True, timeout=_BUSY_SECONDS, check_same_thread=False
-            ),
-        )
+    def _migrate_once(self) -> bool:
+        from alembic import command  # noqa: PLC0415 - 0.3 s to import, and only set-up needs it
+        from alembic.config import Config  # noqa: PLC0415
+        from alembic.util import CommandError  # noqa: PLC0415
+
+        config = Config()
+        config.set_main_option("script_location", str(_MIGRATIONS))
+        with self._transaction(self._dialect.begin_migration) as connection:
+            found = _schema_version(connection)
+            if found is not None:
+                _refuse_newer(found)
+            if found == SCHEMA_VERSION:
+                return False
+            config.attributes["connection"] = connection
+            try:
+                command.upgrade(config, "+1")
+            except CommandError as error:
+                raise CatalogError(f"the catalogue cannot be migrated: {error}") from error
+        return True
+
+    @contextmanager
+    def _transaction(self, begin: Callable[[Connection], None]) -> Iterator[Connection]:
+        with self._translated(), self.engine.begin() as connection:
+            begin(connection)
+            yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._dialect.translate(error) from error
+        except NoConnectionFree as error:
+            raise CatalogBusy("every connection to the catalogue is in use: try again") from error
 
 
-def read_only_uri(path: Path, *, is_immutable: bool) -> str:
-    """The SQLite URI that opens a file for reading, without its locks when it is immutable."""
-    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if is_immutable else ''}"
+def _dialect(url: URL, is_writable: Callable[[Path], bool]) -> Dialect:
+    if url.get_backend_name() == "postgresql":
+        # psycopg takes as long to import as Flask, and a catalogue in a file needs none.
+        from archive.catalog.postgres import PostgresDialect  # noqa: PLC0415
+
+        return PostgresDialect(url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        return SqliteDialect(url, is_writable)
+    raise SettingsError("the database URL must be sqlite:///PATH or postgresql+psycopg://…")
 
 
-def _has_log(path: Path) -> bool:
-    # An immutable database is read without its log: what the log alone holds would be missing.
-    log = path.with_name(f"{path.name}-wal")
-    index = path.with_name(f"{path.name}-shm")
-    return log.exists() and (log.stat().st_size > 0 or index.exists())
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        # What could not be read is not repeated, nor is the cause: it may have a password.
+        raise SettingsError(
+            "the database URL cannot be read: use sqlite:///PATH or "
+            "postgresql+psycopg://USER@HOST/NAME"
+        ) from None
 
 
 def _schema_version(connection: Connection) -> str | None:
@@ -150,44 +237,3 @@ def _refuse_newer(found: str) -> None:
             f"the catalogue has schema {found}, made by a newer Muniment than this one "
             f"({SCHEMA_VERSION}): upgrade the program"
         )
-
-
-def _checked_url(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise SettingsError("the database URL cannot be read: use sqlite:///PATH") from error
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        raise SettingsError("the database URL must be sqlite:///PATH in this version")
-    return parsed
-
-
-def _engine(url: URL) -> Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        original = error.orig
-        code = getattr(original, "sqlite_errorcode", None)
-        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise CatalogBusy("another process holds the catalogue: try again") from error
-        raise CatalogError(f"the catalogue cannot be used: {original}") from error
-    except DBAPIError as error:
-        raise CatalogError(f"the catalogue refused: {error.orig}") from error

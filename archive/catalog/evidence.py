@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of the evidence tables: written once with their capture, looked up by ID, URL, digest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
+from archive.catalog.absent import Values, insert_absent
 from archive.catalog.restrictions import Viewer, is_visible
 from archive.catalog.tables import (
     EVIDENCE_TABLES,
     capture,
+    cdx,
     container,
     keyset,
     observation,
@@ -19,7 +21,6 @@ from archive.catalog.tables import (
     statement,
 )
 
-Values = Mapping[str, Any]
 PartRow = Any  # a row of the part table, columns as attributes
 
 
@@ -56,6 +57,7 @@ class CaptureRows:
     capture: Values
     parts: Sequence[Values]
     containers: Sequence[Values]
+    cdx: Values | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +72,23 @@ class PartMatch:
 
 def add_captures(connection: Connection, group: Sequence[CaptureRows]) -> None:
     """Insert the rows of a group of captures."""
-    _add_containers(connection, [item for rows in group for item in rows.containers])
+    add_containers(connection, [item for rows in group for item in rows.containers])
     connection.execute(sa.insert(capture), [dict(rows.capture) for rows in group])
     connection.execute(sa.insert(part), [dict(item) for rows in group for item in rows.parts])
+    indexed = [dict(rows.cdx) for rows in group if rows.cdx is not None]
+    if indexed:
+        connection.execute(sa.insert(cdx), indexed)
+
+
+def add_containers(connection: Connection, rows: Sequence[Values]) -> None:
+    """Insert those containers that are not listed yet."""
+    insert_absent(connection, container, rows)
 
 
 def add_observation(connection: Connection, row: Values, containers: Sequence[Values]) -> None:
     """Insert an observation; one that is there already stays as it is."""
-    _add_containers(connection, containers)
-    known = sa.select(observation.c.url).where(
-        observation.c.statement_sha256 == row["statement_sha256"]
-    )
-    if connection.execute(known).first() is None:
-        connection.execute(sa.insert(observation).values(**row))
+    add_containers(connection, containers)
+    insert_absent(connection, observation, [row])
 
 
 def add_keyset(connection: Connection, row: Values) -> None:
@@ -203,6 +209,13 @@ def observation_by_digest(connection: Connection, statement_sha256: str) -> Row[
     ).first()
 
 
+def cdx_at(connection: Connection, container_sha256: str, offset: int) -> Row[Any] | None:
+    """The index row of the record at this place, or None."""
+    return connection.execute(
+        sa.select(cdx).where(cdx.c.container_sha256 == container_sha256, cdx.c.offset == offset)
+    ).first()
+
+
 def existing_ids(connection: Connection, ids: Sequence[str]) -> list[str]:
     """Those of the capture IDs that exist."""
     return list(connection.execute(sa.select(capture.c.id).where(capture.c.id.in_(ids))).scalars())
@@ -229,15 +242,3 @@ def clear(connection: Connection) -> None:
     """Empty every evidence table; the first step of a rebuild, in its transaction."""
     for table in reversed(EVIDENCE_TABLES):
         connection.execute(sa.delete(table))
-
-
-def _add_containers(connection: Connection, rows: Sequence[Values]) -> None:
-    wanted = {row["sha256"]: dict(row) for row in rows}
-    known = set(
-        connection.execute(
-            sa.select(container.c.sha256).where(container.c.sha256.in_(list(wanted)))
-        ).scalars()
-    )
-    new = [row for sha256, row in wanted.items() if sha256 not in known]
-    if new:
-        connection.execute(sa.insert(container), new)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from archive.catalog.once import insert_once
+from archive.catalog.absent import insert_if_absent
 from archive.catalog.tables import ops_idempotency
 
 
@@ -33,7 +33,7 @@ def begin_request(connection: Connection, request: KeptRequest) -> KeptRequest |
         "began_at": request.began_at,
         "ends_at": request.ends_at,
     }
-    if insert_once(connection, ops_idempotency, values):
+    if insert_if_absent(connection, ops_idempotency, values):
         return None
     return kept_request(connection, request.token)
 

@@ -40,11 +40,16 @@ def taken(connection: Connection, requests: Collection[str]) -> set[str]:
 
 
 def claim(connection: Connection, claims: Sequence[Claim]) -> None:
-    """Claim requests for reservations. Raises RequestUnderWay when one is claimed already."""
+    """Claim requests for reservations. Raises RequestUnderWay when one is claimed already.
+
+    In the order of their names, so that two transactions that claim the same requests never wait
+    for each other in a circle. After the error the transaction can only be rolled back.
+    """
     if not claims:
         return
+    ordered = sorted(claims, key=lambda item: item.request)
     try:
-        connection.execute(sa.insert(ops_request), [asdict(item) for item in claims])
+        connection.execute(sa.insert(ops_request), [asdict(item) for item in ordered])
     except sa.exc.IntegrityError as error:
         raise RequestUnderWay("another process works on the same request") from error
 

@@ -11,8 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from archive.catalog.absent import insert_if_absent
 from archive.catalog.access import EVERY_RECORD
-from archive.catalog.once import insert_once
 from archive.catalog.tables import ops_grant, restriction
 
 HIDDEN = "hidden"
@@ -66,7 +66,7 @@ def put_restriction(connection: Connection, row: RestrictionRow) -> None:
             same = restriction.c.statement_sha256 == known.statement_sha256
             connection.execute(sa.delete(restriction).where(same))
         # False when another curator's came in between: then the two are compared.
-        is_put = insert_once(connection, restriction, asdict(row))
+        is_put = insert_if_absent(connection, restriction, asdict(row))
 
 
 def restriction_of(connection: Connection, record_id: str) -> RestrictionRow | None:

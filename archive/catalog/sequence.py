@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from archive.catalog.absent import insert_absent
 from archive.catalog.tables import capture, id_sequence, ops_reservation
 from archive.errors import CatalogError
 
@@ -30,15 +31,16 @@ def reserve(
     connection: Connection, kind: str, count: int, owner: str, reserved_at: str
 ) -> list[int]:
     """The next `count` numbers of a kind, each with an open reservation."""
-    after = connection.execute(
+    taking = (
         sa.update(id_sequence)
         .where(id_sequence.c.kind == kind)
         .values(next_number=id_sequence.c.next_number + count)
         .returning(id_sequence.c.next_number)
-    ).scalar()
+    )
+    after = connection.execute(taking).scalar()
     if after is None:
-        after = 1 + count
-        connection.execute(sa.insert(id_sequence).values(kind=kind, next_number=after))
+        insert_absent(connection, id_sequence, [{"kind": kind, "next_number": 1}])
+        after = connection.execute(taking).scalar_one()
     numbers = list(range(after - count, after))
     intend(connection, [Reservation(kind, number, owner, reserved_at) for number in numbers])
     return numbers
@@ -160,12 +162,9 @@ def open_reservations(connection: Connection) -> list[Reservation]:
 
 def raise_above(connection: Connection, kind: str, number: int) -> None:
     """Make sure that the sequence hands out nothing at or below this number."""
-    current = connection.execute(
-        sa.select(id_sequence.c.next_number).where(id_sequence.c.kind == kind)
-    ).scalar()
-    if current is None:
-        connection.execute(sa.insert(id_sequence).values(kind=kind, next_number=number + 1))
-    elif current <= number:
-        connection.execute(
-            sa.update(id_sequence).where(id_sequence.c.kind == kind).values(next_number=number + 1)
-        )
+    insert_absent(connection, id_sequence, [{"kind": kind, "next_number": number + 1}])
+    connection.execute(
+        sa.update(id_sequence)
+        .where(id_sequence.c.kind == kind, id_sequence.c.next_number <= number)
+        .values(next_number=number + 1)
+    )

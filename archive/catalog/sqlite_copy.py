@@ -5,7 +5,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from archive.catalog.database import read_only_uri
+from archive.catalog.sqlite import read_only_uri
 from archive.errors import CatalogError
 
 

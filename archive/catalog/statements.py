@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from archive.catalog.absent import insert_if_absent
 from archive.catalog.tables import statement, statement_about
 
 
@@ -25,9 +26,8 @@ class StatementRow:
 
 def add_statement(connection: Connection, row: StatementRow, concerns: Sequence[str]) -> bool:
     """Insert a statement and what it concerns; False when it is there already."""
-    if statement_by_digest(connection, row.statement_sha256) is not None:
+    if not insert_if_absent(connection, statement, asdict(row)):
         return False
-    connection.execute(sa.insert(statement).values(**asdict(row)))
     if concerns:
         connection.execute(
             sa.insert(statement_about),

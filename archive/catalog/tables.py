@@ -3,6 +3,9 @@
 
 Evidence rows hold nothing but what a statement, its inventory and their digests say, so that
 `muniment rebuild` gives the same rows, column by column.
+
+A text whose length has no bound (a URL) goes into no index but a hash: PostgreSQL's trees take
+keys of 2,700 bytes. On SQLite, which has trees only, such an index is one.
 """
 
 from sqlalchemy import (
@@ -23,7 +26,7 @@ metadata = MetaData()
 keyset = Table(
     "keyset",
     metadata,
-    Column("version", Integer, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
     Column("statement_sha256", String(64), nullable=False, unique=True),
     Column("content_sha256", String(64), nullable=False),
 )
@@ -31,7 +34,7 @@ keyset = Table(
 capture = Table(
     "capture",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
     Column("id", String(40), nullable=False, unique=True),
     Column("url", Text, nullable=False),
     Column("final_url", Text, nullable=False),
@@ -47,7 +50,7 @@ capture = Table(
     Column("envelope_sha256", String(64), nullable=False),
     Column("record_json", LargeBinary, nullable=False),
     Column("record_sha256", String(64), nullable=False),
-    Index("capture_url", "url", "vantage", "number"),
+    Index("capture_url", "url", postgresql_using="hash"),
     Index("capture_container", "container_sha256"),
     Index("capture_inventory", "inventory_sha256"),
     Index("capture_envelope", "envelope_sha256"),
@@ -59,23 +62,24 @@ part = Table(
     Column("capture_number", ForeignKey("capture.number"), primary_key=True),
     Column("role", String(16), primary_key=True),
     Column("media_type", Text, nullable=False),
-    Column("size", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
     Column("sha256", String(64)),
     Column("sha1", String(32)),
     Column("commitment", String(64)),
     Column("container_sha256", String(64), nullable=False),
-    Column("offset", Integer, nullable=False),
-    Column("length", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("length", BigInteger, nullable=False),
     Column("record_id", Text, nullable=False),
     Column("record_sha256", String(64), nullable=False),
     Index("part_sha256", "sha256"),
+    Index("part_place", "container_sha256", "offset"),
 )
 
 container = Table(
     "container",
     metadata,
     Column("sha256", String(64), primary_key=True),
-    Column("size", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
 )
 
 observation = Table(
@@ -90,7 +94,7 @@ observation = Table(
     Column("inventory_sha256", String(64), nullable=False),
     Column("envelope_key", Text, nullable=False),
     Column("envelope_sha256", String(64), nullable=False),
-    Index("observation_url", "url", "observed_at"),
+    Index("observation_url", "url", postgresql_using="hash"),
 )
 
 statement = Table(
@@ -135,6 +139,57 @@ custody_event = Table(
     Column("at", String(27), nullable=False),
     Column("actor", Text, nullable=False),
     Column("detail", Text, nullable=False),
+)
+
+# One row for each statement over a group of imported records; the range is of the container.
+import_group = Table(
+    "import_group",
+    metadata,
+    Column("statement_sha256", String(64), primary_key=True),
+    Column("source_sha256", String(64), nullable=False),
+    Column("source_name", Text, nullable=False),
+    Column("source_size", BigInteger, nullable=False),
+    Column("form", String(16), nullable=False),
+    Column("container_sha256", String(64), nullable=False),
+    Column("member", Text),
+    Column("supplied_by", Text, nullable=False),
+    Column("range_start", BigInteger, nullable=False),
+    Column("range_end", BigInteger, nullable=False),
+    Column("first_record", BigInteger, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("is_last", Integer, nullable=False),
+    Column("flaws", Integer, nullable=False),
+    Index("import_group_source", "source_sha256"),
+    Index("import_group_range", "container_sha256", "range_start"),
+)
+
+# Every response, revisit and resource record that the archive holds: imported ones by their
+# import's statement, those of its own captures (with their number) by the capture's.
+cdx = Table(
+    "cdx",
+    metadata,
+    Column("container_sha256", String(64), primary_key=True),
+    Column("offset", BigInteger, primary_key=True),
+    Column("length", BigInteger, nullable=False),
+    Column("record_type", String(16), nullable=False),
+    Column("record_id", Text, nullable=False),
+    Column("urlkey", String(1000), nullable=False),
+    Column("timestamp", String(14), nullable=False),
+    Column("date", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("media_type", Text),
+    Column("status", Integer),
+    Column("method", Text),
+    Column("size", BigInteger, nullable=False),
+    Column("sha1", String(32)),
+    Column("sha256", String(64)),
+    Column("body_sha256", String(64)),
+    Column("statement_sha256", String(64), nullable=False),
+    Column("capture_number", Integer),
+    Index("cdx_url", "urlkey", "timestamp"),
+    Index("cdx_sha256", "sha256"),
+    Index("cdx_body_sha256", "body_sha256"),
+    Index("cdx_sha1", "sha1"),
 )
 
 id_sequence = Table(
@@ -230,4 +285,6 @@ EVIDENCE_TABLES = (
     statement_about,
     restriction,
     custody_event,
+    import_group,
+    cdx,
 )

@@ -22,7 +22,7 @@ from archive.model.statement import Statement
 from archive.proofs.dsse import Envelope, read_envelope
 from archive.proofs.keyset import Keyset, KeysetChain
 from archive.warc.parts import OpenedPart, open_part
-from archive.warc.read import WarcRecord, read_records
+from archive.warc.read import WarcRecord, read_record, read_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,18 @@ class Absent:
     code: str
     detail: str
     is_certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignReader:
+    """Reads an imported container, which may be of any size, without holding it.
+
+    `digest` gives its bytes and SHA-256, read as a stream; `member` the stored bytes of one
+    record, to be compared with that record's own digest in the inventory.
+    """
+
+    digest: Callable[[Container], tuple[int, str] | Absent]
+    member: Callable[[RecordSpan], bytes | Absent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +72,9 @@ class Evidence:
     """Everything about one capture or observation that verification may look at.
 
     `record_id` and `statement_sha256` are what the caller asked for. `container` gives the bytes
-    of a WARC file by digest. `store` is None for a verifier who has no store to ask, `custody`
-    for one who has no list of what was done with the record.
+    of a WARC file by digest; `foreign`, where there is one, reads imported containers. `store` is
+    None for a verifier who has no store to ask, `custody` for one who has no list of what was done
+    with the record.
     """
 
     record_id: RecordId | None
@@ -70,12 +83,14 @@ class Evidence:
     inventory_bytes: bytes | Absent
     chain: KeysetChain
     container: Callable[[Container], bytes | Absent]
+    foreign: ForeignReader | None = None
     store: StoreFacts | None = None
     custody: Callable[[], Sequence[CustodyStatement]] | None = None
     _containers: dict[str, bytes | Absent] = field(default_factory=dict)
     _records: dict[str, tuple[WarcRecord, ...]] = field(default_factory=dict)
     _opened: dict[str, OpenedPart] = field(default_factory=dict)
     _members: dict[tuple[str, int, int], str] = field(default_factory=dict)
+    _given: dict[RecordSpan, WarcRecord] = field(default_factory=dict)
 
     @cached_property
     def envelope(self) -> Envelope:
@@ -117,8 +132,27 @@ class Evidence:
             self._containers[container.sha256] = self.container(container)
         return self._containers[container.sha256]
 
+    def is_foreign(self, sha256: str) -> bool:
+        """Whether this container was given to the archive, and is read record by record."""
+        is_import = self.look.imported is not None
+        return is_import and self.foreign is not None and sha256 != self.inventory.own_container
+
+    def container_digest(self, container: Container) -> tuple[int, str] | Absent:
+        """The bytes and the SHA-256 of a container."""
+        if self.foreign is not None and self.is_foreign(container.sha256):
+            return self.foreign.digest(container)
+        data = self.container_bytes(container)
+        return data if isinstance(data, Absent) else (len(data), sha256_hex(data))
+
     def records(self, container: Container) -> tuple[WarcRecord, ...]:
-        """All records of a container. Raises MalformedWarc."""
+        """All records of a container, or of a foreign one those that parts lie in.
+
+        Raises MalformedWarc.
+        """
+        if self.is_foreign(container.sha256):
+            spans = (part.span for part in self.inventory.parts)
+            named = dict.fromkeys(s for s in spans if s.container_sha256 == container.sha256)
+            return tuple(self._given_record(span) for span in named)
         if container.sha256 not in self._records:
             data = self.container_bytes(container)
             if isinstance(data, Absent):
@@ -129,6 +163,8 @@ class Evidence:
     def member_sha256(self, span: RecordSpan) -> str:
         """The digest of the stored bytes of a record, taken once however many parts it has."""
         place = (span.container_sha256, span.offset, span.length)
+        if place not in self._members and self.is_foreign(span.container_sha256):
+            self._given_record(span)
         if place not in self._members:
             data = self.container_bytes(Container(span.container_sha256, 0))
             if isinstance(data, Absent):
@@ -139,11 +175,25 @@ class Evidence:
 
     def record_of(self, part: Part) -> WarcRecord | None:
         """The WARC record that the inventory names for a part, or None when it is not there."""
+        if self.is_foreign(part.span.container_sha256):
+            given = self._given_record(part.span)
+            return given if given.record_id == part.span.record_id else None
         container = Container(part.span.container_sha256, 0)
         for record in self.records(container):
             if (record.offset, record.length) == (part.span.offset, part.span.length):
                 return record if record.record_id == part.span.record_id else None
         return None
+
+    def _given_record(self, span: RecordSpan) -> WarcRecord:
+        """The record that these stored bytes of a foreign container are, read once."""
+        if span not in self._given and self.foreign is not None:
+            data = self.foreign.member(span)
+            if isinstance(data, Absent):
+                raise MunimentError(data.detail)
+            place = (span.container_sha256, span.offset, span.length)
+            self._members[place] = sha256_hex(data)
+            self._given[span] = read_record(data)
+        return self._given[span]
 
     def opened(self, part: Part) -> OpenedPart | None:
         """The part's bytes out of its record, or None when the record is not there."""

@@ -84,8 +84,9 @@ def _of_parts(look: Look, inventory: Inventory, named: tuple[str, bytes]) -> Ite
 def _needed_roles(look: Look, inventory: Inventory) -> set[str]:
     needed = set()
     if look.capture_id is not None:
-        needed |= {"body", "headers", "request"}
-    if inventory.own_container is not None:
+        needed |= {"body", "headers"}
+    # What was asked when an imported record was made, nobody here can tell.
+    if inventory.own_container is not None and look.imported is None:
         needed.add("request")
     if look.status is not None:
         needed.add("headers")

@@ -51,7 +51,7 @@ def run(evidence: Evidence) -> Iterator[Finding]:
             "key", "KEY_REVOKED_TIME_UNPROVEN", "the key is revoked and no trusted time is at hand"
         )
         return
-    claimed = parse_rfc3339(look.received_at or look.requested_at)
+    claimed = parse_rfc3339(look.claimed_time)
     if claimed < key.valid_from:
         yield CLAIM.fails("key", "KEY_NOT_YET_VALID", f"the key is valid from {key.valid_from}")
         return

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Iterator
 
 from archive.checks.evidence import Absent, Claim, Evidence
-from archive.digests import sha1_base32, sha256_hex
+from archive.digests import sha1_base32
 from archive.errors import MalformedEvidence
 from archive.model.claim import Finding
 from archive.model.inventory import Container, Part
@@ -38,22 +38,21 @@ def run(evidence: Evidence) -> Iterator[Finding]:
 
 def _of_container(evidence: Evidence, container: Container) -> Finding:
     target = f"container:{container.sha256[:12]}"
-    data = evidence.container_bytes(container)
-    if isinstance(data, Absent):
-        return CLAIM.absent(target, data)
-    if len(data) != container.size:
+    found = evidence.container_digest(container)
+    if isinstance(found, Absent):
+        return CLAIM.absent(target, found)
+    size, sha256 = found
+    if size != container.size:
         return CLAIM.fails(
             target,
             "OBJECT_SIZE_MISMATCH",
-            f"{len(data)} bytes, {container.size} on record",
-            (container.sha256, data),
+            f"{size} bytes with SHA-256 {sha256}, {container.size} on record",
         )
-    found = sha256_hex(data)
-    if found != container.sha256:
+    if sha256 != container.sha256:
         return CLAIM.fails(
-            target, "OBJECT_DIGEST_MISMATCH", f"SHA-256 is {found}, on record {container.sha256}"
+            target, "OBJECT_DIGEST_MISMATCH", f"SHA-256 is {sha256}, on record {container.sha256}"
         )
-    return CLAIM.passes(target, f"{container.size} bytes, SHA-256 {found}")
+    return CLAIM.passes(target, f"{container.size} bytes, SHA-256 {sha256}")
 
 
 def _of_part(evidence: Evidence, part: Part) -> Finding:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from archive.checks.evidence import Claim, Evidence
 from archive.errors import MalformedEvidence, MalformedJson
 from archive.model.claim import Finding
-from archive.model.look import Look
+from archive.model.look import IMPORT_VANTAGE, UNKNOWN_LANGUAGE, Look
 from archive.model.outcome import OutcomeKind
 from archive.model.statement import CAPTURE_V1, OBSERVATION_V1
 
@@ -46,12 +46,27 @@ def _contradiction(look: Look, *, is_capture: bool) -> str | None:
         return "only a capture statement names a capture"
     if (look.outcome is OutcomeKind.OK) != is_capture:
         return f"the outcome {look.outcome.value} is not that of a {_noun(is_capture=is_capture)}"
+    if (look.imported is not None) != (look.mode == "import"):
+        return "an imported capture, and no other, names where it comes from"
+    if look.imported is not None and not _is_only_given(look):
+        return "an imported capture tells of what the archive did not see"
     if (look.received_at is None) != (look.status is None):
         return "a response has a status and a time at which it came, or neither"
     # One form of time, so that the order of the texts is that of the moments.
     if look.received_at is not None and look.received_at < look.requested_at:
         return f"it was received at {look.received_at}, before {look.requested_at}, when asked for"
     return None
+
+
+def _is_only_given(look: Look) -> bool:
+    seen = (look.remote_address, look.tls_leaf_sha256)
+    return (
+        look.capture_id is not None
+        and seen == (None, None)
+        and not look.redirects
+        and look.received_at == look.requested_at
+        and (look.vantage, look.language) == (IMPORT_VANTAGE, UNKNOWN_LANGUAGE)
+    )
 
 
 def _noun(*, is_capture: bool) -> str:

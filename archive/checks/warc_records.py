@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 from archive.checks.evidence import Claim, Evidence
 from archive.checks.exchanges import Exchanges, contradiction
+from archive.checks.given import given_contradiction, notes_contradiction
 from archive.errors import MalformedWarc
 from archive.model.claim import Finding
 from archive.model.inventory import Container
 from archive.warc.flaws import check_record
+from archive.warc.read import WarcRecord
 
 CLAIM = Claim(
     "warc.records",
@@ -34,12 +36,21 @@ def _of_container(evidence: Evidence, container: Container) -> Finding:
     for record in records:
         for flaw in check_record(record):
             return CLAIM.fails(target, flaw.code, f"{record.record_id}: {flaw.detail}")
-    if container.sha256 == evidence.inventory.own_container:
-        held = Exchanges.of(records)
-        differing = contradiction(evidence.whole_look, evidence.inventory, held)
-        if differing is not None:
-            return CLAIM.fails(target, "WARC_STATEMENT_MISMATCH", f"the statement: {differing}")
+    differing = _contradiction(evidence, container, records)
+    if differing is not None:
+        return CLAIM.fails(target, "WARC_STATEMENT_MISMATCH", f"the statement: {differing}")
     return CLAIM.passes(target, f"{len(records)} records")
+
+
+def _contradiction(
+    evidence: Evidence, container: Container, records: tuple[WarcRecord, ...]
+) -> str | None:
+    look, is_own = evidence.whole_look, container.sha256 == evidence.inventory.own_container
+    if look.imported is not None:
+        return notes_contradiction(records) if is_own else given_contradiction(look, records)
+    if is_own:
+        return contradiction(look, evidence.inventory, Exchanges.of(records))
+    return None
 
 
 def _without_container(evidence: Evidence) -> Finding:

@@ -16,7 +16,8 @@ class Cited:
     """One capture as a citation names it.
 
     `author` is the host name while the archive knows no entity; `permalink` is of the fixed
-    version.
+    version. `warc_date` is set of an imported capture: what the file that was given says of the
+    time, which the archive did not see.
     """
 
     author: str
@@ -26,6 +27,7 @@ class Cited:
     archive_name: str
     permalink: str
     sha256: str
+    warc_date: str | None = None
 
 
 def style(name: str) -> Callable[[Cited], str]:

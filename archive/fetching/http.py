@@ -37,6 +37,7 @@ from archive.net.failures import (
     Unresolved,
 )
 from archive.net.guard import AddressGuard
+from archive.net.head import HEAD_BYTES_LIMIT
 from archive.net.receiving import ExchangeLimits, Response
 from archive.net.resolver import Resolver, SystemResolver
 from archive.net.url import CaptureUrl, parse_capture_url, resolve_location
@@ -74,6 +75,17 @@ class _Look:
     started_at: dt.datetime
     exchanges: tuple[Exchange, ...]
     stop: _Stop
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What one exchange asks for beside the usual, and the bytes that its answer may have."""
+
+    header_lines: tuple[str, ...] = ()
+    wire_bytes: int | None = None
+
+
+_PLAIN = _Wish()
 
 
 class HttpFetcher:
@@ -126,6 +138,32 @@ class HttpFetcher:
         stop = self._follow(asked, exchanges)
         return self._decoded(_Look(asked, started_at, tuple(exchanges), stop))
 
+    def fetch_one(self, url: str, span: tuple[int, int] | None = None) -> Fetch:
+        """One exchange, whatever it answers: a redirect is kept and not followed.
+
+        With a `span` (first byte, number of bytes) that range is asked for (RFC 9110 section 14),
+        and an answer that is much longer is cut off before its body is read through. Raises as
+        `fetch`.
+        """
+        asked = parse_capture_url(url)
+        started_at = self._clock.now()
+        wish = _PLAIN
+        if span is not None:
+            first, length = span
+            line = f"Range: bytes={first}-{first + length - 1}"
+            wish = _Wish((line,), length + HEAD_BYTES_LIMIT)
+        deadline = Deadline(self._settings.total_timeout_seconds)
+        try:
+            exchange, failure = self._exchange(asked, [], deadline, wish)
+        except TransferError as error:
+            return self._decoded(
+                _Look(asked, started_at, (), _Stop(_ENDS[type(error)], str(error)))
+            )
+        stop = _Stop(FetchEnd.COMPLETE, "the response was received whole")
+        if failure is not None:
+            stop = _Stop(_ENDS[type(failure)], str(failure))
+        return self._decoded(_Look(asked, started_at, (exchange,), stop))
+
     def _follow(self, asked: CaptureUrl, exchanges: list[Exchange]) -> _Stop:
         deadline = Deadline(self._settings.total_timeout_seconds)
         current = asked
@@ -159,14 +197,18 @@ class HttpFetcher:
             seen.add(current.href)
 
     def _exchange(
-        self, url: CaptureUrl, earlier: list[Exchange], deadline: Deadline
+        self,
+        url: CaptureUrl,
+        earlier: list[Exchange],
+        deadline: Deadline,
+        wish: _Wish = _PLAIN,
     ) -> tuple[Exchange, TransferError | None]:
         spent = sum(len(hop.response_head) + len(hop.response_body) for hop in earlier)
         limits = ExchangeLimits(
             read_timeout_seconds=self._settings.read_timeout_seconds,
-            wire_bytes=max(0, self._settings.wire_bytes_limit - spent),
+            wire_bytes=max(0, (wish.wire_bytes or self._settings.wire_bytes_limit) - spent),
         )
-        request = request_bytes(url, self._settings)
+        request = request_bytes(url, self._settings, wish.header_lines)
         origin = (url.scheme, url.host, url.port)
         connection = self._idle.take(origin)
         was_idle = connection is not None

@@ -47,8 +47,8 @@ class FetchSettings:
                 raise SettingsError(f"fetch.{name}: use printable ASCII characters on one line")
 
 
-def request_bytes(url: CaptureUrl, settings: FetchSettings) -> bytes:
-    """The GET request for a URL, byte for byte as it is sent.
+def request_bytes(url: CaptureUrl, settings: FetchSettings, more: tuple[str, ...] = ()) -> bytes:
+    """The GET request for a URL, byte for byte as it is sent, with `more` header lines.
 
     No coding is asked for (`identity`), so that the body as received and as saved are the same
     bytes wherever the server complies. No cookie, no credentials, no referrer.
@@ -60,6 +60,7 @@ def request_bytes(url: CaptureUrl, settings: FetchSettings) -> bytes:
         "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
         f"Accept-Language: {settings.accept_language}",
         "Accept-Encoding: identity",
+        *more,
         "Connection: keep-alive",
         "",
         "",

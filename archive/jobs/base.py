@@ -102,7 +102,14 @@ class Jobs(Protocol):
         ...
 
     def schedule(self, repeat: Repeat) -> None:
-        """Have a job asked for at each interval, once over all workers; replaces one so named."""
+        """Have a job asked for at each interval, once over all workers; replaces one so named.
+
+        One that is there already, with the same job and interval, keeps the time of its next.
+        """
+        ...
+
+    def unschedule(self, name: str) -> None:
+        """Ask for no more jobs under this name; those that were asked for stay."""
         ...
 
     def find(self, job_id: str) -> Job:

@@ -101,12 +101,22 @@ class DurableJobs:
             "queue": repeat.job.queue,
             "payload": _written(repeat.job.payload, PAYLOAD_LIMIT),
             "every_seconds": repeat.every_seconds,
-            "next_at": rfc3339(repeat.first),
         }
         with self.database.promising() as connection:
             named = ops_repeat.c.name == repeat.name
-            if connection.execute(sa.update(ops_repeat).where(named).values(values)).rowcount == 0:
+            row = connection.execute(sa.select(ops_repeat).where(named)).mappings().first()
+            if row is not None and all(row[name] == value for name, value in values.items()):
+                return
+            values["next_at"] = rfc3339(repeat.first)
+            if row is None:
                 connection.execute(sa.insert(ops_repeat).values(name=repeat.name, **values))
+            else:
+                connection.execute(sa.update(ops_repeat).where(named).values(values))
+
+    def unschedule(self, name: str) -> None:
+        """As `base.Jobs.unschedule`."""
+        with self.database.promising() as connection:
+            connection.execute(sa.delete(ops_repeat).where(ops_repeat.c.name == name))
 
     def ask_for_due(self) -> int:
         """Ask for each repeated job whose time has come, once however many workers look."""
@@ -239,19 +249,31 @@ class DurableJobs:
         with self.database.reading() as connection:
             return [_job(row) for row in connection.execute(wanted)]
 
-    def forget_before(self, before: dt.datetime, limit: int) -> list[str]:
-        """Drop the oldest jobs that were finished before then; their IDs."""
-        finished = (
-            ops_job.c.state.notin_(_PROGRESS_STATES),
-            ops_job.c.updated_at < rfc3339(before),
+    def ended_before(self, before: dt.datetime, limit: int) -> list[str]:
+        """The IDs of the oldest jobs that were finished before then."""
+        wanted = (
+            sa.select(ops_job.c.id)
+            .where(
+                ops_job.c.state.notin_(_PROGRESS_STATES),
+                ops_job.c.updated_at < rfc3339(before),
+            )
+            .order_by(ops_job.c.updated_at)
+            .limit(limit)
         )
-        with self.database.writing() as connection:
-            wanted = sa.select(ops_job.c.id, ops_job.c.run).where(*finished).limit(limit)
-            rows = list(connection.execute(wanted))
-            ids = [row.id for row in rows]
-            connection.execute(sa.delete(ops_job).where(ops_job.c.id.in_(ids)))
+        with self.database.reading() as connection:
+            return list(connection.execute(wanted).scalars())
+
+    def forget(self, job_ids: Sequence[str]) -> None:
+        """Drop finished jobs, and what the engine keeps about their runs."""
+        finished = (
+            ops_job.c.id.in_(list(job_ids)),
+            ops_job.c.state.notin_(_PROGRESS_STATES),
+        )
+        with self.database.reading() as connection:
+            rows = list(connection.execute(sa.select(ops_job.c.id, ops_job.c.run).where(*finished)))
         self.client.forget([f"{row.id}.{number}" for row in rows for number in range(row.run + 1)])
-        return ids
+        with self.database.writing() as connection:
+            connection.execute(sa.delete(ops_job).where(*finished))
 
     def close(self) -> None:
         """Let go of connections."""

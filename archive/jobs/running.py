@@ -26,6 +26,7 @@ from archive.errors import (
     MunimentError,
     ObjectConflict,
     ObjectMissing,
+    RemoteUnavailable,
     StorageError,
 )
 from archive.jobs.base import Job, JobCancelled, Problem, TryLater, WorkerStopping
@@ -39,7 +40,7 @@ _LONGEST_WAIT_SECONDS = 600
 _PROGRESS_SECONDS = 1.0
 _PERSISTENCE_SECONDS = 120.0
 
-_PASSING = (StorageError, CatalogError, JobsError)
+_PASSING = (StorageError, CatalogError, JobsError, RemoteUnavailable)
 _LASTING = (ObjectConflict, ObjectMissing, CatalogMissing, CatalogOutdated, JobPoisonous)
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from archive.clock import Clock
-from archive.errors import JobsError
+from archive.errors import JobsError, MunimentError
 from archive.jobs.base import Queue
 from archive.jobs.base import Run as Handle
 from archive.jobs.durable import DurableJobs
@@ -24,6 +24,8 @@ _FORGOTTEN_AT_ONCE = 500
 _SPARE_THREADS = 4  # the engine's own work shares the pool of threads
 
 Runnable = Callable[[str], None]
+# Told the IDs of jobs that are about to be forgotten.
+Forgotten = Callable[[Sequence[str]], None]
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +51,9 @@ class Worker:
         jobs: DurableJobs,
         clock: Clock,
         settings: WorkerSettings,
+        forgotten: Forgotten = lambda _job_ids: None,
     ) -> None:
+        self._forgotten = forgotten
         self._jobs = jobs
         self._clock = clock
         self._settings = settings
@@ -94,7 +98,7 @@ class Worker:
                 self._jobs.ask_for_due()
                 if self._executors.is_reaper():
                     self._reap(is_sweep=beats % _SWEEP_BEATS == 0)
-            except JobsError as error:
+            except MunimentError as error:
                 # The database may come back; until then nothing can be begun anyway.
                 _log.warning("%s: %s", error.code, error)
             beats += 1
@@ -112,7 +116,11 @@ class Worker:
             _log.warning("%d jobs that were given up are asked for again", revived)
         forget_ended(self._jobs.database, self._clock.now())
         old = self._clock.now() - dt.timedelta(days=self._settings.keep_days)
-        self._jobs.forget_before(old, _FORGOTTEN_AT_ONCE)
+        # First what others keep of them: a job that is still there is forgotten the next time.
+        ended = self._jobs.ended_before(old, _FORGOTTEN_AT_ONCE)
+        if ended:
+            self._forgotten(ended)
+            self._jobs.forget(ended)
 
     def _leave(self, name: str) -> None:
         try:

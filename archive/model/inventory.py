@@ -131,8 +131,8 @@ class Derived:
         """The facts that an extraction gives."""
         charset = extraction.charset
         return cls(
-            title=extraction.title[:_TITLE_LIMIT] if extraction.title else None,
-            language=extraction.language[:_LANGUAGE_LIMIT] if extraction.language else None,
+            title=_shown(extraction.title, _TITLE_LIMIT),
+            language=_shown(extraction.language, _LANGUAGE_LIMIT),
             charset=charset.encoding if charset else None,
             charset_source=charset.source if charset else None,
             replacements=charset.replacements if charset else 0,
@@ -210,6 +210,11 @@ class Inventory:
         fields.end()
         _check_whole(inventory)
         return inventory
+
+
+def _shown(text: str | None, limit: int) -> str | None:
+    # Signed text holds no NUL; one can come out of a PDF's metadata.
+    return text[:limit].replace("\0", "\ufffd") if text else None
 
 
 def _container(value: JsonValue) -> Container:

@@ -21,7 +21,10 @@ from archive.model.statement import LIMITS_V1
 
 TEXT_LIMIT = 512
 CHAIN_LIMIT = 512
-MODES = ("http",)
+MODES = ("http", "import")
+# Of an import nobody here knows from where and in which language the page was asked for.
+IMPORT_VANTAGE = "import"
+UNKNOWN_LANGUAGE = "und"
 
 # What a server can fill is cut, so that the signed bytes stay within their limit.
 _HTTP_DATE_LIMIT = 64
@@ -52,6 +55,22 @@ class Signer:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportedFrom:
+    """Where an imported capture comes from: the archive was given it and did not see it happen.
+
+    `statement_sha256` is the import statement that lists the record, `source_sha256` the file as
+    given, `supplied_by` who gave it, `imported_at` when the record got its ID, `warc_date` the
+    record's date as written, with its precision.
+    """
+
+    statement_sha256: str
+    source_sha256: str
+    supplied_by: str
+    imported_at: str
+    warc_date: str
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """All facts of one look at a URL that its statement asserts. Times are RFC 3339 texts."""
 
@@ -77,6 +96,14 @@ class Look:
     recipe: str | None
     text_sha256: str | None
     signer: Signer
+    imported: ImportedFrom | None = None
+
+    @property
+    def claimed_time(self) -> str:
+        """When the archive says that it made this: the end of the look, or of the import."""
+        if self.imported is not None:
+            return self.imported.imported_at
+        return self.received_at or self.requested_at
 
     def to_predicate(self) -> tuple[JsonValue, dict[str, JsonValue]]:
         """The predicate, and the overflow that belongs into the inventory."""
@@ -90,7 +117,7 @@ class Look:
             return {"overflow_sha256": sha256_hex(data)}
 
         chain = [{"url": hop.url, "status": hop.status} for hop in self.redirects]
-        predicate = {
+        predicate: dict[str, JsonValue] = {
             "capture_id": str(self.capture_id) if self.capture_id else None,
             "document": None,
             "previous": self.previous
@@ -132,6 +159,14 @@ class Look:
             },
             "limits": LIMITS_V1,
         }
+        if self.imported is not None:
+            predicate["import"] = {
+                "statement_sha256": self.imported.statement_sha256,
+                "source_sha256": self.imported.source_sha256,
+                "supplied_by": self.imported.supplied_by,
+                "imported_at": self.imported.imported_at,
+                "warc_date": self.imported.warc_date,
+            }
         return predicate, overflow
 
     @classmethod
@@ -172,6 +207,7 @@ class Look:
             recipe=text.text("recipe") if text else None,
             text_sha256=text.sha256("sha256") if text else None,
             signer=Signer(signer.sha256("keyid"), signer.count("keyset_version")),
+            imported=_imported(fields.object("import")) if fields.has("import") else None,
         )
         for part in (fields, request, response, agent, outcome, signer, text):
             if part is not None:
@@ -239,6 +275,18 @@ def _redirects(value: JsonValue) -> tuple[Redirect, ...]:
         hops.append(Redirect(fields.text("url"), fields.count("status")))
         fields.end()
     return tuple(hops)
+
+
+def _imported(fields: Fields) -> ImportedFrom:
+    imported = ImportedFrom(
+        statement_sha256=fields.sha256("statement_sha256"),
+        source_sha256=fields.sha256("source_sha256"),
+        supplied_by=fields.text("supplied_by"),
+        imported_at=fields.time("imported_at"),
+        warc_date=fields.text("warc_date"),
+    )
+    fields.end()
+    return imported
 
 
 def _previous(fields: Fields | None) -> Previous | None:

@@ -14,7 +14,7 @@ from typing import Self
 
 from archive import canonical
 from archive.canonical import JsonValue
-from archive.clock import parse_rfc3339
+from archive.clock import parse_rfc3339, rfc3339
 from archive.digests import sha256_hex
 from archive.errors import MalformedEvidence, MalformedKeyset
 from archive.model.fields import Fields
@@ -57,6 +57,19 @@ class KeysetKey:
                 "a keyset key is revoked without a time, or has a time without it"
             )
         return found
+
+    def to_json(self) -> JsonValue:
+        """The entry of the keyset's content."""
+        return {
+            "keyid": self.key.keyid,
+            "alg": ED25519,
+            "spki": self.key.spki_base64,
+            "role": self.role,
+            "valid_from": rfc3339(self.valid_from),
+            "valid_until": rfc3339(self.valid_until),
+            "state": self.state,
+            "invalid_since": rfc3339(self.invalid_since) if self.invalid_since else None,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +248,7 @@ def keyset_content(
     issued_at: str,
     roots: Sequence[PublicKey],
     keys: Sequence[JsonValue],
-) -> JsonValue:
+) -> dict[str, JsonValue]:
     """The content of a development keyset: threshold 1 over the roots given."""
     return {
         "v": 1,

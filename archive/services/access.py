@@ -124,7 +124,7 @@ def note_use(archive: Archive, key_id: str) -> None:
     """Note that a key was used, unless that was noted within the last minute."""
     now = archive.clock.now()
     before = now - dt.timedelta(seconds=USE_NOTED_SECONDS)
-    with archive.database.writing() as connection:
+    with archive.database.appending() as connection:
         access.mark_used(connection, key_id, rfc3339(now), rfc3339(before))
 
 

@@ -74,6 +74,9 @@ def _differing(archive: Archive, signed: SignedLook) -> list[str]:
         expected = capture_rows(signed, capture_id.number)
         differing = _columns(expected.capture, rows.capture_by_id(connection, str(capture_id)))
         parts = {row.role: row for row in rows.parts_of(connection, capture_id.number)}
+        if (cdx := expected.cdx) is not None:
+            there = rows.cdx_at(connection, cdx["container_sha256"], cdx["offset"])
+            differing += [f"cdx.{column}" for column in _columns(cdx, there)]
     for part in expected.parts:
         found = _columns(part, parts.pop(part["role"], None))
         differing += [f"{part['role']}.{column}" for column in found]
@@ -89,7 +92,7 @@ def _differing_custody(archive: Archive, gathered: Evidence) -> list[str]:
             f"custody {digest[:12]}"
             for digest, signed in read
             if not isinstance(signed, Absent)
-            and not KINDS[kind_of(signed)].agrees(connection, signed.told, digest)
+            and KINDS[kind_of(signed)].differing(connection, signed.told, digest)
         ]
 
 

@@ -98,16 +98,22 @@ def _look(looked: Looked, around: Circumstances, text: bytes | None) -> Look:
         vantage=around.identity.vantage,
         language=around.identity.language,
         outcome=outcome.kind,
-        reason=_fitting(outcome.reason[:_REASON_LIMIT]),
-        signals=tuple(signal[:_SIGNAL_LIMIT] for signal in outcome.signals[:_SIGNALS_LIMIT]),
+        reason=bounded_reason(outcome.reason),
+        signals=bounded_signals(outcome.signals),
         recipe=looked.extraction.recipe if looked.extraction and text is not None else None,
         text_sha256=sha256_hex(text) if text is not None else None,
         signer=around.signer,
     )
 
 
-def _fitting(reason: str) -> str:
-    # Servers have a say in the reason, and the signed bytes have a limit.
-    while len(canonical.dumps(reason)) > _REASON_BYTES_LIMIT:
-        reason = reason[:-1]
-    return reason
+def bounded_reason(reason: str) -> str:
+    """The reason as a statement can hold it: servers have a say in it, and bytes have a limit."""
+    bounded = reason[:_REASON_LIMIT]
+    while len(canonical.dumps(bounded)) > _REASON_BYTES_LIMIT:
+        bounded = bounded[:-1]
+    return bounded
+
+
+def bounded_signals(signals: tuple[str, ...]) -> tuple[str, ...]:
+    """The signals as a statement can hold them."""
+    return tuple(signal[:_SIGNAL_LIMIT] for signal in signals[:_SIGNALS_LIMIT])

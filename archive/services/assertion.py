@@ -19,7 +19,7 @@ from archive.catalog.sequence import Reservation
 from archive.catalog.statements import StatementRow, add_statement
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
-from archive.errors import ObjectConflict
+from archive.errors import ObjectConflict, StorageError
 from archive.model.content import ContentPredicate
 from archive.model.look import Signer
 from archive.model.statement import CONTENT, CONTENT_TYPES, Statement
@@ -99,11 +99,19 @@ def state(archive: Archive, key: SigningKey, assertions: Sequence[Assertion]) ->
     for place, data in contents:
         if archive.store.get(place) != data:
             raise ObjectConflict(f"{place} reads back as other bytes than were stored")
+    # Whoever took this process for dead has settled its intent: nobody would look for statements
+    # that are stored from now on.
+    with archive.database.reading() as connection:
+        if not sequence.are_open(connection, {intent.kind: [intent.number]}):
+            raise StorageError("the store took too long for these statements: try again")
     archive.store.put_many([item.envelope_file for item in drafts])
-    with archive.database.writing() as connection:
+
+    def add(connection: Connection) -> None:
         for item in drafts:
             take_in(connection, item.stated)
         sequence.forget(connection, intent.kind, intent.number)
+
+    archive.database.insist(archive.database.writing, add)
     return [item.stated for item in drafts]
 
 
@@ -112,7 +120,7 @@ def intend(archive: Archive) -> Reservation:
     number = int.from_bytes(archive.random_bytes(6), "big")
     now = rfc3339(archive.clock.now())
     intent = Reservation(ASSERTION, number, this_process(), now)
-    with archive.database.writing() as connection:
+    with archive.database.appending() as connection:
         sequence.intend(connection, [intent])
     return intent
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from archive.canonical import JsonValue
 from archive.catalog import evidence as rows
+from archive.catalog.imports import every_imported_blob
 from archive.catalog.sequence import open_reservations
 from archive.catalog.statements import StatementRow, concerned_by, every_statement
 from archive.checks.custody_chain import CLAIM as CUSTODY
@@ -54,6 +55,7 @@ _ENVELOPE_CLAIMS = frozenset(
     }
 )
 _SIGNED_ROLES = {"statement", "observation", "assertion"}
+_DIFFERING_SHOWN = 5
 AGREES = CATALOG_CLAIM.id
 LOCK = LOCK_CLAIM.id
 VERSIONS = "storage.versions"
@@ -213,9 +215,11 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
             continue
         read.append(stated)
         with archive.database.reading() as connection:
-            has_rows = KINDS[row.kind].agrees(connection, stated.content, row.statement_sha256)
-        if stated.row != row or concerned != concerns_of(stated) or not has_rows:
-            detail = "the catalogue differs from what is signed: run `muniment rebuild`"
+            kind = KINDS[row.kind]
+            differing = kind.differing(connection, stated.content, row.statement_sha256)
+        if stated.row != row or concerned != concerns_of(stated) or differing:
+            named = f" in {', '.join(differing[:_DIFFERING_SHOWN])}" if differing else ""
+            detail = f"the catalogue differs{named} from what is signed: run `muniment rebuild`"
             place = f"catalogue row of {row.statement_sha256}"
             report.damages.append(Damage(place, AGREES, "CATALOG_DISAGREES", detail))
     _audit_gaps(report, listed, read)
@@ -250,8 +254,10 @@ def _audit_objects(
         containers = rows.every_container(connection)
         contents = rows.every_keyset_content(connection)
         stated = every_statement(connection)
-    in_records = {blob_key(sha256) for sha256 in containers}
-    named = in_records | {blob_key(sha256) for sha256 in contents}
+        imported = every_imported_blob(connection)
+    # Of an imported container the records' checks read what is cited, if anything is.
+    in_records = {blob_key(sha256) for sha256 in containers if sha256 not in imported}
+    named = {blob_key(sha256) for sha256 in (*containers, *contents)}
     for item in kept:
         named.update((item.files.envelope_key, _inventory_place(item)))
     for row in stated:

@@ -32,6 +32,7 @@ from archive.catalog.operational import every_row, snapshot
 from archive.catalog.sqlite_copy import copy_sqlite
 from archive.clock import rfc3339
 from archive.errors import BackupNotWritten, InputError, KeyLocked
+from archive.jobs.tables import SCHEMA
 from archive.services.initialise import KeyFiles
 from archive.services.installation import Installation
 from archive.signing.file import open_key, read_passphrase
@@ -150,7 +151,8 @@ def _pieces(data: bytes) -> Iterator[Entry]:
 
 
 def _to_dump(url: str) -> str:
-    return f"the jobs in {url}: keep them with `pg_dump --format=custom --file=jobs.dump`"
+    command = f"pg_dump --schema={SCHEMA} --format=custom --file=jobs.dump"
+    return f"the jobs in {url}: keep them with `{command}`"
 
 
 def _read_back(file: BufferedRandom, passphrase: Passphrase, made: BackedUp) -> None:

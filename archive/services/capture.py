@@ -8,8 +8,7 @@ whole (one reservation, one sync, one commit); a single capture is a group of on
 
 import contextlib
 import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,16 +18,12 @@ from archive.catalog import evidence, requests, sequence
 from archive.catalog.requests import Claim
 from archive.catalog.sequence import Reservation
 from archive.clock import rfc3339
-from archive.digests import sha256_hex
 from archive.errors import (
-    CatalogError,
     InputError,
     MalformedEvidence,
     MunimentError,
-    ObjectConflict,
     RequestUnderWay,
     SigningError,
-    StorageError,
 )
 from archive.fetching.outcome import classify
 from archive.ids import Kind, RecordId, parse_id
@@ -38,24 +33,16 @@ from archive.services.assemble import Assembled, assemble
 from archive.services.container import SALT_BYTES, Circumstances, Looked
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.custody import note_key_use
-from archive.services.ownership import LEASE_SECONDS, NOBODY, OBSERVATION, this_process
-from archive.services.record import (
-    SignedLook,
-    capture_rows,
-    container_rows,
-    observation_row,
-)
+from archive.services.ownership import OBSERVATION, this_process
+from archive.services.record import SignedLook
+from archive.services.recording import Intent, Numbers, given_up_on_failure, record, record_ids
 from archive.services.trust import trusted_keyset
 from archive.services.unchanged import unchanged_payload
-from archive.storage.layout import blob_key, inventory_key, observation_key, statement_key
 from archive.text import recipes
 from archive.warc.write import ContainerWriter
 
 GROUP_SIZE = 16
 GROUP_SECONDS = 2.0
-
-# Reserved numbers by kind; that of observations is no ID, only the intent.
-Numbers = dict[str, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,35 +160,16 @@ def record_group(archive: Archive, key: SigningKey, group: Sequence[Looked]) -> 
     # An observation needs no number, so that its claim can name the digest that it will have.
     drafts: dict[int, Draft] = {}
     _assemble(archive, key, group, drafts)
-    numbers = _reserve(archive, group, drafts)
-    try:
-        _assemble(archive, key, group, drafts, iter(numbers[Kind.CAPTURE]))
+    intent = Intent(_reserve(archive, group, drafts), started)
+    with given_up_on_failure(archive, intent):
+        _assemble(archive, key, group, drafts, iter(intent.numbers[Kind.CAPTURE]))
         ordered = [drafts[place] for place in range(len(group))]
         assembled = [draft for draft in ordered if isinstance(draft, Assembled)]
-        _store_content(archive, assembled)
-        _require_ownership(archive, numbers, started)
-        signed = _sign_and_store(archive, key, assembled)
-        _write_rows(archive, signed, numbers)
-    except BaseException:
-        # What became of them only the store knows; recovery asks it.
-        with contextlib.suppress(CatalogError), archive.database.writing() as connection:
-            sequence.abandon(connection, numbers, NOBODY)
-        raise
+        signed = record(archive, key, assembled, intent)
     recorded = iter(signed)
     return [
         Recorded(next(recorded)) if isinstance(draft, Assembled) else draft for draft in ordered
     ]
-
-
-def _require_ownership(archive: Archive, numbers: Numbers, started: float) -> None:
-    """Raise StorageError when this process may be taken for dead, and its numbers voided.
-
-    Then nothing may be signed.
-    """
-    with archive.database.reading() as connection:
-        is_mine = sequence.are_open(connection, numbers)
-    if not is_mine or time.monotonic() - started > LEASE_SECONDS / 2:
-        raise StorageError("the store took too long for this capture: try again")
 
 
 def _reserve(archive: Archive, group: Sequence[Looked], drafts: dict[int, Draft]) -> Numbers:
@@ -209,32 +177,45 @@ def _reserve(archive: Archive, group: Sequence[Looked], drafts: dict[int, Draft]
 
     A look whose request is taken gets none, and is refused among the drafts.
     """
+    for _ in group:
+        # Others that append may take a request between the look and the claim: then look again.
+        with (
+            contextlib.suppress(RequestUnderWay),
+            archive.database.appending() as connection,
+        ):
+            return _reserved(archive, connection, group, drafts)
+    with archive.database.appending() as connection:
+        return _reserved(archive, connection, group, drafts)
+
+
+def _reserved(
+    archive: Archive, connection: Connection, group: Sequence[Looked], drafts: dict[int, Draft]
+) -> Numbers:
     owner, now = this_process(), rfc3339(archive.clock.now())
-    with archive.database.writing() as connection:
-        names = [looked.request for looked in group if looked.request]
-        taken = requests.taken(connection, names) if names else set()
-        for place, looked in enumerate(group):
-            if looked.request in taken:
-                error = RequestUnderWay("another process works on the same request")
-                drafts[place] = Refused(looked.fetch.url, error)
-        observed = {
-            place: int.from_bytes(archive.random_bytes(6), "big")
-            for place, draft in drafts.items()
-            if isinstance(draft, Assembled)
-        }
-        minted = [place for place in range(len(group)) if place not in drafts]
-        numbers: Numbers = {Kind.CAPTURE.value: [], OBSERVATION: list(observed.values())}
-        if minted:
-            numbers[Kind.CAPTURE] = sequence.reserve(
-                connection, Kind.CAPTURE.value, len(minted), owner, now
-            )
-        if observed:
-            intents = [Reservation(OBSERVATION, intent, owner, now) for intent in observed.values()]
-            sequence.intend(connection, intents)
-        captures = zip(minted, numbers[Kind.CAPTURE], strict=True)
-        claims = [(place, Kind.CAPTURE.value, number) for place, number in captures]
-        claims += [(place, OBSERVATION, intent) for place, intent in observed.items()]
-        requests.claim(connection, _claims(group, drafts, claims))
+    names = [looked.request for looked in group if looked.request]
+    taken = requests.taken(connection, names) if names else set()
+    for place, looked in enumerate(group):
+        if looked.request in taken:
+            error = RequestUnderWay("another process works on the same request")
+            drafts[place] = Refused(looked.fetch.url, error)
+    observed = {
+        place: int.from_bytes(archive.random_bytes(6), "big")
+        for place, draft in drafts.items()
+        if isinstance(draft, Assembled)
+    }
+    minted = [place for place in range(len(group)) if place not in drafts]
+    numbers: Numbers = {Kind.CAPTURE.value: [], OBSERVATION: list(observed.values())}
+    if minted:
+        numbers[Kind.CAPTURE] = sequence.reserve(
+            connection, Kind.CAPTURE.value, len(minted), owner, now
+        )
+    if observed:
+        intents = [Reservation(OBSERVATION, intent, owner, now) for intent in observed.values()]
+        sequence.intend(connection, intents)
+    captures = zip(minted, numbers[Kind.CAPTURE], strict=True)
+    claims = [(place, Kind.CAPTURE.value, number) for place, number in captures]
+    claims += [(place, OBSERVATION, intent) for place, intent in observed.items()]
+    requests.claim(connection, _claims(group, drafts, claims))
     return numbers
 
 
@@ -265,17 +246,10 @@ def _assemble(
             number = next(numbers) if numbers is not None else None
             around = _circumstances(archive, key, connection, looked, number)
             try:
-                drafts[place] = assemble(looked, around, ContainerWriter(_record_ids(archive)))
+                drafts[place] = assemble(looked, around, ContainerWriter(record_ids(archive)))
             except (MalformedEvidence, SigningError) as error:
                 # One look that cannot be written down must not cost the others of its group.
                 drafts[place] = Refused(looked.fetch.url, error)
-
-
-def _record_ids(archive: Archive) -> Callable[[], str]:
-    def new_id() -> str:
-        return f"<urn:uuid:{uuid.UUID(bytes=archive.random_bytes(16), version=4)}>"
-
-    return new_id
 
 
 def _circumstances(
@@ -300,77 +274,3 @@ def _circumstances(
         unchanged=unchanged,
         salt=archive.random_bytes(SALT_BYTES),
     )
-
-
-def _store_content(archive: Archive, assembled: Sequence[Assembled]) -> None:
-    objects: dict[str, bytes] = {}
-    for item in assembled:
-        if item.container is not None and item.inventory.own_container:
-            objects[blob_key(item.inventory.own_container)] = item.container
-        objects[_inventory_place(item)] = item.inventory_bytes
-    archive.store.put_many(list(objects.items()))
-    for key, data in objects.items():
-        if archive.store.get(key) != data:
-            raise ObjectConflict(f"{key} reads back as other bytes than were stored")
-
-
-def _inventory_place(item: Assembled) -> str:
-    capture_id = item.look.capture_id
-    return inventory_key(capture_id) if capture_id else blob_key(item.inventory_sha256)
-
-
-def _sign_and_store(
-    archive: Archive, key: SigningKey, assembled: Sequence[Assembled]
-) -> list[SignedLook]:
-    signed, envelopes = [], []
-    for item in assembled:
-        envelope = key.seal(item.statement).to_bytes()
-        capture_id, keyid8 = item.look.capture_id, key.listed.key.keyid8
-        place = (
-            statement_key(capture_id, keyid8)
-            if capture_id
-            else observation_key(item.statement_sha256, keyid8)
-        )
-        envelopes.append((place, envelope))
-        signed.append(
-            SignedLook(
-                look=item.look,
-                inventory=item.inventory,
-                inventory_sha256=item.inventory_sha256,
-                statement_sha256=item.statement_sha256,
-                envelope_sha256=sha256_hex(envelope),
-                envelope_key=place,
-            )
-        )
-    archive.store.put_many(envelopes)
-    return signed
-
-
-def _write_rows(archive: Archive, signed: Sequence[SignedLook], numbers: Numbers) -> None:
-    unused = set(numbers[Kind.CAPTURE])
-    with archive.database.writing() as connection:
-        # A rebuild may have taken in what lies in the store already.
-        known = evidence.known_statements(connection, [item.statement_sha256 for item in signed])
-        new = [item for item in signed if item.statement_sha256 not in known]
-        for item in signed:
-            capture_id = item.look.capture_id
-            if capture_id is None:
-                evidence.add_observation(
-                    connection, observation_row(item), container_rows(item.inventory.containers)
-                )
-                continue
-            unused.discard(capture_id.number)
-            if item in new:
-                sequence.close(connection, Kind.CAPTURE.value, capture_id.number)
-        captures = [
-            capture_rows(item, item.look.capture_id.number) for item in new if item.look.capture_id
-        ]
-        if captures:
-            evidence.add_captures(connection, captures)
-        for number in unused:
-            sequence.void(connection, Kind.CAPTURE.value, number)
-        for number in numbers[OBSERVATION]:
-            sequence.forget(connection, OBSERVATION, number)
-        for kind, given in numbers.items():
-            if given:
-                requests.settle(connection, kind, given)

@@ -37,6 +37,7 @@ def cite(archive: Archive, record: JsonValue, base_url: str, style_name: str = "
     Raises InputError for an unknown style.
     """
     body = next(part for part in record["parts"] if part["role"] == "body")
+    given = record.get("import")
     host = urlsplit(record["final_url"]).hostname or record["final_url"]
     return style(style_name)(
         Cited(
@@ -47,5 +48,6 @@ def cite(archive: Archive, record: JsonValue, base_url: str, style_name: str = "
             archive_name=archive.identity.name,
             permalink=f"{base_url}/{record['id']}/v1" if base_url else f"{record['id']}/v1",
             sha256=body["sha256"],
+            warc_date=given and readable(given["warc_date"]),
         )
     )

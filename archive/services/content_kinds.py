@@ -14,19 +14,25 @@ from sqlalchemy.engine import Connection
 
 from archive.canonical import JsonValue
 from archive.catalog.custody import EventRow, add_event, event_of
+from archive.catalog.evidence import add_containers
+from archive.catalog.imports import add_import, cdx_rows, group_by_digest
 from archive.catalog.restrictions import RestrictionRow, put_restriction, restriction_of
+from archive.errors import MalformedStatement, MalformedTime
 from archive.model.custody import CustodyEvent
+from archive.model.imported import ImportGroup, asked_sha256
 from archive.model.probe import ProbeResult
 from archive.model.restriction import RESTRICTED, Restriction
-
-
-def _rows_of_none(_connection: Connection, _content: Any, _statement_sha256: str) -> bool:
-    """A kind without rows of its own has those that it should."""
-    return True
+from archive.services.import_rows import differing_rows, import_containers, import_rows
+from archive.warc.dates import cdx_stamp
 
 
 def _no_rows(_connection: Connection, _content: Any, _statement_sha256: str) -> None:
     """A kind whose statement row says all that the catalogue needs."""
+
+
+def _none_differing(_connection: Connection, _content: Any, _statement_sha256: str) -> list[str]:
+    """A kind without rows of its own."""
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +40,14 @@ class ContentKind:
     """One kind. `read` is strict and raises MalformedStatement.
 
     `concerns` names the record IDs and digests by which its statements are looked up; `add_rows`
-    puts its own rows into the evidence tables, by content and statement digest; `agrees` says
-    whether they are still what the statement makes them, for the audit.
+    puts its own rows into the evidence tables, by content and statement digest, and `differing`
+    names those that are not what it put there.
     """
 
     read: Callable[[JsonValue], Any]
     concerns: Callable[[Any], Sequence[str]]
     add_rows: Callable[[Connection, Any, str], None] = _no_rows
-    agrees: Callable[[Connection, Any, str], bool] = _rows_of_none
+    differing: Callable[[Connection, Any, str], list[str]] = _none_differing
 
 
 def _custody_concerns(event: CustodyEvent) -> Sequence[str]:
@@ -60,8 +66,11 @@ def _add_custody(connection: Connection, event: CustodyEvent, statement_sha256: 
     add_event(connection, _custody_row(event, statement_sha256))
 
 
-def _custody_agrees(connection: Connection, event: CustodyEvent, statement_sha256: str) -> bool:
-    return event_of(connection, statement_sha256) == _custody_row(event, statement_sha256)
+def _custody_differing(
+    connection: Connection, event: CustodyEvent, statement_sha256: str
+) -> list[str]:
+    is_same = event_of(connection, statement_sha256) == _custody_row(event, statement_sha256)
+    return [] if is_same else ["its row of the custody events"]
 
 
 def _restriction_concerns(said: Restriction) -> Sequence[str]:
@@ -90,19 +99,53 @@ def _add_restriction(connection: Connection, said: Restriction, statement_sha256
     add_event(connection, event)
 
 
-def _restriction_agrees(connection: Connection, said: Restriction, statement_sha256: str) -> bool:
+def _restriction_differing(
+    connection: Connection, said: Restriction, statement_sha256: str
+) -> list[str]:
     state, event = _restriction_rows(said, statement_sha256)
     latest = restriction_of(connection, str(said.record))
     is_counted = latest is not None and (latest == state or latest.rank > state.rank)
-    return is_counted and event_of(connection, statement_sha256) == event
+    differing = [] if is_counted else ["its row of the restrictions"]
+    if event_of(connection, statement_sha256) != event:
+        differing.append("its row of the custody events")
+    return differing
+
+
+def _read_import(value: JsonValue) -> ImportGroup:
+    group = ImportGroup.from_json(value)
+    for row in group.rows:
+        try:
+            cdx_stamp(row.date)
+        except MalformedTime as error:
+            raise MalformedStatement(f"index row: {error}") from error
+    return group
+
+
+def _import_concerns(group: ImportGroup) -> Sequence[str]:
+    asked = [] if group.asked is None else [asked_sha256(group.asked)]
+    return [group.source.sha256, group.container_sha256, *asked]
+
+
+def _add_import(connection: Connection, group: ImportGroup, statement_sha256: str) -> None:
+    add_containers(connection, import_containers(group))
+    add_import(connection, import_rows(group, statement_sha256))
+
+
+def _import_differing(
+    connection: Connection, group: ImportGroup, statement_sha256: str
+) -> list[str]:
+    expected = import_rows(group, statement_sha256)
+    listed = group_by_digest(connection, statement_sha256)
+    return differing_rows(expected, listed, cdx_rows(connection, expected.group))
 
 
 KINDS = {
     "custody": ContentKind(
-        CustodyEvent.from_json, _custody_concerns, _add_custody, _custody_agrees
+        CustodyEvent.from_json, _custody_concerns, _add_custody, _custody_differing
     ),
-    "probe": ContentKind(ProbeResult.from_json, _no_concerns, _no_rows, _rows_of_none),
+    "import": ContentKind(_read_import, _import_concerns, _add_import, _import_differing),
+    "probe": ContentKind(ProbeResult.from_json, _no_concerns),
     "restriction": ContentKind(
-        Restriction.from_json, _restriction_concerns, _add_restriction, _restriction_agrees
+        Restriction.from_json, _restriction_concerns, _add_restriction, _restriction_differing
     ),
 }

@@ -29,6 +29,13 @@ class Fetcher(Protocol):
         """All exchanges of one look. Raises MalformedUrl, AddressRefused."""
         ...
 
+    def fetch_one(self, url: str, span: tuple[int, int] | None = None) -> Fetch:
+        """One exchange, no redirect followed; of a range, if one is given (first byte, bytes).
+
+        Raises MalformedUrl, AddressRefused.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of idle connections."""
         ...
@@ -58,13 +65,30 @@ class Politeness:
 
 
 @dataclass(frozen=True, slots=True)
+class PackageSigners:
+    """Whose signatures on packages count: PEM files of authorities, and digests of public keys."""
+
+    domain_roots: str = ""
+    timestamp_roots: str = ""
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteLimits:
+    """How other archives are asked: so often, and with so much patience for one answer."""
+
+    requests_per_minute: int
+    patience_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Archive:
     """Everything a service may use, wired once by `archive.bootstrap`.
 
     `open_mirror` gives the second store of the settings, or raises SettingsError.
     `open_signer` opens the private key when something is to be signed, so that an archive
-    without its keys still reads and verifies. `reopen` can be pickled: worker processes open
-    an archive of their own with it.
+    without its keys still reads and verifies. `reopen` and `reopen_store` can be pickled: worker
+    processes open an archive, or a store alone, of their own with them.
     """
 
     identity: Identity
@@ -82,6 +106,9 @@ class Archive:
     reopen: Callable[[], "Archive"]
     jobs: Jobs
     politeness: Politeness
+    reopen_store: Callable[[], Store]
+    package_signers: PackageSigners
+    remote: RemoteLimits
 
     def close(self) -> None:
         """Let go of connections."""
@@ -112,7 +139,10 @@ def signing_key(archive: Archive, keyset: Keyset) -> SigningKey:
     signer = archive.open_signer()
     listed = keyset.keys.get(signer.public_key.keyid)
     if listed is None or listed.state != "active" or listed.role != "manifest":
-        raise SigningError("the signing key is not an active manifest key of the keyset")
+        raise SigningError(
+            "the signing key is not an active manifest key of the keyset; if "
+            "`muniment keys rotate` was broken off, run it again"
+        )
     now = archive.clock.now()
     if now < listed.valid_from:
         raise SigningError(

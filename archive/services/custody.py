@@ -161,7 +161,7 @@ def _queue(archive: Archive, event: CustodyEvent, group: str) -> bool:
         if custody.is_queued(connection, group_sha256):
             return False
     content = canonical.dumps(event.to_json())
-    with archive.database.writing() as connection:
+    with archive.database.appending() as connection:
         return custody.queue_event(connection, Queued(group_sha256, content, event.at))
 
 

@@ -56,7 +56,7 @@ def begin(archive: Archive, owner_key: str, request_sha256: str) -> KeptAnswer |
         began_at=rfc3339(now),
         ends_at=rfc3339(now + dt.timedelta(hours=KEPT_HOURS)),
     )
-    with archive.database.writing() as connection:
+    with archive.database.appending() as connection:
         idempotency.forget_ended(connection, rfc3339(now))
         known = idempotency.begin_request(connection, asked)
         if known is None:
@@ -74,13 +74,13 @@ def begin(archive: Archive, owner_key: str, request_sha256: str) -> KeptAnswer |
 
 def finish(archive: Archive, begun: Begun, answer: KeptAnswer) -> None:
     """Keep the answer for whoever sends the request again."""
-    with archive.database.writing() as connection:
+    with archive.database.appending() as connection:
         idempotency.keep_answer(connection, begun.token, answer.status, answer.headers, answer.body)
 
 
 def give_up(archive: Archive, begun: Begun, *, did_nothing: bool) -> None:
     """End a request without an answer: as if it never came, or with what it did left open."""
-    with archive.database.writing() as connection:
+    with archive.database.appending() as connection:
         if did_nothing:
             idempotency.forget_request(connection, begun.token)
         else:

@@ -10,25 +10,27 @@ store, new keys would take the place of the old trust, so nothing but the catalo
 
 import base64
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from archive import canonical
+from archive.canonical import JsonValue
 from archive.catalog import access, evidence, sequence
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.errors import KeyLocked, SettingsError
 from archive.ids import Kind
 from archive.model.statement import CONTENT, KEYSET_V1, Statement
-from archive.proofs.keys import ED25519, PublicKey
-from archive.proofs.keyset import keyset_content
+from archive.proofs.keys import PublicKey
+from archive.proofs.keyset import KeysetKey, keyset_content
 from archive.services.access import SECRET_BYTES, make_api_key
 from archive.services.context import Archive
 from archive.services.record import keyset_row
 from archive.services.trust import has_keyset, stored_keysets
 from archive.signing.base import Signer, seal
 from archive.signing.file import create_key, open_key, read_passphrase, write_private
+from archive.storage.base import Store
 from archive.storage.layout import CAPTURES, blob_key, keyset_key, read_key
 
 MANIFEST_KEY_DAYS = 3650
@@ -139,16 +141,34 @@ def _store_first_keyset(archive: Archive, files: KeyFiles, roots: Sequence[str])
         raise KeyLocked(f"the root key {files.root} is none of the trusted roots")
     manifest = open_key(files.manifest, passphrase)
     now = archive.clock.now()
-    content = canonical.dumps(
-        keyset_content(1, None, rfc3339(now), [root.public_key], [_row(manifest.public_key, now)])
+    keys = [new_keyset_key(manifest.public_key, now).to_json()]
+    store_keyset(
+        archive.store, root, keyset_content(1, None, rfc3339(now), [root.public_key], keys)
     )
+
+
+def store_keyset(store: Store, root: Signer, keyset: Mapping[str, JsonValue]) -> None:
+    """Store a keyset's content, and its statement signed by one root key.
+
+    Raises SigningError, StorageError.
+    """
+    content = canonical.dumps(keyset)
     content_sha256 = sha256_hex(content)
+    version = keyset["version"]
     statement = Statement(
-        {CONTENT: content_sha256}, KEYSET_V1, {"version": 1, "previous": None}
+        {CONTENT: content_sha256},
+        KEYSET_V1,
+        {"version": version, "previous": keyset["previous"]},
     ).to_bytes()
     envelope = seal(root, statement, root.public_key).to_bytes()
-    archive.store.put(blob_key(content_sha256), content)
-    archive.store.put(keyset_key(1, root.public_key.keyid8), envelope)
+    store.put(blob_key(content_sha256), content)
+    store.put(keyset_key(version, root.public_key.keyid8), envelope)
+
+
+def new_keyset_key(key: PublicKey, now: dt.datetime) -> KeysetKey:
+    """The keyset's entry of a signing key that is valid from now on."""
+    until = now + dt.timedelta(days=MANIFEST_KEY_DAYS)
+    return KeysetKey(key, "manifest", now, until, "active", None)
 
 
 def _take_in_keysets(archive: Archive, roots: Sequence[str]) -> None:
@@ -157,6 +177,8 @@ def _take_in_keysets(archive: Archive, roots: Sequence[str]) -> None:
             return
     chain = stored_keysets(archive.store, roots)
     with archive.database.writing() as connection:
+        if evidence.every_keyset_content(connection):
+            return
         for signed in chain:
             evidence.add_keyset(connection, keyset_row(signed))
 
@@ -178,16 +200,3 @@ def _count_unlisted(archive: Archive) -> int:
         with archive.database.writing() as connection:
             sequence.raise_above(connection, Kind.CAPTURE.value, highest)
     return len(signed)
-
-
-def _row(key: PublicKey, now: dt.datetime) -> canonical.JsonValue:
-    return {
-        "keyid": key.keyid,
-        "alg": ED25519,
-        "spki": key.spki_base64,
-        "role": "manifest",
-        "valid_from": rfc3339(now),
-        "valid_until": rfc3339(now + dt.timedelta(days=MANIFEST_KEY_DAYS)),
-        "state": "active",
-        "invalid_since": None,
-    }

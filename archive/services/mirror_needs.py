@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which content a signed file names, so that a mirror never has the one without the other."""
 
+from archive import canonical
 from archive.errors import MalformedEvidence, StorageError
+from archive.model.imported import ImportGroup
 from archive.model.inventory import Inventory
 from archive.model.statement import INVENTORY, Statement
 from archive.proofs.dsse import read_envelope
@@ -24,10 +26,23 @@ def needed_by(store: Store, key: str) -> frozenset[str]:
     except (MalformedEvidence, StorageError):
         return frozenset()
     if INVENTORY not in subjects:
-        return frozenset(blob_key(sha256) for sha256 in subjects.values())
+        contents = [blob_key(sha256) for sha256 in subjects.values()]
+        given = [key for content in contents for key in _imported(store, place.kind, content)]
+        return frozenset((*contents, *given))
     own = place.capture_id
     inventory = inventory_key(own) if own else blob_key(subjects[INVENTORY])
     return frozenset({inventory, *_containers(store, inventory)})
+
+
+def _imported(store: Store, kind: str, content: str) -> list[str]:
+    """The files that an import speaks of: the one that was given, and the one it is read from."""
+    if kind != "import":
+        return []
+    try:
+        group = ImportGroup.from_json(canonical.loads(store.get(content), canonical.CONTENT_LIMIT))
+    except (MalformedEvidence, StorageError):
+        return []
+    return [blob_key(sha256) for sha256 in {group.source.sha256, group.container_sha256}]
 
 
 def _containers(store: Store, inventory: str) -> list[str]:

@@ -17,6 +17,7 @@ from archive.clock import parse_rfc3339
 LEASE_SECONDS = 600
 OBSERVATION = "O"  # the kind under which the intent to record an observation is reserved
 ASSERTION = "S"  # and that to store statements over content files
+IMPORT = "I"  # and the right to import one file
 NOBODY = "nobody 0 0"  # the owner of what was given up: it is gone
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_NAMESPACE = Path("/proc/self/ns/pid")

@@ -10,6 +10,7 @@ from archive.catalog import evidence
 from archive.digests import sha256_hex
 from archive.errors import NotFound, ObjectConflict
 from archive.ids import RecordId
+from archive.model.inventory import ROLES
 from archive.services.context import Archive
 from archive.storage.layout import blob_key
 from archive.warc.parts import open_part
@@ -31,8 +32,10 @@ def part_bytes(archive: Archive, capture_id: RecordId, role: str) -> ServedPart:
     Raises NotFound (no such capture or part, or a private part, which is not handed out),
     ObjectConflict when the stored bytes are not those on record, StorageError.
     """
-    with archive.database.reading() as connection:
-        row = evidence.part_of(connection, str(capture_id), role)
+    row = None
+    if role in ROLES:
+        with archive.database.reading() as connection:
+            row = evidence.part_of(connection, str(capture_id), role)
     if row is None or row.sha256 is None:
         raise NotFound(f"record {capture_id} has no public part {role!r}")
     member = archive.store.get_range(blob_key(row.container_sha256), row.offset, row.length)

@@ -21,6 +21,7 @@ from archive.proofs.keyset import KeysetChain
 from archive.services.agreement import agreement
 from archive.services.context import Archive
 from archive.services.evidence import (
+    KnownBefore,
     ObservationFiles,
     capture_evidence,
     observation_evidence,
@@ -97,9 +98,9 @@ def records_findings(
 ) -> Iterator[tuple[Kept, tuple[Finding, ...]]]:
     """The findings about each record, in order, on as many processes as workers."""
     if workers == 1 or len(kept) <= _BATCH:
-        promises = LockPromises(archive, chain)
+        known = KnownBefore(LockPromises(archive, chain))
         for item in kept:
-            yield item, _findings(_Reader(archive, chain, promises, claims), item)
+            yield item, _findings(_Reader(archive, chain, known, claims), item)
         return
     batches = [kept[start : start + _BATCH] for start in range(0, len(kept), _BATCH)]
     # Spawned, not forked: connections and threads of the parent must not be shared.
@@ -129,20 +130,22 @@ def _sha256(store: Store, key: str, size: int, stop: threading.Event) -> str | S
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
+    """What the answers about every record share."""
+
     archive: Archive
     chain: KeysetChain
-    promises: LockPromises
+    known: KnownBefore
     claims: frozenset[str]
 
 
 def _findings(reader: _Reader, item: Kept) -> tuple[Finding, ...]:
-    archive, chain, promises = reader.archive, reader.chain, reader.promises
+    archive, chain, known = reader.archive, reader.chain, reader.known
     envelope_key = item.files.envelope_key
     if item.capture_id is not None:
         capture_id = parse_id(item.capture_id)
-        gathered = capture_evidence(archive, capture_id, envelope_key, chain, promises)
+        gathered = capture_evidence(archive, capture_id, envelope_key, chain, known)
     else:
-        gathered = observation_evidence(archive, item.files, chain, promises)
+        gathered = observation_evidence(archive, item.files, chain, known)
     found = run_checks(gathered, reader.claims)
     return (*found, agreement(archive, gathered, envelope_key, found))
 
@@ -156,7 +159,7 @@ class _Worker:
 def _open_worker(reopen: Callable[[], Archive], claims: frozenset[str]) -> None:
     archive = reopen()
     chain = keyset_chain(archive)
-    _Worker.reader = _Reader(archive, chain, LockPromises(archive, chain), claims)
+    _Worker.reader = _Reader(archive, chain, KnownBefore(LockPromises(archive, chain)), claims)
 
 
 def _batch_findings(batch: Sequence[Kept]) -> list[tuple[Finding, ...]]:

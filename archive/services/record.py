@@ -12,8 +12,10 @@ from archive.canonical import JsonValue
 from archive.catalog.evidence import CaptureRows
 from archive.digests import sha256_hex
 from archive.model.inventory import Container, Inventory, Part
-from archive.model.look import Look
+from archive.model.look import ImportedFrom, Look
+from archive.net.surt import url_key
 from archive.proofs.keyset import SignedKeyset
+from archive.warc.dates import cdx_stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def record_json(signed: SignedLook) -> dict[str, JsonValue]:
     """The record of a capture or observation; an observation's `id` is null."""
     look, inventory = signed.look, signed.inventory
     derived = inventory.derived
-    return {
+    shown: dict[str, JsonValue] = {
         "id": str(look.capture_id) if look.capture_id else None,
         "kind": "capture" if look.capture_id else "observation",
         "state": "signed",
@@ -75,6 +77,9 @@ def record_json(signed: SignedLook) -> dict[str, JsonValue]:
         "checkpoint": None,
         "limits": "/limits",
     }
+    if look.imported is not None:
+        shown["import"] = _import_json(look.imported)
+    return shown
 
 
 def record_bytes(signed: SignedLook) -> bytes:
@@ -110,7 +115,39 @@ def capture_rows(signed: SignedLook, number: int) -> CaptureRows:
         },
         parts=[_part_row(part, number) for part in inventory.parts],
         containers=container_rows(inventory.containers),
+        cdx=_cdx_row(signed, number),
     )
+
+
+def _cdx_row(signed: SignedLook, number: int) -> dict[str, Any] | None:
+    """The index row of the final response; None where an import's row stands for it."""
+    look, inventory = signed.look, signed.inventory
+    body, head = inventory.part("body"), inventory.part("headers")
+    if look.imported is not None or body is None or head is None:
+        return None
+    raw = inventory.part("body-raw")
+    payload = raw or body
+    is_revisit = head.span != body.span
+    return {
+        "container_sha256": head.span.container_sha256,
+        "offset": head.span.offset,
+        "length": head.span.length,
+        "record_type": "revisit" if is_revisit else "response",
+        "record_id": head.span.record_id,
+        "urlkey": url_key(look.final_url),
+        "timestamp": cdx_stamp(look.requested_at),
+        "date": look.requested_at,
+        "url": look.final_url,
+        "media_type": body.media_type,
+        "status": look.status,
+        "method": "GET",
+        "size": 0 if is_revisit else payload.size,
+        "sha1": payload.sha1,
+        "sha256": payload.sha256,
+        "body_sha256": body.sha256 if raw is not None else None,
+        "statement_sha256": signed.statement_sha256,
+        "capture_number": number,
+    }
 
 
 def observation_row(signed: SignedLook) -> dict[str, Any]:
@@ -141,6 +178,16 @@ def keyset_row(signed: SignedKeyset) -> dict[str, Any]:
 def container_rows(containers: tuple[Container, ...]) -> list[dict[str, Any]]:
     """The catalogue rows of containers."""
     return [{"sha256": item.sha256, "size": item.size} for item in containers]
+
+
+def _import_json(imported: ImportedFrom) -> JsonValue:
+    return {
+        "supplied_by": imported.supplied_by,
+        "statement_sha256": imported.statement_sha256,
+        "source_sha256": imported.source_sha256,
+        "imported_at": imported.imported_at,
+        "warc_date": imported.warc_date,
+    }
 
 
 def _part_json(part: Part) -> JsonValue:

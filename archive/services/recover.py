@@ -18,7 +18,7 @@ from archive.proofs.keyset import Keyset
 from archive.services.adopt import adopt_assertion, adopt_capture, adopt_observation
 from archive.services.assertion import take_in
 from archive.services.context import Archive
-from archive.services.ownership import ASSERTION, OBSERVATION, is_gone
+from archive.services.ownership import ASSERTION, IMPORT, OBSERVATION, is_gone
 from archive.services.reading_all import kept_records
 from archive.services.record import (
     SignedLook,
@@ -43,7 +43,11 @@ class Recovery:
 
 
 def recover(archive: Archive) -> Recovery:
-    """Settle every open reservation whose owner is gone. Cheap when there is none."""
+    """Settle every open reservation whose owner is gone. Cheap when there is none.
+
+    Any process may do so at any time, also while it serves and beside others that do: the store
+    is asked first, and each reservation is settled by whoever comes first.
+    """
     with archive.database.reading() as connection:
         waiting = sequence.open_reservations(connection)
     now = archive.clock.now()
@@ -60,8 +64,9 @@ def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
     adopted, voided = [], []
     _settle_observations(archive, keyset, [item for item in orphaned if item.kind == OBSERVATION])
     _settle_assertions(archive, keyset, [item for item in orphaned if item.kind == ASSERTION])
+    _drop_locks(archive, [item for item in orphaned if item.kind == IMPORT])
     for item in orphaned:
-        if item.kind in {OBSERVATION, ASSERTION}:
+        if item.kind in {OBSERVATION, ASSERTION, IMPORT}:
             continue
         capture_id = RecordId(archive.identity.prefix, Kind(item.kind), item.number)
         signed = _signed_in_store(archive, keyset, capture_id)
@@ -86,17 +91,19 @@ def _settle_observations(archive: Archive, keyset: Keyset, orphaned: Sequence[Re
     if not orphaned:
         return
     listed = {item.files.statement_sha256 for item in kept_records(archive) if not item.capture_id}
+    found = []
+    for stored in archive.store.list(OBSERVATIONS):
+        place = read_key(stored.key)
+        if place.role != "observation" or place.name in listed:
+            continue
+        # What does not hold is audit's to name.
+        with contextlib.suppress(MalformedEvidence):
+            found.append(adopt_observation(archive.store, keyset, stored.key))
     with archive.database.writing() as connection:
-        for stored in archive.store.list(OBSERVATIONS):
-            place = read_key(stored.key)
-            if place.role != "observation" or place.name in listed:
-                continue
-            # What does not hold is audit's to name.
-            with contextlib.suppress(MalformedEvidence):
-                signed = adopt_observation(archive.store, keyset, stored.key)
-                evidence.add_observation(
-                    connection, observation_row(signed), container_rows(signed.inventory.containers)
-                )
+        for signed in found:
+            evidence.add_observation(
+                connection, observation_row(signed), container_rows(signed.inventory.containers)
+            )
         for item in orphaned:
             requests.settle(connection, item.kind, [item.number])
             sequence.forget(connection, item.kind, item.number)
@@ -107,14 +114,25 @@ def _settle_assertions(archive: Archive, keyset: Keyset, orphaned: Sequence[Rese
         return
     with archive.database.reading() as connection:
         listed = {row.statement_sha256 for row in every_statement(connection)}
+    found = []
+    for stored in archive.store.list(STATEMENTS):
+        place = read_key(stored.key)
+        if place.role != "assertion" or place.name in listed:
+            continue
+        # What does not hold is audit's to name.
+        with contextlib.suppress(MalformedEvidence):
+            found.append(adopt_assertion(archive.store, keyset, stored.key))
     with archive.database.writing() as connection:
-        for stored in archive.store.list(STATEMENTS):
-            place = read_key(stored.key)
-            if place.role != "assertion" or place.name in listed:
-                continue
-            # What does not hold is audit's to name.
-            with contextlib.suppress(MalformedEvidence):
-                take_in(connection, adopt_assertion(archive.store, keyset, stored.key))
+        for stated in found:
+            take_in(connection, stated)
+        for item in orphaned:
+            sequence.forget(connection, item.kind, item.number)
+
+
+def _drop_locks(archive: Archive, orphaned: Sequence[Reservation]) -> None:
+    if not orphaned:
+        return
+    with archive.database.writing() as connection:
         for item in orphaned:
             sequence.forget(connection, item.kind, item.number)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A verification report as a text that a person can read aloud."""
 
-from archive.model.claim import Report, Result, Status
+from archive.model.claim import Finding, Report, Result, Status
 
 _WORDS = {
     Status.PASS: "holds",
@@ -23,12 +23,7 @@ def report_text(report: Report, note: str) -> str:
     lines = [note] if note else []
     subject = report.subject
     lines.append(f"Record {subject.get('record_id') or subject.get('observation')}")
-    for finding in report.findings:
-        target = f" [{finding.target}]" if finding.target else ""
-        code = f" {finding.code}:" if finding.code else ""
-        lines.append(
-            f"  {_WORDS[finding.status]:10} {finding.claim}{target}{code} {finding.detail}".rstrip()
-        )
+    lines += [f"  {finding_text(finding)}" for finding in report.findings]
     lines.append(
         _BOTTOM[report.result].format(
             policy=report.policy,
@@ -39,3 +34,10 @@ def report_text(report: Report, note: str) -> str:
         )
     )
     return "\n".join(lines)
+
+
+def finding_text(finding: Finding) -> str:
+    """One finding on one line."""
+    target = f" [{finding.target}]" if finding.target else ""
+    code = f" {finding.code}:" if finding.code else ""
+    return f"{_WORDS[finding.status]:10} {finding.claim}{target}{code} {finding.detail}".rstrip()

@@ -229,7 +229,7 @@ def _check_catalogue(database: Database) -> None:
     if filled:
         raise RestoreRefused(
             f"the catalogue has rows in {', '.join(filled)}: a backup comes back into an archive "
-            "without any; move the catalogue away first"
+            "without any; move the catalogue away first, or let database.url name an empty database"
         )
 
 

@@ -30,6 +30,12 @@ from archive.services.evidence import (
     observation_evidence,
 )
 from archive.services.fingerprint import Fingerprints
+from archive.services.imported_bytes import (
+    ImportedMatch,
+    find_imported,
+    imported_note,
+    is_imported_file,
+)
 from archive.services.judge import (
     BYTES_ONLY,
     READING_ORDER,
@@ -57,7 +63,8 @@ class BytesAnswer:
     """What the archive says of bytes or a digest.
 
     `verified` is true only when the full digest is that of a part and its record verifies.
-    `near` lists parts whose bytes differ from those given in a known, harmless-looking way.
+    `near` lists parts whose bytes differ from those given in a known, harmless-looking way;
+    `imported` lists imported records that carry the bytes and have no record ID.
     """
 
     sha256: str
@@ -66,6 +73,7 @@ class BytesAnswer:
     report: Report | None
     note: str
     near: tuple[tuple[str, PartMatch], ...] = ()
+    imported: tuple[ImportedMatch, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -84,6 +92,7 @@ class BytesAnswer:
             note=self.note,
             matches=[_match_json(match) for match in self.matches],
             near=[{"difference": how, **_match_json(match)} for how, match in self.near],
+            imported=[match.to_json() for match in self.imported],
         )
         return body
 
@@ -142,6 +151,15 @@ def verify_digest(
         report = verify_observation(archive, reading.hex, policy)
         note = "the statement of an observation that was not minted as a capture"
         return BytesAnswer(reading.hex, is_prefix=False, matches=(), report=report, note=note)
+    imported = find_imported(archive, reading.hex, CANDIDATES_LIMIT)
+    if imported:
+        note = imported_note(imported)
+        return BytesAnswer(
+            reading.hex, is_prefix=False, matches=(), report=None, note=note, imported=imported
+        )
+    if is_imported_file(archive, reading.hex):
+        note = "a file that was imported, or what it was packed anew to; it is no record"
+        return BytesAnswer(reading.hex, is_prefix=False, matches=(), report=None, note=note)
     note = "no record of this archive has bytes with this digest"
     return BytesAnswer(reading.hex, is_prefix=False, matches=(), report=None, note=note)
 
@@ -162,7 +180,7 @@ def verify_bytes(
     sha256 = fingerprints.sha256()
     reading = DigestReading(sha256, is_prefix=False, spelling="file")
     answer = verify_digest(archive, reading, policy, viewer)
-    if answer.report is not None or sha256 == SHA256_OF_NOTHING:
+    if answer.report is not None or answer.imported or sha256 == SHA256_OF_NOTHING:
         return answer
     near = tuple(
         (how, match)
@@ -217,8 +235,13 @@ def _verified_match(
 def _search(archive: Archive, prefix: str, viewer: Viewer | None) -> BytesAnswer:
     found = _matches(archive, prefix, viewer)
     noun = "candidate" if len(found) == 1 else "candidates"
+    imported = find_imported(archive, prefix, CANDIDATES_LIMIT)
     note = f"prefix only: a search with {len(found)} {noun}, not a verification"
-    return BytesAnswer(prefix, is_prefix=True, matches=found, report=None, note=note)
+    if imported:
+        note += f"; and {len(imported)} in imported records without a record ID"
+    return BytesAnswer(
+        prefix, is_prefix=True, matches=found, report=None, note=note, imported=imported
+    )
 
 
 def _matches(archive: Archive, prefix: str, viewer: Viewer | None) -> tuple[PartMatch, ...]:
@@ -245,4 +268,4 @@ def _trust(archive: Archive, gathered: Evidence) -> TrustInputs:
 
 def _claimed_time(gathered: Evidence, findings: Sequence[Finding]) -> str | None:
     is_read = any(f.claim == "statement.canonical" and f.code == "" for f in findings)
-    return (gathered.look.received_at or gathered.look.requested_at) if is_read else None
+    return gathered.look.claimed_time if is_read else None

@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Works: every kind of job, over one archive, until it is told to stop."""
 
+import contextlib
+import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from archive.errors import SettingsError
+from archive.catalog import requests
+from archive.errors import MunimentError, SettingsError
 from archive.jobs.base import Queue
 from archive.jobs.durable import DurableJobs
 from archive.jobs.worker import Worker, WorkerSettings
 from archive.services.capture_desk import CaptureDesk, Patience
 from archive.services.context import Archive
+from archive.services.custody import sign_waiting
 from archive.services.handlers import Workshop, all_handlers
+from archive.services.schedule import Scheduled, keep_schedule
 
 _PATIENCE_SECONDS = 2.0
+
+_log = logging.getLogger(__name__)
 
 
 class JobsWorker:
@@ -25,7 +32,9 @@ class JobsWorker:
         stop: threading.Event,
         settings: WorkerSettings,
         slots: Mapping[str, int],
+        schedule: Sequence[Scheduled] = (),
     ) -> None:
+        self._schedule = schedule
         self._archive = archive
         self._stop = stop
         self._settings = settings
@@ -39,10 +48,37 @@ class JobsWorker:
         jobs = self._archive.jobs
         if not isinstance(jobs, DurableJobs):
             raise SettingsError("the archive has no jobs database")
-        worker = Worker(jobs, self._archive.clock, self._settings)
-        with CaptureDesk(self._archive) as desk:
+        keep_schedule(jobs, self._archive.clock, self._schedule)
+        worker = Worker(jobs, self._archive.clock, self._settings, self._forget_requests)
+        with CaptureDesk(self._archive) as desk, self._signing_custody():
             shop = Workshop(self._archive, desk, Patience(_PATIENCE_SECONDS, self._stop))
             handlers = {
                 kind: partial(handler.run, shop) for kind, handler in all_handlers().items()
             }
             return worker.run(self._queues, handlers, self._stop)
+
+    @contextlib.contextmanager
+    def _signing_custody(self) -> Iterator[None]:
+        """Custody events that wait for a process with the signing key are signed meanwhile."""
+        ended = threading.Event()
+
+        def work() -> None:
+            while not ended.wait(self._settings.beat_seconds):
+                try:
+                    sign_waiting(self._archive)
+                except MunimentError as error:
+                    # Nothing is lost: they wait on, for this worker or another process.
+                    _log.warning("custody events are not signed: %s: %s", error.code, error)
+
+        thread = threading.Thread(target=work, name="custody")
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _forget_requests(self, job_ids: Sequence[str]) -> None:
+        with self._archive.database.writing() as connection:
+            for job_id in job_ids:
+                requests.forget_under(connection, f"{job_id}/")

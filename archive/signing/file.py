@@ -85,3 +85,16 @@ def write_private(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise KeyLocked(f"the secret {path} cannot be written: {error.strerror}") from error
+
+
+def replace_private(new: Path, path: Path) -> None:
+    """Put a secret in the place of another one, durably. Raises KeyLocked."""
+    try:
+        new.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise KeyLocked(f"the secret {path} cannot be replaced: {error.strerror}") from error

@@ -9,6 +9,7 @@ import datetime as dt
 import enum
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from archive.errors import MalformedTime
 
@@ -60,6 +61,12 @@ class WarcDate:
         return moment.isoformat(timespec="seconds")[:19].translate(_STAMP_DIGITS)
 
 
+@lru_cache(maxsize=256)
+def cdx_stamp(date: str) -> str:
+    """The 14 digits of a WARC date. Raises MalformedTime."""
+    return read_warc_date(date).cdx_stamp()
+
+
 # By the number of the last group that _FORM found; it takes hour and minute together.
 _PRECISIONS = {
     1: DatePrecision.YEAR,
@@ -72,6 +79,8 @@ _PRECISIONS = {
 _STAMP_DIGITS = str.maketrans("", "", "-:T")
 
 
+# Request, response and metadata of one moment follow each other.
+@lru_cache(maxsize=256)
 def read_warc_date(text: str) -> WarcDate:
     """The date that a WARC header states (ISO 28500:2017 5.4, W3CDTF in UTC).
 

@@ -9,9 +9,10 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from archive.digests import sha1_base32
 from archive.errors import MalformedEvidence, MalformedTime, UndecodableBody
 from archive.warc.dates import read_warc_date
 from archive.warc.http import HTTP_RESPONSE_TYPES, http_parts, is_http
@@ -58,15 +59,18 @@ def check_record(record: WarcRecord) -> tuple[RecordFlaw, ...]:
     return examine_record(record).flaws
 
 
-def examine_record(record: WarcRecord) -> RecordCheck:
+def examine_record(record: WarcRecord, payload_digests: Collection[str] = ()) -> RecordCheck:
     """All findings on one record (ISO 28500:2017 5.4, 5.8, 5.9 and 5.12).
+
+    `payload_digests` are those of the payload that the caller has taken already, spelled
+    `sha1:` and base32 or `sha256:` and hex.
 
     Digests are read in SHA-1, SHA-256 and SHA-512, spelled in hex, base32 or base64. A payload
     digest may also be one of the body as received: common writers take it before the transfer
     coding is undone, and it binds the same bytes. That of a revisit is about another record and
     is not judged.
     """
-    check = _Check(record)
+    check = _Check(record, payload_digests)
     check.date()
     check.target_uri()
     check.block_digest()
@@ -75,9 +79,19 @@ def examine_record(record: WarcRecord) -> RecordCheck:
     return RecordCheck(tuple(check.flaws), tuple(check.unknown), tuple(check.compared))
 
 
+def read_stated(stated: str) -> tuple[str, bytes | None]:
+    """The algorithm that a digest field names, and the digest when it is one in some spelling."""
+    algorithm, _, value = stated.partition(":")
+    name = algorithm.strip().lower().replace("-", "")
+    if name not in _ALGORITHMS:
+        return algorithm, None
+    return name, _digest_bytes(value.strip(), _SIZES[name])
+
+
 class _Check:
-    def __init__(self, record: WarcRecord) -> None:
+    def __init__(self, record: WarcRecord, payload_digests: Collection[str]) -> None:
         self.record = record
+        self.payload_digests = payload_digests
         self.flaws: list[RecordFlaw] = []
         self.unknown: list[RecordFlaw] = []
         self.compared: list[str] = []
@@ -120,12 +134,18 @@ class _Check:
         stated = self.record.header(field)
         if stated is None:
             return
-        algorithm, _, value = stated.partition(":")
-        name = algorithm.strip().lower().replace("-", "")
-        if name not in _ALGORITHMS:
-            self._cannot_tell(code, f"{field} uses {algorithm[:40]!r}, which is not known here")
+        if code == WARC_PAYLOAD_DIGEST and stated in self.payload_digests:
+            self.compared.append(code)
             return
-        wanted = _digest_bytes(value.strip(), _SIZES[name])
+        # How nearly every foreign file spells it, compared without decoding it first.
+        is_usual = code == WARC_BLOCK_DIGEST and stated.startswith("sha1:")
+        if is_usual and stated == f"sha1:{sha1_base32(self.record.block)}":
+            self.compared.append(code)
+            return
+        name, wanted = read_stated(stated)
+        if name not in _ALGORITHMS:
+            self._cannot_tell(code, f"{field} uses {name[:40]!r}, which is not known here")
+            return
         if wanted is None:
             self._wrong(code, f"{field} {stated[:160]!r} is no {name} digest in any spelling")
             return

@@ -18,6 +18,7 @@ from archive.warc.read import WarcRecord
 HTTP_RESPONSE_TYPES = frozenset({"response", "revisit"})
 
 _HTTP_TARGET = re.compile(r"https?:", re.IGNORECASE)
+_CODED = b"transfer-encoding"
 _CHUNK_SIZE_LINE = re.compile(rb"[0-9A-Fa-f]{1,15}[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
@@ -52,7 +53,7 @@ def http_parts(record: WarcRecord) -> HttpParts:
     head, body = record.block[:body_start], record.block[body_start:]
     parsed = parse_head(head)
     # A revisit leaves its body off, coding and all (ISO 28500:2017 6.7.2).
-    has_chunks = bool(body) and is_chunked(parsed.headers)
+    has_chunks = bool(body) and _CODED in head.lower() and is_chunked(parsed.headers)
     is_undone = has_chunks and not _CHUNK_SIZE_LINE.match(body)
     payload = undo_transfer_coding(parsed.headers, body) if has_chunks and not is_undone else body
     return HttpParts(head, body, payload, parsed.headers, parsed.status, is_undone)

@@ -17,9 +17,17 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 _GZIP_BITS = 16 + zlib.MAX_WBITS
 _LEVEL = 1
-# Small enough that what lies behind a member's end is cheap to hand back, large enough that
-# most pages take one step.
-_WINDOW_BYTES = 1 << 16
+# What lies behind a member's end is handed back as a copy, so the first step is small; most
+# members that need a second one are large.
+_FIRST_WINDOW_BYTES = 1 << 14
+_WINDOW_BYTES = 1 << 18
+
+
+class View(Protocol):
+    """Bytes of which any slice can be taken: a buffer, or a window that moves over a file."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, span: slice, /) -> memoryview: ...
 
 
 class _Inflater(Protocol):
@@ -79,12 +87,13 @@ class MemberReader:
     When `is_finished`, `end` is where the member ends in the buffer.
     """
 
-    def __init__(self, data: memoryview, start: int, deflation: Deflation = FASTEST) -> None:
+    def __init__(self, data: View, start: int, deflation: Deflation = FASTEST) -> None:
         self.end = start
         self._data = data
         self._deflation = deflation
         self._inflater = deflation.inflater()
-        self._held_back = b""
+        self._held_back: bytes | memoryview = b""
+        self._window_bytes = _FIRST_WINDOW_BYTES
 
     @property
     def is_finished(self) -> bool:
@@ -96,7 +105,8 @@ class MemberReader:
 
         Raises MalformedWarc when the member is damaged or cut short.
         """
-        window = self._held_back or self._data[self.end : self.end + _WINDOW_BYTES]
+        window = self._held_back or self._data[self.end : self.end + self._window_bytes]
+        self._window_bytes = _WINDOW_BYTES
         if not self._held_back:
             self.end += len(window)
         try:

@@ -5,34 +5,37 @@ A reader that resynchronises after a wrong length shows one set of records where
 shows another (warcio issues 121, 131, 138). This one names the record and the offset and stops.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from archive.digests import sha256_hex
-from archive.errors import MalformedWarc
+from archive.errors import MalformedWarc, OversizedRecord, SharedMember
 from archive.net.head import find_head_end
-from archive.warc.header import HEADER_END, Fields, Header, field_value, read_header
-from archive.warc.members import GZIP_MAGIC, MemberReader
+from archive.warc.header import HEADER_END, Fields, Header, read_header
+from archive.warc.members import GZIP_MAGIC, MemberReader, View
 
 RECORD_END = b"\r\n\r\n"
 
 _PLAIN_START = b"WARC/"
 _LOOK_AHEAD_BYTES = 16
 _USUAL_HEADER_BYTES = 4096
+_SKIPPED_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
     """How much one record may take, in bytes; `ratio` is decoded to stored size.
 
-    Deflate cannot exceed 1,032 to 1, so the default lets through all that this archive can have
-    written itself; an import of foreign files may lower it.
+    The ratio counts from `ratio_free_bytes` of decoded bytes on. Deflate cannot exceed 1,032 to
+    1, so the default lets through all that this archive can have written itself.
     """
 
     header_bytes: int = 64 * 1024
     block_bytes: int = 512 * 1024 * 1024
     ratio: int = 1_100
+    ratio_free_bytes: int = 0
 
 
 DEFAULT_LIMITS = ReadLimits()
@@ -43,7 +46,8 @@ class WarcRecord:
     """One record: its fields and block, and where its stored bytes lie in the container.
 
     `date` is as written (`read_warc_date` reads it). `target_uri` is as written, save the angle
-    brackets in which some WARC 1.0 writers put it; `headers` keeps them.
+    brackets in which some WARC 1.0 writers put it; `headers` keeps them. `first` has the first
+    value of each field under its lower-case name.
     """
 
     version: str
@@ -55,6 +59,12 @@ class WarcRecord:
     block: bytes
     offset: int
     length: int
+    first: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.first:
+            values = {name.lower(): value for name, value in reversed(self.headers)}
+            object.__setattr__(self, "first", values)
 
     @cached_property
     def http_body_start(self) -> int:
@@ -67,9 +77,15 @@ class WarcRecord:
         """The digest of the HTTP body as received, taken once for all who compare it."""
         return sha256_hex(memoryview(self.block)[self.http_body_start :])
 
+    @cached_property
+    def http_body_sha1(self) -> bytes:
+        """The SHA-1 of the HTTP body as received, to compare with what others state."""
+        body = memoryview(self.block)[self.http_body_start :]
+        return hashlib.sha1(body, usedforsecurity=False).digest()
+
     def header(self, name: str) -> str | None:
         """The first value of a field (names compare without case), or None."""
-        return field_value(self.headers, name)
+        return self.first.get(name.lower())
 
 
 def read_records(
@@ -85,7 +101,7 @@ def read_records(
         raise MalformedWarc("record 1 at offset 0: the file is empty")
     number, offset = 1, 0
     while offset < len(view):
-        record = _read_at(view, number, offset, limits)
+        record = _numbered(view, number, offset, limits)
         yield record
         number, offset = number + 1, offset + record.length
 
@@ -95,7 +111,7 @@ def read_record(member: bytes | memoryview, limits: ReadLimits = DEFAULT_LIMITS)
 
     Raises MalformedWarc when they are more or less than exactly one record.
     """
-    record = _read_at(memoryview(member), 1, 0, limits)
+    record = _numbered(memoryview(member), 1, 0, limits)
     if record.length != len(member):
         raise MalformedWarc(
             f"record 1 at offset 0: {len(member) - record.length} bytes follow its end"
@@ -103,22 +119,57 @@ def read_record(member: bytes | memoryview, limits: ReadLimits = DEFAULT_LIMITS)
     return record
 
 
-def _read_at(view: memoryview, number: int, offset: int, limits: ReadLimits) -> WarcRecord:
+def read_at(view: View, offset: int, limits: ReadLimits) -> WarcRecord:
+    """The record that begins at this offset.
+
+    Raises MalformedWarc, as OversizedRecord or SharedMember where it is one of these.
+    """
+    start = bytes(view[offset : offset + len(_PLAIN_START)])
+    if start.startswith(GZIP_MAGIC):
+        return _read_member(view, offset, limits)
+    if start == _PLAIN_START:
+        return _read_plain(view, offset, limits)
+    raise MalformedWarc(f"begins with {start!r}, neither a gzip member nor {_PLAIN_START.decode()}")
+
+
+def _numbered(view: View, number: int, offset: int, limits: ReadLimits) -> WarcRecord:
     try:
-        start = bytes(view[offset : offset + len(_PLAIN_START)])
-        if start.startswith(GZIP_MAGIC):
-            return _read_member(view, offset, limits)
-        if start == _PLAIN_START:
-            return _read_plain(view, offset, limits)
+        return read_at(view, offset, limits)
     except MalformedWarc as error:
-        raise MalformedWarc(f"record {number} at offset {offset}: {error}") from error
-    raise MalformedWarc(
-        f"record {number} at offset {offset}: begins with {start!r}, neither a gzip member nor "
-        f"{_PLAIN_START.decode()}"
-    )
+        raise type(error)(f"record {number} at offset {offset}: {error}") from error
 
 
-def _read_member(view: memoryview, offset: int, limits: ReadLimits) -> WarcRecord:
+def end_of_oversized(view: View, offset: int, limits: ReadLimits) -> int:
+    """Where the record ends that was refused as an OversizedRecord; its bytes are passed over.
+
+    Raises MalformedWarc when the end cannot be found, or the member is a bomb.
+    """
+    if bytes(view[offset : offset + len(GZIP_MAGIC)]) != GZIP_MAGIC:
+        most = limits.header_bytes + len(HEADER_END)
+        header = read_header(bytes(view[offset : offset + most]))
+        end = offset + (header.block_start + header.block_length if header else most)
+        if bytes(view[end : end + len(RECORD_END)]) != RECORD_END:
+            raise MalformedWarc("an oversized record does not end where it says")
+        return end + len(RECORD_END)
+    member, size, start = MemberReader(view, offset), 0, b""
+    while not member.is_finished:
+        piece = member.read(_SKIPPED_BYTES)
+        size += len(piece)
+        if len(start) <= limits.header_bytes:
+            start += piece[: limits.header_bytes + len(HEADER_END)]
+        _refuse_bomb(size, member.end - offset, limits)
+    header = read_header(start[: limits.header_bytes + len(HEADER_END)])
+    if header is None or size != header.block_start + header.block_length + len(RECORD_END):
+        raise MalformedWarc("an oversized record does not end where it says")
+    return member.end
+
+
+def _refuse_bomb(size: int, stored: int, limits: ReadLimits) -> None:
+    if size > max(limits.ratio_free_bytes, limits.ratio * stored):
+        raise MalformedWarc(f"the gzip member expands more than {limits.ratio} times")
+
+
+def _read_member(view: View, offset: int, limits: ReadLimits) -> WarcRecord:
     member = MemberReader(view, offset)
     header: Header | None = None
     raw = b""
@@ -127,8 +178,7 @@ def _read_member(view: memoryview, offset: int, limits: ReadLimits) -> WarcRecor
     while not member.is_finished and size <= ceiling:
         pieces.append(member.read(ceiling - size + _LOOK_AHEAD_BYTES))
         size += len(pieces[-1])
-        if size > limits.ratio * (member.end - offset):
-            raise MalformedWarc(f"the gzip member expands more than {limits.ratio} times")
+        _refuse_bomb(size, member.end - offset, limits)
         if header is None:
             raw = b"".join(pieces)
             header = _header_within(raw, limits)
@@ -140,11 +190,11 @@ def _read_member(view: memoryview, offset: int, limits: ReadLimits) -> WarcRecor
         raw = b"".join(pieces)
     block_end = header.block_start + header.block_length
     if raw[block_end:] != RECORD_END:
-        raise MalformedWarc(_what_follows(header, raw[block_end:], is_whole=member.is_finished))
+        raise _what_follows(header, raw[block_end:], is_whole=member.is_finished)
     return _record(header, raw[header.block_start : block_end], (offset, member.end - offset))
 
 
-def _read_plain(view: memoryview, offset: int, limits: ReadLimits) -> WarcRecord:
+def _read_plain(view: View, offset: int, limits: ReadLimits) -> WarcRecord:
     # Most headers are short; the second, longer look is for the rest.
     header = _header_within(bytes(view[offset : offset + _USUAL_HEADER_BYTES]), limits)
     if header is None:
@@ -155,8 +205,8 @@ def _read_plain(view: memoryview, offset: int, limits: ReadLimits) -> WarcRecord
     block_start = offset + header.block_start
     block_end = block_start + header.block_length
     end = block_end + len(RECORD_END)
-    if view[block_end:end] != RECORD_END:
-        raise MalformedWarc(_what_follows(header, bytes(view[block_end:end]), is_whole=False))
+    if end > len(view) or view[block_end:end] != RECORD_END:
+        raise _what_follows(header, bytes(view[block_end:end]), is_whole=False)
     return _record(header, bytes(view[block_start:block_end]), (offset, end - offset))
 
 
@@ -165,24 +215,28 @@ def _header_within(start: bytes, limits: ReadLimits) -> Header | None:
     if header is None and len(start) > limits.header_bytes:
         raise MalformedWarc(f"the record header exceeds {limits.header_bytes} bytes")
     if header is not None and header.block_length > limits.block_bytes:
-        raise MalformedWarc(
+        raise OversizedRecord(
             f"the block of {header.block_length} bytes exceeds the limit of {limits.block_bytes}"
         )
     return header
 
 
-def _what_follows(header: Header, rest: bytes, *, is_whole: bool) -> str:
+def _what_follows(header: Header, rest: bytes, *, is_whole: bool) -> MalformedWarc:
     if rest.startswith(RECORD_END):
         if rest.lstrip(b"\r\n").startswith(_PLAIN_START):
-            return (
+            return SharedMember(
                 "one gzip member holds several records; the file must be re-packed with one "
                 "member per record before its records can be read by range"
             )
-        return "the gzip member goes on after the record"
+        return MalformedWarc("the gzip member goes on after the record")
     declared = f"the declared {header.block_length} bytes of block"
     if len(rest) < len(RECORD_END) and RECORD_END.startswith(rest) and not is_whole:
-        return f"{declared} and their two closing line ends are not all there: truncated"
-    return f"{declared} are followed by {rest[:4]!r}, not by two line ends: wrong Content-Length"
+        return MalformedWarc(
+            f"{declared} and their two closing line ends are not all there: truncated"
+        )
+    return MalformedWarc(
+        f"{declared} are followed by {rest[:4]!r}, not by two line ends: wrong Content-Length"
+    )
 
 
 def _record(header: Header, block: bytes, stored: tuple[int, int]) -> WarcRecord:
@@ -200,4 +254,5 @@ def _record(header: Header, block: bytes, stored: tuple[int, int]) -> WarcRecord
         block=block,
         offset=stored[0],
         length=stored[1],
+        first=first,
     )

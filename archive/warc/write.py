@@ -11,7 +11,7 @@ import hashlib
 import ipaddress
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from archive.clock import rfc3339
@@ -25,6 +25,7 @@ IDENTICAL_PAYLOAD = "http://netpreserve.org/warc/1.1/revisit/identical-payload-d
 SALT_HEADER = "Muniment-Commitment-Salt"
 
 _RECORD_ID = re.compile(r"<urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}>")
+_ANY_RECORD_ID = re.compile(r"<?[A-Za-z][A-Za-z0-9+.\-]*:[\x21-\x3b\x3d\x3f-\x7e]+>?")
 _TARGET_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[\x21\x23-\x3b\x3d\x3f-\x7e]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VALUE = re.compile(r"[\x20-\x7e]*")
@@ -170,8 +171,13 @@ class ContainerWriter:
         at: dt.datetime,
         media_type: str = "text/plain; charset=utf-8",
     ) -> WrittenRecord:
-        """Adds what was derived from another record, such as its text (ISO 28500:2017 6.8)."""
-        fields = [("WARC-Refers-To", _checked_id(refers_to))]
+        """Adds what was derived from another record, such as its text (ISO 28500:2017 6.8).
+
+        The other record may be a foreign one, whose ID is any URI.
+        """
+        if not _ANY_RECORD_ID.fullmatch(refers_to):
+            raise MalformedWarc(f"{refers_to[:80]!r} is no record ID")
+        fields = [("WARC-Refers-To", refers_to)]
         return self._add(_Draft("conversion", target_uri, at, media_type, fields, (block,)))
 
     def finish(self) -> bytes:
@@ -192,6 +198,21 @@ class ContainerWriter:
         self._members.append(member)
         self._size += len(member)
         return written
+
+
+def serialised_record(kind: str, fields: Sequence[tuple[str, str]], block: bytes) -> bytes:
+    """A WARC/1.1 record with these fields, not compressed, its block digest and length added.
+
+    Raises MalformedWarc for a value that no field may hold.
+    """
+    whole = [
+        ("WARC-Type", kind),
+        *fields,
+        ("WARC-Block-Digest", f"sha256:{hashlib.sha256(block).hexdigest()}"),
+        ("Content-Length", str(len(block))),
+    ]
+    lines = [VERSION, *(f"{name}: {_checked_value(name, value)}" for name, value in whole)]
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + block + b"\r\n\r\n"
 
 
 def _capture_fields(exchange: Exchange) -> _Fields:

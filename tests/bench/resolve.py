@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`GET /{id}` as JSON at 10^3 and 10^6 records against a bare Flask route on the same server.
+"""`GET /{id}` as JSON at 10^3 and 10^6 records, on SQLite and on PostgreSQL, against a bare Flask
+route on the same server, and beside a Flask route that selects the record and nothing else.
 
 gunicorn gthread, 2 workers of 4 threads; wrk with 16 connections asks for random IDs. Rows are
-copies of a real record under other IDs.
+copies of a real record under other IDs. PostgreSQL runs on the same machine, with fsync off, which
+reads do not notice. Needs nginx, wrk and postgresql from Debian.
 """
 
 import contextlib
-import json
 import os
 import random
 import re
@@ -17,81 +18,66 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from archive.bootstrap import init_archive
-from archive.digests import sha256_hex
 from archive.ids import Kind, RecordId
-from archive.services.capture import capture
-from archive.settings import load_settings
-from tests.bench.peers import ROUNDS, free_port, nginx, ok_pages, show, tool, wait_for_port
+from tests.bench._records import copy_to_postgres, fill_sqlite
+from tests.bench.peers import ROUNDS, free_port, show, tool, wait_for_port
+from tests.support.postgres import debian_server
 
 _ROOT = Path(__file__).parents[2]
 _SIZES = {"10^3": 1_000, "10^6": 1_000_000}
 _ASKED = 20_000
-_BATCH = 10_000
+_BASE = "bare Flask route (base)"
 # Counted, and never too much.
-_LIMIT = "MUNIMENT_LIMITS_READS_PER_MINUTE"
+_UNLIMITED = {"MUNIMENT_LIMITS_READS_PER_MINUTE": str(10**9)}
+_BUDGETS = {
+    "JSON, SQLite, 10^6": "budget 0.8, stretch 1.2",
+    "JSON, PostgreSQL, 10^6": "budget 0.5",
+}
 
 
 def main(argv: list[str]) -> int:
     del argv
-    with tempfile.TemporaryDirectory() as work:
-        Path(work).chmod(0o755)
-        paths = {name: _filled(Path(work), name, size) for name, size in _SIZES.items()}
-        scripts = {name: _script(Path(work), name, size) for name, size in _SIZES.items()}
-        rows: dict[str, list[float]] = {}
-        with contextlib.ExitStack() as stack:
-            bare = stack.enter_context(_gunicorn("tests.bench.bare:create_app()", {}))
-            ours = {
-                name: stack.enter_context(
-                    _gunicorn(
-                        "api.app:create_app()", {"MUNIMENT_DATA": str(path), _LIMIT: str(10**9)}
-                    )
-                )
-                for name, path in paths.items()
-            }
-            for _ in range(ROUNDS):
-                asked = scripts["10^6"]
-                rows.setdefault("bare Flask route (base)", []).append(_wrk(bare, asked))
-                for name, port in ours.items():
-                    rows.setdefault(f"GET /{{id}} JSON, {name} records", []).append(
-                        _wrk(port, scripts[name])
-                    )
-        base = rows["bare Flask route (base)"]
-        for name, values in rows.items():
-            budget = "budget 0.8, stretch 1.2" if "10^6" in name else ""
-            show(name, values, base, "req/s", budget)
-        small, large = (rows[f"GET /{{id}} JSON, {name} records"] for name in _SIZES)
-        show("10^6 against 10^3 records", large, small, "req/s", "budget 0.85, stretch 0.95")
+    with contextlib.ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        work.chmod(0o755)
+        server = stack.enter_context(debian_server())
+        print(f"  PostgreSQL {server.major}, SQLite {sqlite3.sqlite_version}", flush=True)
+        places = {}
+        for size, count in _SIZES.items():
+            data, url = work / size, server.new_database()
+            fill_sqlite(data, count)
+            copy_to_postgres(data, url)
+            places["SQLite", size] = {"MUNIMENT_DATA": str(data)}
+            places["PostgreSQL", size] = {"MUNIMENT_DATA": str(data), "MUNIMENT_DATABASE_URL": url}
+        scripts = {size: _script(work, size, count) for size, count in _SIZES.items()}
+        ports = {_BASE: stack.enter_context(_gunicorn("tests.bench.bare:create_app()", {}))}
+        for (kind, size), environment in places.items():
+            name = f"GET /{{id}} JSON, {kind}, {size} records"
+            app = "api.app:create_app()"
+            ports[name] = stack.enter_context(_gunicorn(app, {**environment, **_UNLIMITED}))
+            name = f"bare select in Flask, {kind}, {size}"
+            plain = environment.get("MUNIMENT_DATABASE_URL", "").replace("+psycopg", "")
+            bare = {"BARE_DATABASE": plain or f"{environment['MUNIMENT_DATA']}/catalog.sqlite"}
+            app = "tests.bench.bare:create_selecting_app()"
+            ports[name] = stack.enter_context(_gunicorn(app, bare))
+        rows: dict[str, list[float]] = {name: [] for name in ports}
+        for _ in range(ROUNDS):
+            for name, port in ports.items():
+                script = scripts["10^3" if "10^3" in name else "10^6"]
+                rows[name].append(_wrk(port, script))
+        _print(rows)
     return 0
 
 
-def _filled(work: Path, name: str, size: int) -> Path:
-    data = work / name
-    site = work / f"site{name}"
-    site.mkdir()
-    (site / "page.html").write_bytes(ok_pages()[0])
-    environment = {"MUNIMENT_DATA": str(data), "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8"}
-    archive, _ = init_archive(load_settings(environment=environment))
-    with nginx(site) as base:
-        capture(archive, f"{base}/page.html")
-    archive.close()
-    connection = sqlite3.connect(data / "catalog.sqlite", isolation_level=None)
-    columns = [row[1] for row in connection.execute("pragma table_info(capture)")]
-    row = dict(zip(columns, connection.execute("select * from capture").fetchone(), strict=True))
-    record = json.loads(row["record_json"])
-    insert = f"insert into capture values ({','.join('?' * len(columns))})"
-    connection.execute("begin")
-    for number in range(2, size + 1):
-        record["id"] = row["id"] = str(RecordId("CA", Kind.CAPTURE, number))
-        row["number"] = number
-        row["statement_sha256"] = record["statement_sha256"] = f"{number:064x}"
-        row["record_json"] = json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
-        row["record_sha256"] = sha256_hex(row["record_json"])
-        connection.execute(insert, [row[column] for column in columns])
-    connection.execute("commit")
-    connection.execute("pragma wal_checkpoint(truncate)")
-    connection.close()
-    return data
+def _print(rows: dict[str, list[float]]) -> None:
+    for name, values in rows.items():
+        budget = next((told for told_of, told in _BUDGETS.items() if told_of in name), "")
+        show(name, values, rows[_BASE], "req/s", budget)
+    for kind in ("SQLite", "PostgreSQL"):
+        small, large = (rows[f"GET /{{id}} JSON, {kind}, {size} records"] for size in _SIZES)
+        select = rows[f"bare select in Flask, {kind}, 10^6"]
+        show(f"{kind}: 10^6 against 10^3", large, small, "req/s", "budget 0.85, stretch 0.95")
+        show(f"{kind}: 10^6 against the bare select", large, select, "req/s", "")
 
 
 def _script(work: Path, name: str, size: int) -> Path:

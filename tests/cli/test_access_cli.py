@@ -15,6 +15,8 @@ from support.origin import Origin
 
 from archive import cli
 
+pytestmark = pytest.mark.both_databases
+
 FIRST = "CA-C-0000001-39"
 ROOT = Path(__file__).parents[2]
 
@@ -39,8 +41,11 @@ def muniment(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     origin: Origin,
+    database_setting: dict[str, str],
 ) -> Muniment:
     monkeypatch.setenv("MUNIMENT_DATA", str(tmp_path / "data"))
+    for name, value in database_setting.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("MUNIMENT_NETWORK_ALLOW", "127.0.0.0/8")
     monkeypatch.chdir(tmp_path)
 

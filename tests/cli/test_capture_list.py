@@ -24,6 +24,8 @@ from archive.errors import InputError
 from archive.services.url_list import Item, read_list
 from archive.settings import Settings
 
+pytestmark = pytest.mark.both_databases
+
 COUNT = 60
 
 
@@ -102,9 +104,9 @@ def site() -> Iterator[Origin]:
 class Lists:
     """Runs the command on an archive of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_setting: dict[str, str]) -> None:
         self.folder = folder
-        self.settings: Settings = settings_at(folder / "data")
+        self.settings: Settings = settings_at(folder / "data", **database_setting)
         new_archive(self.settings).close()
 
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -115,6 +117,7 @@ class Lists:
                 **os.environ,
                 "MUNIMENT_DATA": str(self.settings.data),
                 "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
+                "MUNIMENT_DATABASE_URL": self.settings.database.url,
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -135,8 +138,8 @@ class Lists:
 
 
 @pytest.fixture
-def lists(tmp_path: Path) -> Lists:
-    return Lists(tmp_path)
+def lists(tmp_path: Path, database_setting: dict[str, str]) -> Lists:
+    return Lists(tmp_path, database_setting)
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

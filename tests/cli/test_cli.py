@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from support.archives import closed_port, flipped, is_root, page, stored_file, stored_keys
 from support.origin import Origin
+from support.postgres import empty_database
 
 from archive import cli
 from archive.digests import sha256_hex
@@ -53,10 +54,15 @@ Muniment = Callable[..., Ran]
 
 @pytest.fixture
 def muniment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    database_setting: dict[str, str],
 ) -> Muniment:
     """Runs a command on the archive in the test's data folder."""
     monkeypatch.setenv("MUNIMENT_DATA", str(tmp_path / "data"))
+    for name, value in database_setting.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("MUNIMENT_NETWORK_ALLOW", "127.0.0.0/8")
     monkeypatch.chdir(tmp_path)
 
@@ -81,6 +87,7 @@ def ready(muniment: Muniment, origin: Origin) -> Muniment:
     return muniment
 
 
+@pytest.mark.both_databases
 def test_init_makes_an_archive_and_may_be_run_again(muniment: Muniment, tmp_path: Path) -> None:
     made = muniment("init", "--json")
     assert made.code == 0
@@ -94,6 +101,7 @@ def test_init_makes_an_archive_and_may_be_run_again(muniment: Muniment, tmp_path
     assert "Checked the archive" in muniment("init").out
 
 
+@pytest.mark.both_databases
 def test_capture_prints_one_line_for_each_url(muniment: Muniment, origin: Origin) -> None:
     muniment("init")
     origin.page("/terms", BODY)
@@ -112,6 +120,7 @@ def test_capture_prints_one_line_for_each_url(muniment: Muniment, origin: Origin
     assert body["bytes"] == len(BODY)
 
 
+@pytest.mark.both_databases
 def test_a_look_that_is_not_ok_has_no_id_and_exit_code_1(ready: Muniment, origin: Origin) -> None:
     done = ready("capture", "--json", origin.url("/terms"), origin.url("/missing"))
     assert done.code == 1
@@ -140,6 +149,7 @@ def test_a_refused_url_is_one_line_without_credentials(ready: Muniment, url: str
         assert SECRET not in text
 
 
+@pytest.mark.both_databases
 def test_show_prints_the_record_and_its_parts(ready: Muniment) -> None:
     shown = ready("show", FIRST, "--json")
     assert (shown.code, shown.json["id"], shown.json["title"]) == (0, FIRST, "Privacy Policy")
@@ -154,6 +164,7 @@ def test_show_prints_the_record_and_its_parts(ready: Muniment) -> None:
         missing.assert_one_line_error()
 
 
+@pytest.mark.both_databases
 def test_cite_names_time_and_digest(ready: Muniment) -> None:
     cited = ready("cite", FIRST, "--json")
     assert (cited.code, cited.json["id"], cited.json["style"]) == (0, FIRST, "plain")
@@ -165,6 +176,7 @@ def test_cite_names_time_and_digest(ready: Muniment) -> None:
     unknown.assert_one_line_error()
 
 
+@pytest.mark.both_databases
 def test_resolve_answers_a_list(ready: Muniment, monkeypatch: pytest.MonkeyPatch) -> None:
     good = ready("resolve", FIRST, "--json")
     assert good.code == 0
@@ -191,6 +203,7 @@ def test_resolve_answers_a_list(ready: Muniment, monkeypatch: pytest.MonkeyPatch
     assert "did you mean" in ready("resolve", "CA-C-0000001-40").out
 
 
+@pytest.mark.both_databases
 def test_verify_by_id_file_and_digest(ready: Muniment, tmp_path: Path) -> None:
     by_id = ready("verify", FIRST, "--json")
     assert (by_id.code, by_id.json["result"], by_id.json["exit_code"]) == (0, "verified", 0)
@@ -205,6 +218,7 @@ def test_verify_by_id_file_and_digest(ready: Muniment, tmp_path: Path) -> None:
     assert "VERIFIED" in ready("verify", FIRST).out
 
 
+@pytest.mark.both_databases
 def test_verify_exit_codes_tell_failed_incomplete_and_malformed(
     ready: Muniment, settings: Settings, tmp_path: Path
 ) -> None:
@@ -246,6 +260,7 @@ def test_an_unknown_policy_is_one_line(ready: Muniment) -> None:
     done.assert_one_line_error()
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("level", ["plain", "deep", "full"])
 def test_audit_counts_and_names_damage(ready: Muniment, settings: Settings, level: str) -> None:
     sound = ready("audit", "--level", level, "--workers", "1", "--json")
@@ -262,7 +277,10 @@ def test_audit_counts_and_names_damage(ready: Muniment, settings: Settings, leve
     assert inventory in ready("audit").out
 
 
+@pytest.mark.both_databases
 def test_rebuild_remakes_the_catalogue(ready: Muniment, settings: Settings) -> None:
+    if settings.database.url:
+        empty_database(settings.database.url)
     for path in settings.data.glob("catalog.sqlite*"):
         path.unlink()
     missing = ready("show", FIRST)
@@ -395,6 +413,7 @@ def test_demo_shows_the_whole_job_and_leaves_a_sound_archive(muniment: Muniment)
     assert muniment("demo").code == 0
 
 
+@pytest.mark.both_databases
 def test_demo_never_writes_into_an_archive_that_is_none_of_its_own(ready: Muniment) -> None:
     done = ready("demo")
     assert done.code == 1
@@ -461,6 +480,7 @@ def test_our_own_citations_are_taken_for_the_record(ready: Muniment, spelling: s
     assert ready("show", cited, "--json").json["id"] == FIRST
 
 
+@pytest.mark.both_databases
 def test_an_observation_is_shown_by_its_digest(muniment: Muniment, origin: Origin) -> None:
     assert muniment("init").code == 0
     printed = muniment("capture", origin.url("/nothing"), "--json").json

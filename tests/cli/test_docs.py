@@ -75,8 +75,10 @@ def test_the_sample_is_a_settings_file_that_changes_nothing(tmp_path: Path) -> N
 
 
 def test_every_section_of_the_settings_can_be_set() -> None:
+    defaults = load_settings(environment={})
     sections = {item.name for item in dataclasses.fields(Settings)} - {"data"}
-    assert sections == set(_SECTIONS)
+    assert {type(getattr(defaults, name)) for name in sections} == set(_SECTIONS.values())
+    assert all(type(defaults.section(name)) is kind for name, kind in _SECTIONS.items())
 
 
 @pytest.mark.skipif(not README.exists(), reason="not in a checkout")

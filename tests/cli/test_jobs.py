@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`muniment jobs` and what it must not cost the other commands."""
 
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -13,11 +14,15 @@ from support.origin import Origin
 from support.working import working
 
 from archive import cli
+from archive.jobs.base import NewJob
 from archive.services.context import Archive
 from archive.services.jobs import ask_for, find_job, wait_for
 from archive.settings import Settings
 
 MAIN = "import sys; from archive.cli import main\ntry: main()\nfinally: print(*sys.modules)"
+
+
+pytestmark = pytest.mark.both_databases
 
 
 @pytest.fixture
@@ -33,6 +38,7 @@ def run(
     settings: Settings,
     *arguments: str,
 ) -> tuple[int, str]:
+    monkeypatch.setenv("MUNIMENT_DATABASE_URL", settings.database.url)
     monkeypatch.setattr(sys, "argv", ["muniment", "--data", str(settings.data), *arguments])
     capfd.readouterr()
     with pytest.raises(SystemExit) as exited:
@@ -85,7 +91,8 @@ def test_jobs_are_listed_shown_and_cancelled(
     with working(settings, asked):
         done = wait_for(asked, first, 20)
         bad = wait_for(asked, ask_for(asked, "capture", {"url": "http://10.0.0.1/"}), 20)
-    queued = ask_for(asked, "capture", {"url": origin.url("/terms")})
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    queued = asked.jobs.enqueue(NewJob("capture", "captures", {"url": "x"}, not_before=later))
     code, out = jobs("list")
     assert code == 0
     assert [line.split()[2] for line in out.splitlines()] == ["queued", "failed", "done"]

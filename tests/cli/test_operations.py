@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from support.archives import flipped
+from support.postgres import empty_database
 
 import archive
 from archive.bootstrap import init_archive
@@ -20,6 +21,9 @@ from archive.settings import Settings
 
 RUN = [sys.executable, "-c", "from archive.cli import main; main()"]
 PASSPHRASE = "correct horse battery staple"
+
+
+pytestmark = pytest.mark.both_databases
 
 
 @pytest.fixture
@@ -36,6 +40,7 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(Path(archive.__file__).parents[1]),
         "MUNIMENT_DATA": str(settings.data),
+        "MUNIMENT_DATABASE_URL": settings.database.url,
         **more,
     }
 
@@ -73,14 +78,18 @@ def test_shapes(settings: Settings, words: Path, tmp_path: Path) -> None:
     assert made["file"] == str(path)
     assert made["bytes"] == path.stat().st_size
     assert made["rows"] == {"ops_api_key": 1}
-    assert (made["missing"], made["elsewhere"]) == ([], [])
+    assert made["missing"] == []
+    assert bool(made["elsewhere"]) == bool(settings.database.url)
     checked = value(
         muniment(settings, "restore", path, "--check", "--passphrase-file", words, "--json")
     )
     assert {"made_at", "made_by", "prefix", "roots", "rows", "files"} == set(checked)
     assert checked["files"] == made["files"]
     shutil.rmtree(settings.keys_folder)
-    (settings.data / "catalog.sqlite").unlink()
+    if settings.database.url:
+        empty_database(settings.database.url)
+    else:
+        (settings.data / "catalog.sqlite").unlink()
     restored = value(muniment(settings, "restore", path, "--passphrase-file", words, "--json"))
     assert set(restored) == set(checked) | {"made", "differing_settings", "highest_number"}
     assert str(settings.keys_folder / "manifest.pem") in restored["made"]

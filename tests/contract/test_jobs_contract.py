@@ -2,16 +2,16 @@
 """What `archive.jobs` promises, on a SQLite file and on a PostgreSQL server alike."""
 
 import datetime as dt
-import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import pytest
 import sqlalchemy as sa
+from support.postgres import Server
 
 from archive.canonical import JsonValue
 from archive.clock import FixedClock, SystemClock
@@ -41,13 +41,7 @@ from archive.jobs.ids import is_job_id
 from archive.jobs.tables import SCHEMA
 from archive.jobs.worker import Worker, WorkerSettings
 
-if TYPE_CHECKING:
-    from support.jobs_postgres import PostgresCluster
-
-pytest_plugins = ("support.jobs_postgres",)
-
 NOW = dt.datetime(2026, 3, 6, 12, 0, 0, tzinfo=dt.UTC)
-NUMBERS = itertools.count()
 DEAD, ALIVE = "dead", "alive"
 
 
@@ -55,8 +49,8 @@ DEAD, ALIVE = "dead", "alive"
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'jobs.sqlite'}"
-    cluster: PostgresCluster = request.getfixturevalue("jobs_postgres")
-    return cluster.new_database(f"jobs_{next(NUMBERS)}")
+    server: Server = request.getfixturevalue("postgres")
+    return server.new_database()
 
 
 @pytest.fixture
@@ -206,13 +200,36 @@ def test_a_repeated_job_is_asked_for_once_each_time(
     other.close()
 
 
+def test_a_schedule_that_is_kept_keeps_its_time_and_one_that_is_ended_asks_no_more(
+    jobs: DurableJobs, clock: FixedClock
+) -> None:
+    job = NewJob("test", "short", {"x": 1})
+    jobs.schedule(Repeat("weekly", job, 3600, clock.at))
+    jobs.ask_for_due()
+    # A worker that starts anew, as often as it likes.
+    for _ in range(3):
+        clock.at += dt.timedelta(seconds=600)
+        jobs.schedule(Repeat("weekly", job, 3600, clock.at))
+        jobs.ask_for_due()
+    assert len(jobs.recent((), 100, None)) == 1
+    clock.at += dt.timedelta(seconds=1800)
+    jobs.ask_for_due()
+    assert len(jobs.recent((), 100, None)) == 2
+    jobs.unschedule("weekly")
+    jobs.unschedule("never was")
+    clock.at += dt.timedelta(days=1)
+    jobs.ask_for_due()
+    assert len(jobs.recent((), 100, None)) == 2
+
+
 def test_old_jobs_are_forgotten_and_unfinished_ones_never(
     jobs: DurableJobs, clock: FixedClock
 ) -> None:
     done, waiting = asked(jobs), asked(jobs)
     jobs.finish(Run(done.id, 0), None, 0, None)
-    assert jobs.forget_before(NOW, 10) == []
-    assert jobs.forget_before(NOW + dt.timedelta(seconds=1), 10) == [done.id]
+    assert jobs.ended_before(NOW, 10) == []
+    assert jobs.ended_before(NOW + dt.timedelta(seconds=1), 10) == [done.id]
+    jobs.forget([done.id, waiting.id])
     with pytest.raises(NotFound):
         jobs.find(done.id)
     assert jobs.find(waiting.id) == waiting

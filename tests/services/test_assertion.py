@@ -33,6 +33,8 @@ from archive.services.trust import trusted_keyset
 from archive.settings import Settings
 from archive.storage.layout import blob_key
 
+pytestmark = pytest.mark.both_databases
+
 RECORD = RecordId("CA", Kind.CAPTURE, 7)
 EVENT = CustodyEvent("export", "2026-11-27T10:00:00.000000Z", "operator", (RECORD,), "as WACZ")
 EXPORT = Assertion("custody", EVENT.to_json())
@@ -41,8 +43,8 @@ LONG_AGO = "2020-01-01T00:00:00.000000Z"
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_at(tmp_path / "data")
+def settings(tmp_path: Path, database_setting: dict[str, str]) -> Settings:
+    return settings_at(tmp_path / "data", **database_setting)
 
 
 @pytest.fixture

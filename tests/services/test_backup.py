@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from support.archives import captured, flipped, minted, new_archive, page, settings_at, tables
 from support.origin import Origin
+from support.postgres import Server, empty_database
 
 from archive.backups.sealed import HEADER_BYTES, Passphrase
 from archive.bootstrap import init_archive, installation, open_archive, wire
@@ -46,7 +47,9 @@ from archive.services.context import Archive
 from archive.services.rebuild import rebuild
 from archive.services.restore import Restored, opened_backup, restore
 from archive.services.verify import verify_record
-from archive.settings import Settings
+from archive.settings import DatabaseSettings, Settings
+
+pytestmark = pytest.mark.both_databases
 
 PASSPHRASE = Passphrase.of("correct horse battery staple")
 
@@ -63,6 +66,13 @@ def lose_all_but_the_store(settings: Settings) -> None:
     for item in settings.data.iterdir():
         if item.name != "store":
             shutil.rmtree(item) if item.is_dir() else item.unlink()
+    if settings.database.url:
+        empty_database(settings.database.url)
+
+
+def settings_again(settings: Settings, **more: str) -> Settings:
+    """Settings of the same archive, some of them others."""
+    return settings_at(settings.data, MUNIMENT_DATABASE_URL=settings.database.url, **more)
 
 
 @contextlib.contextmanager
@@ -100,7 +110,7 @@ def test_the_bucket_alone_reads_and_verifies_and_does_not_sign(
     archive.close()
     lose_all_but_the_store(settings)
 
-    trusting = settings_at(settings.data, MUNIMENT_TRUST_ROOTS=made.root_keyid)
+    trusting = settings_again(settings, MUNIMENT_TRUST_ROOTS=made.root_keyid)
     with remade(trusting) as archive:
         assert tables(archive) == before
         assert verify_record(archive, capture_id).result.exit_code == 0
@@ -265,13 +275,9 @@ def test_a_further_database_is_copied_while_it_is_written_to(
     lose_all_but_the_store(settings)
     restored(settings, saved.path)
     assert jobs_in(path) == before
-    assert sorted(item.name for item in settings.data.iterdir()) == [
-        "catalog.sqlite",
-        "jobs.sqlite",
-        "keys",
-        "root.keyid",
-        "store",
-    ]
+    catalogue = set() if settings.database.url else {"catalog.sqlite"}
+    there = {item.name for item in settings.data.iterdir()}
+    assert there == {"jobs.sqlite", "keys", "root.keyid", "store"} | catalogue
 
 
 def test_a_database_outside_the_data_folder_comes_back_to_its_place(
@@ -441,7 +447,7 @@ def test_another_prefix_is_refused(settings: Settings, kept: str, tmp_path: Path
     saved = backed_up(settings, tmp_path / "a.backup")
     lose_all_but_the_store(settings)
     with pytest.raises(RestoreRefused, match=r"archive\.prefix"):
-        restored(settings_at(settings.data, MUNIMENT_ARCHIVE_PREFIX="XX"), saved.path)
+        restored(settings_again(settings, MUNIMENT_ARCHIVE_PREFIX="XX"), saved.path)
 
 
 def test_a_missing_store_is_not_made(settings: Settings, kept: str, tmp_path: Path) -> None:
@@ -452,17 +458,51 @@ def test_a_missing_store_is_not_made(settings: Settings, kept: str, tmp_path: Pa
     assert not settings.data.exists()
 
 
+@contextlib.contextmanager
+def catalogue_that_cannot_be_made(settings: Settings) -> Iterator[None]:
+    obstacle = settings.data / "catalog.sqlite"
+    if not settings.database.url:
+        obstacle.mkdir()
+        yield
+        obstacle.rmdir()
+        return
+    engine = Database(settings.database_url).engine
+    with engine.begin() as connection:
+        connection.execute(sa.text("create table keyset (theirs integer)"))
+    yield
+    with engine.begin() as connection:
+        connection.execute(sa.text("drop table keyset"))
+    engine.dispose()
+
+
+def test_a_backup_of_one_kind_of_database_comes_back_on_the_other(
+    settings: Settings, kept: str, origin: Origin, tmp_path: Path, postgres: Server
+) -> None:
+    origin.page("/terms", page())
+    archive = open_archive(settings)
+    minted(archive, origin.url("/terms"))
+    fill(archive.database)
+    listed = tables(archive)
+    archive.close()
+    before = operational_rows(settings)
+    saved = backed_up(settings, tmp_path / "a.backup")
+    url = f"sqlite:///{tmp_path}/other.sqlite" if settings.database.url else postgres.new_database()
+    other = replace(settings, database=DatabaseSettings(url))
+    restored(other, saved.path)
+    assert operational_rows(other) == before
+    with remade(other) as archive:
+        assert tables(archive) == listed
+        assert authenticate(archive, kept)
+
+
 def test_a_restore_that_was_interrupted_can_be_run_again(
     settings: Settings, kept: str, tmp_path: Path
 ) -> None:
     saved = backed_up(settings, tmp_path / "a.backup")
     lose_all_but_the_store(settings)
-    obstacle = settings.data / "catalog.sqlite"
-    obstacle.mkdir()
-    with pytest.raises(CatalogError):
+    with catalogue_that_cannot_be_made(settings), pytest.raises(CatalogError):
         restored(settings, saved.path)
     assert settings.keys_folder.joinpath("manifest.pem").exists()
-    obstacle.rmdir()
     assert restored(settings, saved.path).files == ()
     with remade(settings) as archive:
         assert authenticate(archive, kept)
@@ -481,8 +521,8 @@ def test_a_table_or_column_of_a_newer_program_is_refused_and_nothing_stays(
 def test_settings_that_differ_are_named_without_their_passwords(
     settings: Settings, kept: str, tmp_path: Path
 ) -> None:
-    then = settings_at(
-        settings.data,
+    then = settings_again(
+        settings,
         MUNIMENT_ARCHIVE_NAME="Old name",
         MUNIMENT_STORE_ENDPOINT="https://user:hunter2@store.example",
     )

@@ -16,7 +16,6 @@ from support.archives import (
     minted,
     page,
     rebuilt,
-    settings_at,
     stored_file,
     stored_keys,
     tables,
@@ -47,6 +46,8 @@ from archive.settings import Settings
 from archive.storage.base import Store, StoredObject
 from archive.storage.layout import blob_key, inventory_key
 from archive.warc.read import read_records
+
+pytestmark = pytest.mark.both_databases
 
 SECRET = "hunter2"
 
@@ -230,9 +231,8 @@ def test_vantage_and_language_are_part_of_each_capture(
 ) -> None:
     origin.page("/terms", page())
     minted(archive, origin.url("/terms"))
-    elsewhere = open_archive(
-        settings_at(settings.data, MUNIMENT_CAPTURE_VANTAGE="de", MUNIMENT_CAPTURE_LANGUAGE="de-DE")
-    )
+    moved = replace(settings, capture=replace(settings.capture, vantage="de", language="de-DE"))
+    elsewhere = open_archive(moved)
     look = look_at(elsewhere, origin.url("/terms"))
     elsewhere.close()
     assert (look.vantage, look.language) == ("de", "de-DE")

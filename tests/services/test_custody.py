@@ -44,13 +44,15 @@ from archive.services.trust import trusted_keyset
 from archive.settings import Settings
 from archive.signing.base import Signer
 
+pytestmark = pytest.mark.both_databases
+
 # Some hours on it is the same day still.
 NOW = dt.datetime.now(dt.UTC).replace(hour=10, minute=10)
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_at(tmp_path / "data")
+def settings(tmp_path: Path, database_setting: dict[str, str]) -> Settings:
+    return settings_at(tmp_path / "data", **database_setting)
 
 
 @pytest.fixture

@@ -43,6 +43,8 @@ from archive.settings import Settings
 from archive.storage.base import Store
 from archive.storage.layout import blob_key
 
+pytestmark = pytest.mark.both_databases
+
 CLAIM = "custody.chain"
 # Some hours on it is the same day still.
 NOW = dt.datetime.now(dt.UTC).replace(hour=10, minute=10)

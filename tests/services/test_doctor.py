@@ -5,7 +5,6 @@ import datetime as dt
 import re
 import shlex
 import socket
-import sqlite3
 import stat
 import subprocess
 from collections.abc import Sequence
@@ -14,13 +13,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.archives import captured, is_root, overwrite, page, settings_at
+from support.archives import captured, closed_port, is_root, overwrite, page, settings_at
 from support.origin import Origin
+from support.postgres import Server, empty_database
 
 from archive.backups.sealed import Passphrase
 from archive.bootstrap import Stand, diagnose, init_archive, installation, open_archive, wire
 from archive.catalog import sequence
-from archive.catalog.database import Database
+from archive.catalog.database import SCHEMA_VERSION, Database
 from archive.catalog.sequence import Reservation
 from archive.catalog.tables import keyset as keyset_table
 from archive.clock import UTC, FixedClock, rfc3339
@@ -34,6 +34,8 @@ from archive.services.rebuild import rebuild
 from archive.services.restore import restore
 from archive.settings import Settings
 from archive.signing.file import create_key
+
+pytestmark = pytest.mark.both_databases
 
 PASSPHRASE = Passphrase.of("correct horse battery staple")
 NOW = dt.datetime.now(UTC)
@@ -52,7 +54,11 @@ class Clinic:
             diagnose(
                 config,
                 self.settings.data,
-                {"MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8", **environment},
+                {
+                    "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
+                    "MUNIMENT_DATABASE_URL": self.settings.database.url,
+                    **environment,
+                },
                 Stand(FixedClock(clock)) if clock else None,
             )
         )
@@ -72,6 +78,22 @@ class Clinic:
 def clinic(settings: Settings) -> Clinic:
     init_archive(settings)[0].close()
     return Clinic(settings)
+
+
+@pytest.fixture
+def file_clinic(tmp_path: Path) -> Clinic:
+    """An archive whose catalogue is a file."""
+    settings = settings_at(tmp_path / "data")
+    init_archive(settings)[0].close()
+    return Clinic(settings)
+
+
+def lose_catalogue(settings: Settings) -> None:
+    if settings.database.url:
+        empty_database(settings.database.url)
+        return
+    for path in settings.data.glob("catalog.sqlite*"):
+        path.unlink()
 
 
 def states(diagnoses: Sequence[Diagnosis]) -> dict[str, State]:
@@ -214,7 +236,7 @@ def test_a_store_that_cannot_be_written(clinic: Clinic) -> None:
 
 
 def test_a_missing_catalogue_is_remade_by_the_named_command(clinic: Clinic) -> None:
-    (clinic.settings.data / "catalog.sqlite").unlink()
+    lose_catalogue(clinic.settings)
     found = clinic.one("database.schema")
     assert found.state is State.FAIL
     assert "`muniment rebuild`" in found.mend
@@ -229,23 +251,25 @@ def test_a_missing_catalogue_is_remade_by_the_named_command(clinic: Clinic) -> N
     ("version", "mend"), [("0001", "run `muniment init`"), ("9999", "upgrade the program")]
 )
 def test_another_schema_is_named_with_what_to_do(clinic: Clinic, version: str, mend: str) -> None:
-    with sqlite3.connect(clinic.settings.data / "catalog.sqlite") as connection:
-        [[known]] = connection.execute("select version_num from alembic_version").fetchall()
-        connection.execute("update alembic_version set version_num = ?", (version,))
-    connection.close()
+    database = Database(clinic.settings.database_url)
+    set_version(database, version)
     found = clinic.one("database.schema")
     assert found.state is State.FAIL
     assert mend in found.mend
-    with sqlite3.connect(clinic.settings.data / "catalog.sqlite") as connection:
-        connection.execute("update alembic_version set version_num = ?", (known,))
-    connection.close()
+    set_version(database, SCHEMA_VERSION)
+    database.close()
     clinic.assert_well()
 
 
+def set_version(database: Database, version: str) -> None:
+    with database.writing() as connection:
+        changing = sa.text("update alembic_version set version_num = :version")
+        connection.execute(changing, {"version": version})
+
+
 def test_a_migration_that_is_outstanding_is_made_by_init(clinic: Clinic) -> None:
-    path = clinic.settings.data / "catalog.sqlite"
-    path.unlink()
-    migrate_to(path, "0001")
+    lose_catalogue(clinic.settings)
+    migrate_to(clinic.settings.database_url, "0001")
     found = clinic.one("database.schema")
     assert found.state is State.FAIL
     assert "`muniment init`" in found.mend
@@ -253,7 +277,7 @@ def test_a_migration_that_is_outstanding_is_made_by_init(clinic: Clinic) -> None
     clinic.assert_well()
 
 
-def migrate_to(path: Path, revision: str) -> None:
+def migrate_to(url: str, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -261,7 +285,7 @@ def migrate_to(path: Path, revision: str) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
-    database = Database(f"sqlite:///{path}")
+    database = Database(url)
     with database.writing() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
@@ -269,9 +293,9 @@ def migrate_to(path: Path, revision: str) -> None:
 
 
 def test_a_damaged_catalogue_is_mended_by_restore_and_rebuild(
-    clinic: Clinic, tmp_path: Path, origin: Origin
+    file_clinic: Clinic, tmp_path: Path, origin: Origin
 ) -> None:
-    settings = clinic.settings
+    settings = file_clinic.settings
     origin.page("/terms", page())
     archive = open_archive(settings)
     captured(archive, origin.url("/terms"))
@@ -282,7 +306,7 @@ def test_a_damaged_catalogue_is_mended_by_restore_and_rebuild(
     for page_start in range(4096, len(data), 4096):
         data[page_start : page_start + 16] = b"\xa5" * 16
     path.write_bytes(data)
-    found = clinic.says()
+    found = file_clinic.says()
     assert State.FAIL in {item.state for item in found if item.check.startswith("database.")}
     mend = next(item.mend for item in found if item.check == "database.whole")
     assert "`muniment restore`" in mend
@@ -292,12 +316,12 @@ def test_a_damaged_catalogue_is_mended_by_restore_and_rebuild(
     archive = wire(settings)
     rebuild(archive, lambda _key: None)
     archive.close()
-    clinic.assert_well()
+    file_clinic.assert_well()
 
 
-def test_bytes_that_are_no_database(clinic: Clinic) -> None:
-    (clinic.settings.data / "catalog.sqlite").write_bytes(b"no database" * 1000)
-    found = states(clinic.says())
+def test_bytes_that_are_no_database(file_clinic: Clinic) -> None:
+    (file_clinic.settings.data / "catalog.sqlite").write_bytes(b"no database" * 1000)
+    found = states(file_clinic.says())
     assert found["database.schema"] is State.FAIL
     assert found["database.whole"] is State.FAIL
 
@@ -305,10 +329,11 @@ def test_bytes_that_are_no_database(clinic: Clinic) -> None:
 def test_a_catalogue_that_another_process_holds_is_not_called_wrong(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archive.catalog.database._BUSY_SECONDS", 0.05)
-    holder = sqlite3.connect(clinic.settings.data / "catalog.sqlite", isolation_level=None)
-    holder.execute("begin immediate")
-    found = clinic.says()
+    monkeypatch.setattr("archive.catalog.sqlite._BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("archive.catalog.postgres._WAIT_SECONDS", 0.05)
+    holder = Database(clinic.settings.database_url)
+    with holder.writing():
+        found = clinic.says()
     assert states(found)["database.writable"] is State.UNKNOWN
     assert exit_code([item for item in found if item.check != "disk.room"]) == 2
     holder.close()
@@ -326,6 +351,75 @@ def test_another_prefix_than_that_of_the_records(clinic: Clinic, origin: Origin)
     clinic.assert_well(MUNIMENT_ARCHIVE_PREFIX="CA")
 
 
+# PostgreSQL
+
+
+@pytest.fixture
+def on_server(postgres: Server, tmp_path: Path) -> Clinic:
+    settings = settings_at(tmp_path / "data", MUNIMENT_DATABASE_URL=postgres.new_catalogue())
+    init_archive(settings)[0].close()
+    return Clinic(settings)
+
+
+def url_with(clinic: Clinic, **parts: object) -> str:
+    url = sa.make_url(clinic.settings.database.url).set(**parts)  # type: ignore[arg-type]
+    return url.render_as_string(hide_password=False)
+
+
+def test_a_server_that_is_down_is_told_once_and_with_no_password(on_server: Clinic) -> None:
+    nobody = url_with(on_server, port=closed_port(), password="hunter2")
+    found = on_server.says(MUNIMENT_DATABASE_URL=nobody)
+    assert "hunter2" not in repr(found)
+    [told] = [item for item in found if item.check.startswith("database.")]
+    assert (told.check, told.state) == ("database.reachable", State.FAIL)
+    assert "start its server" in told.mend
+    assert states(found)["clock.records"] is State.UNKNOWN
+    assert exit_code(found) == 1
+    on_server.assert_well()
+
+
+@pytest.mark.parametrize("part", ["database", "username"])
+def test_a_database_or_user_that_is_not_there(on_server: Clinic, part: str) -> None:
+    url = url_with(on_server, **{part: "nobody_knows"})
+    found = on_server.one("database.reachable", MUNIMENT_DATABASE_URL=url)
+    assert found.state is State.FAIL
+    assert "nobody_knows" in found.found
+
+
+def test_a_database_in_another_encoding(on_server: Clinic, postgres: Server) -> None:
+    url = postgres.new_database(encoding="LATIN1")
+    found = states(on_server.says(MUNIMENT_DATABASE_URL=url))
+    assert found["database.server"] is State.FAIL
+    told = on_server.one("database.server", MUNIMENT_DATABASE_URL=url)
+    assert "LATIN1" in told.found
+    assert "`createdb --encoding=UTF8" in told.mend
+    on_server.assert_well()
+
+
+def test_a_server_that_takes_no_writes(on_server: Clinic) -> None:
+    url = url_with(on_server, query={"options": "-c default_transaction_read_only=on"})
+    found = on_server.one("database.writable", MUNIMENT_DATABASE_URL=url)
+    assert found.state is State.FAIL
+    assert "takes no writes" in found.found
+
+
+def test_a_user_without_rights_gets_them_by_the_named_command(
+    on_server: Clinic, postgres: Server
+) -> None:
+    name = sa.make_url(on_server.settings.database.url).database
+    postgres.execute("drop role if exists reader; create role reader login")
+    postgres.execute("grant select on all tables in schema public to reader", name)
+    url = url_with(on_server, username="reader")
+    found = on_server.one("database.writable", MUNIMENT_DATABASE_URL=url)
+    assert found.state is State.FAIL
+    assert "reader may not write to" in found.found
+    match = re.search(r"`(grant [^`]+)`", found.mend)
+    assert match
+    postgres.execute(match[1], name)
+    on_server.assert_well(MUNIMENT_DATABASE_URL=url)
+    postgres.execute("drop owned by reader; drop role reader", name)
+
+
 # Keys
 
 
@@ -337,7 +431,7 @@ def test_a_missing_key_comes_back_with_restore(clinic: Clinic, tmp_path: Path, n
     assert found.state is State.FAIL
     assert name in found.found
     assert "`muniment restore`" in found.mend
-    (clinic.settings.data / "catalog.sqlite").unlink()
+    lose_catalogue(clinic.settings)
     restore(installation(clinic.settings), saved, PASSPHRASE)
     archive = wire(clinic.settings)
     rebuild(archive, lambda _key: None)

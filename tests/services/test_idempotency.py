@@ -15,6 +15,8 @@ from archive.errors import IdempotencyInProgress, IdempotencyKeyReused
 from archive.services.context import Archive
 from archive.services.idempotency import Begun, KeptAnswer, begin, finish, give_up
 
+pytestmark = pytest.mark.both_databases
+
 NOW = dt.datetime.now(dt.UTC)
 ANSWER = KeptAnswer(201, '[["Location","/x"]]', b"{}")
 
@@ -25,8 +27,10 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, clock: FixedClock) -> Iterator[Archive]:
-    opened, _ = init_archive(settings_at(tmp_path / "data"), Stand(clock))
+def archive(
+    tmp_path: Path, clock: FixedClock, database_setting: dict[str, str]
+) -> Iterator[Archive]:
+    opened, _ = init_archive(settings_at(tmp_path / "data", **database_setting), Stand(clock))
     yield opened
     opened.close()
 

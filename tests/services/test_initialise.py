@@ -245,7 +245,7 @@ def test_a_read_only_catalogue_opens_without_settling_what_a_crash_left(
     with again_writable.database.reading() as connection:
         assert evidence.every_capture(connection)
     again_writable.close()
-    monkeypatch.setattr("archive.catalog.database.os.access", lambda *_arguments: False)
+    monkeypatch.setattr("archive.catalog.sqlite.os.access", lambda *_arguments: False)
     monkeypatch.setattr("archive.bootstrap.recover", lambda _archive: pytest.fail("it wrote"))
     opened = open_archive(settings)
     assert opened.database.is_read_only

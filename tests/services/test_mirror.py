@@ -20,6 +20,7 @@ from support.archives import (
     tables,
 )
 from support.origin import Origin
+from support.warcs import shared, site, write
 from support.working import working
 
 from archive.bootstrap import init_archive, mirror_of, open_archive
@@ -35,6 +36,7 @@ from archive.errors import (
 from archive.ids import parse_id
 from archive.jobs.base import JobState
 from archive.services.context import Archive
+from archive.services.import_file import ImportOptions, import_file
 from archive.services.jobs import ask_for, wait_for
 from archive.services.mirror import Mirrored, mirror, mirror_verified
 from archive.services.mirror_needs import needed_by
@@ -89,6 +91,19 @@ def test_a_mirror_holds_all_and_a_second_run_copies_nothing(filled: Archive) -> 
     assert (again.copied, again.already_there) == (0, first.objects)
     verified = mirror_verified(filled.store, target, silent)
     assert (verified.already_there, verified.is_complete) == (first.objects, True)
+
+
+def test_an_import_is_mirrored_with_the_file_that_was_given(
+    filled: Archive, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "given.warc.gz", shared(*site(3)))
+    done = import_file(filled, path, ImportOptions("A"), silent)
+    target = MemoryStore()
+    assert run(filled.store, target).is_complete
+    assert names_only_what_it_has(target)
+    (key,) = (item.key for item in target.list() if read_key(item.key).kind == "import")
+    named = {blob_key(done.source.sha256), blob_key(done.container_sha256)}
+    assert named < needed_by(target, key)
 
 
 def test_the_first_store_is_lost_and_the_mirror_is_the_archive(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The catalogue remade from the store alone: every row and column as it was."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,13 +38,15 @@ from archive.settings import Settings
 from archive.signing.file import FileSigner, open_key, read_passphrase
 from archive.storage.layout import blob_key, inventory_key, keyset_key, statement_key
 
+pytestmark = pytest.mark.both_databases
+
 LONG = "x" * 700
 QUICK_REFUSALS = ("404", "403", "empty", "cut", "no-http", "bomb", "to-private", "refused")
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return hasty_settings(tmp_path / "data")
+def settings(tmp_path: Path, database_setting: dict[str, str]) -> Settings:
+    return hasty_settings(tmp_path / "data", **database_setting)
 
 
 @pytest.fixture
@@ -79,12 +81,14 @@ def test_a_rebuild_gives_the_same_rows(filled: Archive) -> None:
 
 
 def test_a_rebuild_without_any_catalogue_gives_the_same_rows(
-    filled: Archive, settings: Settings, origin: Origin
+    filled: Archive,
+    settings: Settings,
+    emptied: Callable[[Settings], Settings],
+    origin: Origin,
 ) -> None:
     before, number = tables(filled), next_number(filled)
     filled.close()
-    for path in settings.data.glob("catalog.sqlite*"):
-        path.unlink()
+    settings = emptied(settings)
     bare = wire(settings)
     bare.database.migrate()
     assert rebuilt(bare).is_complete

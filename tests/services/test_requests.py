@@ -2,7 +2,6 @@
 """A request that is made again gets the record of its first run, never a second one."""
 
 import shutil
-import signal
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +22,7 @@ from support.crashing import ask_and_die, request_of
 from support.origin import Origin, Wait, response
 
 from archive.bootstrap import open_archive, wire
+from archive.catalog import requests
 from archive.catalog.tables import ops_request, ops_reservation
 from archive.errors import RequestUnderWay, StorageUnavailable
 from archive.jobs.base import TryLater
@@ -124,7 +124,7 @@ def assert_survives(
             continue
         settings = fresh(f"killed-{last}")
         crashed = ask_and_die(settings, urls, last)
-        assert crashed.exit_code == -signal.SIGKILL, name
+        assert crashed.has_died_at(last), name
         seen.add(assert_once(settings, site, urls))
         shutil.rmtree(settings.data)
     assert {0, 2} <= seen
@@ -262,6 +262,23 @@ def test_a_rebuild_settles_what_a_dead_process_left(
     assert open_rows(archive) == []
     archive.close()
     assert assert_once(settings, site, urls) == 2
+
+
+def test_what_a_forgotten_job_asked_for_is_forgotten_and_its_records_stay(
+    archive: Archive, site: Origin
+) -> None:
+    urls = [site.url("/one"), site.url("/one")]
+    answers(archive, urls)
+    before = tables(archive)
+    with archive.database.writing() as connection:
+        requests.forget_under(connection, "jo/")
+        requests.forget_under(connection, "job/1.")
+    assert record_of(archive, "job/0.0") is not None
+    assert record_of(archive, "job/1.0") is None
+    with archive.database.writing() as connection:
+        requests.forget_under(connection, "job/")
+    assert record_of(archive, "job/0.0") is None
+    assert tables(archive) == before
 
 
 def test_many_threads_at_a_desk_share_groups_and_get_their_own_records(

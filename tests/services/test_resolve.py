@@ -10,6 +10,8 @@ from archive.ids import RecordId
 from archive.services.context import Archive
 from archive.services.resolve import required_id, resolve, resolve_mentions
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def records(archive: Archive, origin: Origin) -> list[RecordId]:

@@ -42,6 +42,8 @@ from archive.services.restrict import Wanted, restrict, restriction_state, unres
 from archive.services.trust import trusted_keyset
 from archive.services.verify import verify_bytes, verify_digest, verify_record
 
+pytestmark = pytest.mark.both_databases
+
 NOW = dt.datetime.now(dt.UTC)
 SOON = NOW + dt.timedelta(days=30)
 BODY = page("This one is under seal.")
@@ -53,8 +55,10 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def archive(tmp_path: Path, clock: FixedClock) -> Iterator[Archive]:
-    opened, _ = init_archive(settings_at(tmp_path / "data"), Stand(clock))
+def archive(
+    tmp_path: Path, clock: FixedClock, database_setting: dict[str, str]
+) -> Iterator[Archive]:
+    opened, _ = init_archive(settings_at(tmp_path / "data", **database_setting), Stand(clock))
     yield opened
     opened.close()
 

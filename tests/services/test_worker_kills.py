@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """`muniment worker` is told to stop, or killed in the middle: no job is lost, none done twice."""
 
-import itertools
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 from support.archives import audited, new_archive, page, tables
 from support.origin import Origin, Stall, Wait, response
+from support.postgres import Server
 from support.working import worker_process
 
 from archive.bootstrap import open_archive
@@ -22,12 +21,6 @@ from archive.services.context import Archive
 from archive.services.jobs import ask_for, find_job
 from archive.settings import load_settings
 
-if TYPE_CHECKING:
-    from support.jobs_postgres import PostgresCluster
-
-pytest_plugins = ("support.jobs_postgres",)
-
-NUMBERS = itertools.count()
 COUNT = 40
 GRACE_SECONDS = 5
 
@@ -44,8 +37,9 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str
         "MUNIMENT_JOBS_SLOTS": "8",
     }
     if request.param == "postgresql":
-        cluster: PostgresCluster = request.getfixturevalue("jobs_postgres")
-        found["MUNIMENT_JOBS_URL"] = cluster.new_database(f"kills_{next(NUMBERS)}")
+        server: Server = request.getfixturevalue("postgres")
+        # The catalogue's database, and that of the jobs as well.
+        found["MUNIMENT_DATABASE_URL"] = server.new_database()
     return found
 
 

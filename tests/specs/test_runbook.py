@@ -153,6 +153,7 @@ def run_archive(machine: Machine, origin: Origin) -> None:
     )
     machine.exports["BACKUP"] = str(saved.path)
     machine.exports["FINGERPRINT"] = made.root_keyid
+    machine.exports["KEY"] = (made.api_key or "").split("_")[1]
     shutil.copytree(machine.settings.data / "store", machine.path("/mnt/second") / "store")
 
 
@@ -197,6 +198,8 @@ SITUATIONS: dict[str, Situation] = {
     "Move the store": nothing,
     "Upgrade": nothing,
     "Full disk": nothing,
+    "A key was compromised": nothing,
+    "Rotate the signing key": nothing,
     "Change passphrases": nothing,
     "Monitor": nothing,
 }

@@ -48,13 +48,14 @@ def settings_at(folder: Path, **more: str) -> Settings:
     )
 
 
-def hasty_settings(folder: Path) -> Settings:
+def hasty_settings(folder: Path, **more: str) -> Settings:
     """Settings with a limit of one second and of few bytes, so that looks fail fast."""
     return settings_at(
         folder,
         MUNIMENT_CAPTURE_TIMEOUT_SECONDS="1",
         MUNIMENT_CAPTURE_BYTES_LIMIT=str(LIMIT),
         MUNIMENT_CAPTURE_DECODED_BYTES_LIMIT=str(LIMIT),
+        **more,
     )
 
 

@@ -11,15 +11,18 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
 
 from archive.bootstrap import open_archive
 from archive.catalog.database import Database
+from archive.services import import_reading
 from archive.services.capture import capture_many, look_at, record_group
 from archive.services.container import Looked
-from archive.services.context import signing_key
+from archive.services.context import Archive, signing_key
+from archive.services.import_file import ImportOptions, import_file
 from archive.services.trust import trusted_keyset
 from archive.settings import Settings
 from archive.storage.base import Store, StoredObject
@@ -28,6 +31,7 @@ NEVER = 1 << 60
 _PRELOADED = [
     "archive.bootstrap",
     "archive.services.capture",
+    "archive.services.import_file",
     "archive.storage.file",
     "archive.text.recipe_1",
     "lxml.etree",
@@ -43,6 +47,14 @@ class Crashed:
 
     steps: list[str] | None
     exit_code: int | None
+
+    def has_died_at(self, last: int) -> bool:
+        """Whether it was killed there, or ended before: digests that begin alike share a folder,
+        and then there are fewer steps.
+        """
+        if self.steps is not None:
+            return len(self.steps) <= last
+        return self.exit_code == -signal.SIGKILL
 
 
 class Steps:
@@ -71,6 +83,9 @@ class DyingStore:
 
     def put_many(self, objects: Sequence[tuple[str, bytes]]) -> None:
         self._around("put_many", lambda: self._store.put_many(objects))
+
+    def put_file(self, key: str, path: Path, sha256: str) -> None:
+        self._around("put_file", lambda: self._store.put_file(key, path, sha256))
 
     def get(self, key: str) -> bytes:
         found: bytes = self._around("get", lambda: self._store.get(key))
@@ -120,25 +135,25 @@ def _cut(steps: Steps, name: str) -> None:
     setattr(os, name, call)
 
 
-def _captures(settings: Settings, urls: Sequence[str], last: int, answer: Connection) -> None:
-    steps = Steps(last)
+def _dying(settings: Settings, steps: Steps) -> Archive:
     archive = open_archive(settings)
     _watch(archive.database, steps)
     for name in _SYSTEM_CALLS:
         _cut(steps, name)
-    dying = replace(archive, store=DyingStore(archive.store, steps))
-    for result in capture_many(dying, urls, group_size=len(urls)):
+    return replace(archive, store=DyingStore(archive.store, steps))
+
+
+def _captures(settings: Settings, urls: Sequence[str], last: int, answer: Connection) -> None:
+    steps = Steps(last)
+    archive = _dying(settings, steps)
+    for result in capture_many(archive, urls, group_size=len(urls)):
         steps.step(f"returned {type(result).__name__}")
     answer.send(steps.names)
 
 
 def _requested(settings: Settings, urls: Sequence[str], last: int, answer: Connection) -> None:
     steps = Steps(last)
-    archive = open_archive(settings)
-    _watch(archive.database, steps)
-    for name in _SYSTEM_CALLS:
-        _cut(steps, name)
-    dying = replace(archive, store=DyingStore(archive.store, steps))
+    dying = _dying(settings, steps)
     key = signing_key(dying, trusted_keyset(dying))
     looks = [look_at(dying, url, f"{request_of(place)}.0") for place, url in enumerate(urls)]
     for result in record_group(dying, key, [look for look in looks if isinstance(look, Looked)]):
@@ -153,26 +168,39 @@ def request_of(place: int) -> str:
 
 def ask_and_die(settings: Settings, urls: Sequence[str], last: int = NEVER) -> Crashed:
     """As `capture_and_die`, each URL for a request, so that it can be asked for again."""
-    return _in_process(_requested, settings, urls, last)
+    return _run(_requested, settings, urls, last)
+
+
+def _imports(
+    settings: Settings, given: tuple[Path, ImportOptions, int], last: int, answer: Connection
+) -> None:
+    path, options, segment_bytes = given
+    import_reading.SEGMENT_BYTES = segment_bytes
+    steps = Steps(last)
+    archive = _dying(settings, steps)
+    import_file(archive, path, options, lambda _done, _total: None)
+    answer.send(steps.names)
 
 
 def capture_and_die(settings: Settings, urls: Sequence[str], last: int = NEVER) -> Crashed:
     """Captures the URLs as one group in a process of its own that dies after `last` steps."""
-    return _in_process(_captures, settings, urls, last)
+    return _run(_captures, settings, urls, last)
 
 
-def _in_process(
-    work: Callable[[Settings, Sequence[str], int, Connection], None],
-    settings: Settings,
-    urls: Sequence[str],
-    last: int,
+def import_and_die(
+    settings: Settings, path: Path, options: ImportOptions, segment_bytes: int, last: int = NEVER
 ) -> Crashed:
+    """Imports a file in groups of so many bytes, in a process that dies after `last` steps."""
+    return _run(_imports, settings, (path, options, segment_bytes), last)
+
+
+def _run(deed: Callable[..., None], settings: Settings, given: Any, last: int) -> Crashed:
     # A server that is forked while it has one thread only: quick, and safe beside our threads.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     receiver, sender = context.Pipe(duplex=False)
     with receiver:
-        process = context.Process(target=work, args=(settings, urls, last, sender))
+        process = context.Process(target=deed, args=(settings, given, last, sender))
         process.start()
         sender.close()
         try:

@@ -2,6 +2,7 @@
 """Reservations of numbers, also by processes of their own, which import this module by name."""
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 
 from archive.catalog import sequence
 from archive.catalog.database import Database
@@ -29,3 +30,22 @@ def reserve_many(url: str, times: int) -> list[int]:
         reserve_and_fail(database)
     database.close()
     return kept
+
+
+def reserve_at_once(url: str, threads: int) -> list[int]:
+    """In a process of its own: one reservation by each of many threads at the same time."""
+    database = Database(url)
+    with ThreadPoolExecutor(threads) as pool:
+        kept = [numbers[0] for numbers in pool.map(lambda _: reserve(database), range(threads))]
+    database.close()
+    return kept
+
+
+def migrate(url: str) -> int | None:
+    """In a process of its own: bring the catalogue forward, then take a number from it."""
+    database = Database(url)
+    database.migrate()
+    database.check_schema()
+    number = reserve(database)[0]
+    database.close()
+    return number

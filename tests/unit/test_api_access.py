@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys, scopes, and restricted records at every address that serves something of a record."""
 
+import contextlib
 import datetime as dt
 import hashlib
 import io
@@ -20,6 +21,7 @@ from api.app import create_app
 from api.state import door_of
 from archive.bootstrap import Stand, init_archive
 from archive.clock import FixedClock
+from archive.errors import CatalogError
 from archive.services.access import (
     authenticate,
     grant,
@@ -30,6 +32,8 @@ from archive.services.access import (
 from archive.services.context import Archive
 from archive.services.custody import custody_of
 from archive.services.restrict import Wanted, restrict, unrestrict
+
+pytestmark = pytest.mark.both_databases
 
 NOW = dt.datetime.now(dt.UTC)
 BODY = page("This one is under seal.", title="Sealed terms")
@@ -72,9 +76,11 @@ def minted_first(archive: Archive) -> Any:
 
 
 @pytest.fixture
-def site(tmp_path_factory: pytest.TempPathFactory, origin: Origin) -> Iterator[Site]:
+def site(
+    tmp_path_factory: pytest.TempPathFactory, origin: Origin, database_setting: dict[str, str]
+) -> Iterator[Site]:
     clock = FixedClock(NOW)
-    settings = settings_at(tmp_path_factory.mktemp("archive") / "data")
+    settings = settings_at(tmp_path_factory.mktemp("archive") / "data", **database_setting)
     archive, _ = init_archive(settings, Stand(clock))
     clock.at = NOW + dt.timedelta(seconds=1)
     origin.page("/sealed", BODY)
@@ -362,7 +368,13 @@ def test_reading_is_told_in_the_custody_of_the_record(site: Site) -> None:
 def test_what_cannot_be_noted_is_not_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.restrict("public")
     reader = site.reader()
-    monkeypatch.setattr(site.archive.database, "is_read_only", True)
+
+    @contextlib.contextmanager
+    def refuse() -> Iterator[None]:
+        raise CatalogError("the catalogue is read-only")
+        yield
+
+    monkeypatch.setattr(site.archive.database, "appending", refuse)
     answer = site.get(f"/{FIRST}/parts/body", reader)
     assert answer.status_code == 500
     assert b"under seal" not in answer.data

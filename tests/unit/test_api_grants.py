@@ -21,6 +21,8 @@ from archive.services.context import Archive
 from archive.services.custody import custody_of
 from archive.services.restrict import Wanted, restrict
 
+pytestmark = pytest.mark.both_databases
+
 Headers = dict[str, str]
 
 
@@ -47,8 +49,11 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path_factory: pytest.TempPathFactory, origin: Origin) -> Iterator[Site]:
-    archive = new_archive(settings_at(tmp_path_factory.mktemp("archive") / "data"))
+def site(
+    tmp_path_factory: pytest.TempPathFactory, origin: Origin, database_setting: dict[str, str]
+) -> Iterator[Site]:
+    data = tmp_path_factory.mktemp("archive") / "data"
+    archive = new_archive(settings_at(data, **database_setting))
     origin.page("/sealed", page("This one is under seal."))
     record = minted(archive, origin.url("/sealed"))
     restrict(archive, record, Wanted(None, "hidden", "a sealed case"), "operator")

@@ -21,6 +21,8 @@ from archive.services.access import make_api_key
 from archive.services.context import Archive
 from archive.services.jobs import ask_for_capture
 
+pytestmark = pytest.mark.both_databases
+
 
 @dataclass(frozen=True)
 class Site:
@@ -53,10 +55,10 @@ def count(archive: Archive, table: str) -> int:
 
 @pytest.fixture(scope="module")
 def shared(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, module_database_setting: dict[str, str]
 ) -> Iterator[tuple[FlaskClient, Origin, Archive]]:
     """One archive, and one worker on it: to start and to end one takes seconds."""
-    settings = settings_at(tmp_path_factory.mktemp("archive") / "data")
+    settings = settings_at(tmp_path_factory.mktemp("archive") / "data", **module_database_setting)
     archive = new_archive(settings)
     client = create_app(archive, settings=settings).test_client()
     with Origin() as origin, working(settings, archive):

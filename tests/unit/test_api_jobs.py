@@ -22,6 +22,8 @@ from archive.services.context import Archive
 from archive.services.initialise import make_api_key
 from archive.settings import Settings, load_settings
 
+pytestmark = pytest.mark.both_databases
+
 
 @dataclass(frozen=True)
 class Site:
@@ -44,11 +46,12 @@ class Site:
 
 
 @contextlib.contextmanager
-def opened(folder: Path) -> Iterator[Site]:
+def opened(folder: Path, database: dict[str, str]) -> Iterator[Site]:
     settings = load_settings(
         environment={
             "MUNIMENT_DATA": str(folder / "data"),
             "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
+            **database,
             "MUNIMENT_POLITENESS_WAIT_SECONDS": "1",
             "MUNIMENT_POLITENESS_TRIES": "2",
         }
@@ -62,17 +65,21 @@ def opened(folder: Path) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def idle(
+    tmp_path_factory: pytest.TempPathFactory, module_database_setting: dict[str, str]
+) -> Iterator[Site]:
     """An archive with nobody who does the jobs."""
-    with opened(tmp_path_factory.mktemp("idle")) as made:
+    with opened(tmp_path_factory.mktemp("idle"), module_database_setting) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(
+    tmp_path_factory: pytest.TempPathFactory, module_database_setting: dict[str, str]
+) -> Iterator[Site]:
     """Another one, with a worker: to start and to end one takes seconds."""
     with (
-        opened(tmp_path_factory.mktemp("working")) as made,
+        opened(tmp_path_factory.mktemp("working"), module_database_setting) as made,
         working(made.settings, made.archive),
     ):
         yield made

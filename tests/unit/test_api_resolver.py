@@ -22,6 +22,8 @@ from archive.services.capture import capture
 from archive.services.context import Archive
 from archive.settings import load_settings
 
+pytestmark = pytest.mark.both_databases
+
 PAGE = (
     "<html lang=en><head><title>Terms &amp; <script>alert(1)</script></title></head><body><main>"
     "<h1>Terms</h1>"
@@ -42,12 +44,15 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(
+    tmp_path_factory: pytest.TempPathFactory, module_database_setting: dict[str, str]
+) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("archive")
     settings = load_settings(
         environment={
             "MUNIMENT_DATA": str(folder / "data"),
             "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
+            **module_database_setting,
         }
     )
     archive, _ = init_archive(settings)

@@ -55,6 +55,9 @@ CHECKS = (
 )
 
 
+pytestmark = pytest.mark.both_databases
+
+
 @dataclass(frozen=True)
 class Target:
     schema: schemathesis.BaseSchema
@@ -65,8 +68,11 @@ class Target:
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    archive = new_archive(settings_at(tmp_path_factory.mktemp("archive") / "data"))
+def target(
+    tmp_path_factory: pytest.TempPathFactory, module_database_setting: dict[str, str]
+) -> Iterator[Target]:
+    folder = tmp_path_factory.mktemp("archive") / "data"
+    archive = new_archive(settings_at(folder, **module_database_setting))
     with Origin() as origin:
         origin.page("/terms", page())
         records = [minted(archive, origin.url("/terms")) for _ in range(3)]

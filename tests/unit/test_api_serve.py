@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,9 @@ from archive.settings import load_settings
 _MAIN = "from archive.cli import main; main()"
 
 
-def serve(data: Path) -> "subprocess.Popen[str]":
+def serve(data: Path, *options: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", _MAIN, "--data", str(data), "serve", "--port", "0"],
+        [sys.executable, "-c", _MAIN, "--data", str(data), "serve", "--port", "0", *options],
         env={**os.environ, "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -150,6 +151,67 @@ def test_odd_requests_are_refused_and_logged_without_secrets(tmp_path: Path) -> 
     assert errors.isascii()
     lines = [json.loads(line) for line in errors.splitlines()]
     assert [line for line in lines if "exception" in line] == []
+
+
+def workers_of(parent: int) -> list[int]:
+    """The processes of `muniment worker` that belong to this server."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            words = status.read_bytes().split(b"\0")
+            if b"worker" in words and str(parent).encode() in words:
+                found.append(int(status.parent.name))
+    return found
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_the_worker_beside_the_server_is_started_again_and_ends_with_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    environment = {"MUNIMENT_DATA": str(data), "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8"}
+    archive, made = init_archive(load_settings(environment=environment))
+    archive.close()
+    process = serve(data)
+    try:
+        assert process.stdout is not None
+        base = process.stdout.readline().split()[2].rstrip("/")
+        until(lambda: len(workers_of(process.pid)) == 1)
+        [first] = workers_of(process.pid)
+        os.kill(first, signal.SIGKILL)
+        with Origin() as origin:
+            origin.page("/terms", "<title>T</title><p>" + "We may share your data. " * 40)
+            asked = {"url": origin.url("/terms")}
+            record = post(f"{base}/api/v1/captures?wait=30", asked, made.api_key)
+        assert record["outcome"] == "ok"
+        [second] = workers_of(process.pid)
+        assert second != first
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=40)
+    until(lambda: not workers_of(process.pid))
+
+
+def test_serve_without_a_worker_takes_jobs_and_does_none(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    archive, made = init_archive(load_settings(environment={"MUNIMENT_DATA": str(data)}))
+    archive.close()
+    process = serve(data, "--no-worker")
+    try:
+        assert process.stdout is not None
+        base = process.stdout.readline().split()[2].rstrip("/")
+        job = post(f"{base}/api/v1/captures?wait=1", {"url": "http://a.example/"}, made.api_key)
+        assert job["state"] == "queued"
+        assert workers_of(process.pid) == []
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=40)
+    assert process.returncode == 0, errors
 
 
 def begun(address: tuple[str, int], data: bytes) -> socket.socket:

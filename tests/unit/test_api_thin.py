@@ -17,13 +17,19 @@ from archive.settings import load_settings
 FIRST = "CA-C-0000001-39"
 
 
+pytestmark = pytest.mark.both_databases
+
+
 @pytest.fixture(scope="module", params=["", "https://archive.example"])
 def archive(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    module_database_setting: dict[str, str],
 ) -> Iterator[Archive]:
     environment = {
         "MUNIMENT_DATA": str(tmp_path_factory.mktemp("archive") / "data"),
         "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
+        **module_database_setting,
         "MUNIMENT_SERVER_BASE_URL": request.param,
     }
     opened, _ = init_archive(load_settings(environment=environment))

@@ -25,6 +25,8 @@ from archive.services.context import Archive
 from archive.services.initialise import make_api_key
 from archive.settings import load_settings
 
+pytestmark = pytest.mark.both_databases
+
 BODY = b"<title>T</title><p>" + b"We may share your data with partners. " * 40
 SHA256 = hashlib.sha256(BODY).hexdigest()
 FIRST = "CA-C-0000001-39"
@@ -47,10 +49,13 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(
+    tmp_path_factory: pytest.TempPathFactory, module_database_setting: dict[str, str]
+) -> Iterator[Site]:
     environment = {
         "MUNIMENT_DATA": str(tmp_path_factory.mktemp("archive") / "data"),
         "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
+        **module_database_setting,
         "MUNIMENT_SERVER_UPLOAD_BYTES_LIMIT": str(UPLOAD_LIMIT),
     }
     settings = load_settings(environment=environment)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from archive import canonical
 from archive.errors import MalformedJson
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 INTEGERS = st.integers(-canonical.MAX_INTEGER, canonical.MAX_INTEGER)
-KEYS = st.text(st.characters(max_codepoint=127), max_size=10)
+KEYS = st.text(st.characters(min_codepoint=1, max_codepoint=127), max_size=10)
 VALUES = st.recursive(
     st.none() | st.booleans() | INTEGERS | TEXT,
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(KEYS, inner, max_size=5),
@@ -74,6 +74,8 @@ def nested(depth: int) -> bytes:
         pytest.param(b"01", id="leading zero"),
         pytest.param(b"+1", id="plus sign"),
         pytest.param(b"\xef\xbb\xbf{}", id="byte order mark"),
+        pytest.param(b'"\\u0000"', id="U+0000"),
+        pytest.param(b'{"a\\u0000":1}', id="U+0000 in a key"),
         pytest.param(b'"\\ud800"', id="lone high surrogate"),
         pytest.param(b'"\\udc00x"', id="lone low surrogate"),
         pytest.param(b'"\xed\xa0\x80"', id="surrogate in UTF-8"),

@@ -1,27 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The catalogue: numbers handed out once, whoever asks, and errors in the archive's own words."""
+"""The catalogue in a file: numbers handed out once, whoever asks, and what SQLite does by itself.
 
-import contextlib
+What every database keeps is in tests/contract/test_catalog_contract.py.
+"""
+
 import multiprocessing
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.reserving import NOW, reserve, reserve_and_fail, reserve_many
+from support.reserving import reserve, reserve_and_fail, reserve_many
 
-from archive.catalog import access, sequence
-from archive.catalog.access import ApiKey
+from archive.catalog import sequence
 from archive.catalog.database import Database
 from archive.catalog.hot import HotReader
-from archive.catalog.tables import id_sequence, metadata, ops_api_key, ops_reservation
+from archive.catalog.tables import ops_reservation
 from archive.errors import (
-    CatalogBusy,
     CatalogError,
     CatalogMissing,
-    CatalogOutdated,
     SettingsError,
 )
 
@@ -62,12 +60,6 @@ def test_d59_no_number_comes_again_after_a_rollback_or_a_delete(database: Databa
     assert reserve(database) == [5]
 
 
-def test_numbers_come_in_order_from_one_for_each_kind(database: Database) -> None:
-    assert reserve(database, 3) == [1, 2, 3]
-    assert reserve(database, 2) == [4, 5]
-    assert reserve(database, 2, kind="D") == [1, 2]
-
-
 def test_a_closed_reservation_is_gone_and_a_void_one_stays(database: Database) -> None:
     reserve(database, 3)
     with database.writing() as connection:
@@ -102,43 +94,6 @@ def test_a_closed_number_cannot_be_voided_later(database: Database) -> None:
         assert connection.execute(sa.select(ops_reservation)).all() == []
 
 
-def test_the_sequence_only_ever_rises(database: Database) -> None:
-    for number, following in ((7, 8), (3, 9), (8, 10)):
-        with database.writing() as connection:
-            sequence.raise_above(connection, "C", number)
-        assert reserve(database) == [following]
-
-
-def test_a_write_transaction_is_rolled_back_when_its_block_raises(database: Database) -> None:
-    with contextlib.suppress(LookupError), database.writing() as connection:
-        connection.execute(sa.insert(id_sequence).values(kind="X", next_number=1))
-        raise LookupError
-    with database.reading() as connection:
-        assert connection.execute(sa.select(id_sequence)).all() == []
-
-
-def test_the_schema_is_the_one_of_the_tables(database: Database) -> None:
-    with database.reading() as connection:
-        found = sa.inspect(connection)
-        names = set(found.get_table_names()) - {"alembic_version"}
-        assert names == set(metadata.tables)
-        for name, table in metadata.tables.items():
-            columns = {item["name"]: item for item in found.get_columns(name)}
-            assert set(columns) == set(table.columns.keys()), name
-            for column in table.columns:
-                assert columns[column.name]["nullable"] == column.nullable, (name, column.name)
-            assert {item["name"] for item in found.get_indexes(name)} == {
-                index.name for index in table.indexes
-            }
-
-
-def test_migrating_twice_changes_nothing(database: Database) -> None:
-    reserve(database)
-    database.migrate()
-    database.check_schema()
-    assert reserve(database) == [2]
-
-
 def test_a_missing_catalogue_is_not_made_by_looking(path: Path) -> None:
     database = Database(f"sqlite:///{path}")
     with pytest.raises(CatalogMissing, match="muniment init"):
@@ -157,15 +112,16 @@ def test_a_file_that_is_no_catalogue_is_told(path: Path, content: bytes) -> None
     database.close()
 
 
-def test_another_schema_version_is_told(database: Database) -> None:
-    with database.writing() as connection:
-        connection.execute(sa.text("update alembic_version set version_num = '9999'"))
-    with pytest.raises(CatalogOutdated, match="9999"):
-        database.check_schema()
-
-
 @pytest.mark.parametrize(
-    "url", ["", "nonsense", "sqlite://", "postgresql://user:hunter2@host/x", "sqlite:", "mysql://x"]
+    "url",
+    [
+        "",
+        "nonsense",
+        "sqlite://",
+        "postgresql+asyncpg://user:hunter2@host/x",
+        "sqlite:",
+        "mysql://x",
+    ],
 )
 def test_a_url_that_cannot_be_used_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -182,47 +138,11 @@ def test_the_catalogue_survives_power_cuts_by_its_settings(database: Database) -
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
-def test_a_catalogue_that_another_holds_is_busy(
-    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("archive.catalog.database._BUSY_SECONDS", 0.05)
-    impatient = Database(f"sqlite:///{path}")
-    holder = sqlite3.connect(path, isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    with pytest.raises(CatalogBusy, match="try again"), impatient.writing():
-        pass
-    holder.close()
-    with impatient.writing():
-        pass
-    impatient.close()
-
-
-def test_vendor_errors_never_come_through(database: Database) -> None:
-    with pytest.raises(CatalogError), database.writing() as connection:
-        connection.execute(sa.text("insert into no_such_table values (1)"))
-    with pytest.raises(CatalogError), database.writing() as connection:
-        connection.execute(sa.insert(id_sequence).values(kind=None, next_number=1))
-
-
 def test_the_hot_reader_says_none_or_a_catalogue_error(database: Database, path: Path) -> None:
-    hot = HotReader(path)
+    hot = HotReader(database)
     assert hot.record("CA-C-0000001-39") is None
     hot.close()
-    missing = HotReader(path.parent / "none.sqlite")
+    missing = HotReader(Database(f"sqlite:///{path.parent}/none.sqlite"))
     with pytest.raises(CatalogError):
         missing.record("CA-C-0000001-39")
     missing.close()
-
-
-def test_api_keys_are_kept_as_digests_and_found_by_their_secret(database: Database) -> None:
-    key = ApiKey("k1", frozenset({"read", "capture"}), note="a note", created_at=NOW)
-    with database.writing() as connection:
-        assert not access.has_api_keys(connection)
-        access.add_api_key(connection, key, "hunter2")
-    with database.reading() as connection:
-        assert access.has_api_keys(connection)
-        assert access.find_api_key(connection, "k1", "hunter2") == key
-        for key_id, secret in (("k1", "hunter3"), ("k1", ""), ("k2", "hunter2"), ("", "")):
-            assert access.find_api_key(connection, key_id, secret) is None
-        stored = connection.execute(sa.select(ops_api_key)).one()
-    assert "hunter2" not in repr(tuple(stored))

@@ -100,3 +100,21 @@ FLAWS: dict[str, bytes] = {
 def test_any_other_shape_is_refused_as_malformed_evidence(data: bytes) -> None:
     with pytest.raises(MalformedEvidence):
         Inventory.from_bytes(data)
+
+
+def test_a_nul_out_of_a_pdf_is_signed_as_a_replacement_character() -> None:
+    import io
+
+    from pypdf import PdfWriter
+
+    from archive.text import recipes
+
+    paper = PdfWriter()
+    paper.add_blank_page(100, 100)
+    paper.add_metadata({"/Title": "Terms\0 of Service"})
+    data = io.BytesIO()
+    paper.write(data)
+    extraction = recipes.run(recipes.latest(), data.getvalue(), "application/pdf")
+    assert extraction.title is not None
+    assert "\0" in extraction.title
+    assert Derived.of(extraction).title == "Terms\ufffd of Service"

@@ -185,6 +185,15 @@ def test_a_public_address_is_taken(url: str) -> None:
     assert load_settings(environment={"MUNIMENT_SERVER_BASE_URL": url}).server.base_url == url
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("AUDIT", "hourly"), ("MIRROR", "sometimes"), ("AUDIT_LEVEL", "quick")],
+)
+def test_a_schedule_that_is_none_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"schedule\.{name.lower()} must be one of"):
+        load_settings(environment={f"MUNIMENT_SCHEDULE_{name}": value})
+
+
 def test_words_of_people_are_taken(tmp_path: Path) -> None:
     text = f'[archive]\nname = "Archív – 档案"\n[trust]\nroots = ["{"0a" * 32}"]\n'
     settings = from_file(tmp_path, text, MUNIMENT_ARCHIVE_CONTACT="a@b.example")

@@ -47,6 +47,11 @@ def _print_text(record: Any) -> None:
     click.echo(f"  {'signals':17} {' '.join(record['signals'])}")
     for name in ("url", "final_url", "captured_at", "status", "vantage", "statement_sha256"):
         click.echo(f"  {name:17} {record[name]}")
+    if (given := record.get("import")) is not None:
+        click.echo(
+            f"  {'imported':17} {given['imported_at']}, given by {readable(given['supplied_by'])}"
+        )
+        click.echo(f"  {'file given':17} {given['source_sha256']}")
     for item in record["parts"]:
         digest = item["sha256"] or "(salted commitment only)"
         click.echo(f"  {item['role']:9} {item['bytes']:>9} bytes  sha256 {digest}")

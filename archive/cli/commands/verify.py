@@ -11,9 +11,11 @@ import click
 from archive.cli.session import json_option, opened, print_json, read_chunks
 
 if TYPE_CHECKING:
+    from archive.canonical import JsonValue
     from archive.services.context import Archive
     from archive.services.resolve import Resolution
     from archive.services.verify import BytesAnswer
+    from archive.services.verify_package import PackageAnswer
 
 
 _CHUNK = 1 << 20
@@ -29,9 +31,12 @@ def command(ctx: click.Context, target: str, policy: str, *, as_json: bool) -> N
 
     A file that is named like a record ID is given as ./NAME; - reads standard input.
 
+    Of a WACZ it also tells what the package claims of itself: wacz.form and wacz.signature.
+
     Exit 0 verified, 1 failed, 2 incomplete (nothing disproven), 3 malformed.
     """
-    from archive.services.report_text import report_text
+    from archive.model.claim import Result
+    from archive.services.report_text import finding_text, report_text
     from archive.services.resolve import resolve, resolve_cited
     from archive.services.verify import verify_record
 
@@ -49,15 +54,21 @@ def command(ctx: click.Context, target: str, policy: str, *, as_json: bool) -> N
                 click.echo(report_text(report, found.detail))
             ctx.exit(report.result.exit_code)
         answer = _of_bytes(archive, target, policy)
+        package = _package_at(archive, target)
+    code = Result.FAILED.exit_code if package and package.is_disproven else answer.exit_code
     if as_json:
-        print_json(answer.to_json())
+        print_json(_json(answer, package))
     else:
         click.echo(answer.note)
         for match in (*answer.matches, *(match for _, match in answer.near)):
             click.echo(f"  {match.capture_id}  {match.role}  {match.sha256}")
+        for record in answer.imported:
+            click.echo(f"  no record ID  {record.url}  {record.date}  in {record.source_name}")
         if answer.report is not None:
             click.echo(report_text(answer.report, ""))
-    ctx.exit(answer.exit_code)
+        for finding in package.findings if package else ():
+            click.echo(f"  {finding_text(finding)}")
+    ctx.exit(code)
 
 
 def _of_bytes(archive: "Archive", target: str, policy: str) -> "BytesAnswer":
@@ -78,6 +89,27 @@ def _of_bytes(archive: "Archive", target: str, policy: str) -> "BytesAnswer":
     except MalformedDigest as error:
         raise InputError(f"{target!r} is no record ID, no file and no SHA-256: {error}") from error
     return verify_digest(archive, reading, policy)
+
+
+def _package_at(archive: "Archive", target: str) -> "PackageAnswer | None":
+    from archive.services.verify_package import verify_package
+
+    # A pipe was read to its end by now; os.path as in _is_file.
+    is_kept = os.path.isfile(target)  # noqa: PTH113
+    return verify_package(archive, Path(target)) if is_kept else None
+
+
+def _json(answer: "BytesAnswer", package: "PackageAnswer | None") -> "JsonValue":
+    from archive.model.claim import Result
+
+    if package is None:
+        return answer.to_json()
+    members = {**answer.to_json(), "package": package.to_json()}
+    if package.is_disproven:
+        members.update(
+            verified=False, result=Result.FAILED.value, exit_code=Result.FAILED.exit_code
+        )
+    return members
 
 
 def _no_record(found: "Resolution", *, as_json: bool) -> int:

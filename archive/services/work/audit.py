@@ -4,6 +4,7 @@
 Auditing changes nothing, so that a run which is begun again costs time only.
 """
 
+import logging
 import os
 
 from archive.canonical import JsonValue
@@ -12,6 +13,8 @@ from archive.jobs.base import Context
 from archive.services.audit import CLAIMS, AuditOptions, audit, audit_json
 from archive.services.handlers import Handler, Workshop, members
 from archive.services.work_queues import LONG
+
+_log = logging.getLogger(__name__)
 
 
 def _check(payload: JsonValue) -> None:
@@ -25,6 +28,8 @@ def _check(payload: JsonValue) -> None:
 def _run(shop: Workshop, payload: JsonValue, context: Context) -> JsonValue:
     options = AuditOptions(payload["level"], payload["sample"] or None, os.cpu_count() or 1)
     report = audit(shop.archive, context.progress, options)
+    if report.exit_code:
+        _log.error("the audit found %d objects that are not sound", len(report.damages))
     return {**audit_json(report), "exit_code": report.exit_code}
 
 

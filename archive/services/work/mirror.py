@@ -4,11 +4,15 @@
 What is there is never copied again, so a run that is begun again goes on where the last one was.
 """
 
+import logging
+
 from archive.canonical import JsonValue
 from archive.jobs.base import Context
 from archive.services.handlers import Handler, Workshop, members
 from archive.services.mirror import mirror, mirror_json, mirror_verified
 from archive.services.work_queues import LONG
+
+_log = logging.getLogger(__name__)
 
 
 def _check(payload: JsonValue) -> None:
@@ -17,7 +21,10 @@ def _check(payload: JsonValue) -> None:
 
 def _run(shop: Workshop, payload: JsonValue, context: Context) -> JsonValue:
     run = mirror_verified if payload["verify"] else mirror
-    return mirror_json(run(shop.archive.store, shop.archive.open_mirror(), context.progress))
+    report = run(shop.archive.store, shop.archive.open_mirror(), context.progress)
+    if not report.is_complete:
+        _log.error("the mirror lacks %d objects", len(report.not_mirrored))
+    return mirror_json(report)
 
 
 HANDLER = Handler("mirror", LONG, _check, _run, {"verify": False})

@@ -12,7 +12,7 @@ def upgrade() -> None:
     """Make the tables."""
     op.create_table(
         "keyset",
-        sa.Column("version", sa.Integer, primary_key=True),
+        sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("statement_sha256", sa.String(64), nullable=False, unique=True),
         sa.Column("content_sha256", sa.String(64), nullable=False),
     )
@@ -23,7 +23,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "capture",
-        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("id", sa.String(40), nullable=False, unique=True),
         sa.Column("url", sa.Text, nullable=False),
         sa.Column("final_url", sa.Text, nullable=False),
@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("record_json", sa.LargeBinary, nullable=False),
         sa.Column("record_sha256", sa.String(64), nullable=False),
     )
-    op.create_index("capture_url", "capture", ["url", "vantage", "number"])
+    op.create_index("capture_url", "capture", ["url"], postgresql_using="hash")
     op.create_index("capture_container", "capture", ["container_sha256"])
     op.create_index("capture_inventory", "capture", ["inventory_sha256"])
     op.create_index("capture_envelope", "capture", ["envelope_sha256"])
@@ -72,7 +72,7 @@ def upgrade() -> None:
         sa.Column("envelope_key", sa.Text, nullable=False),
         sa.Column("envelope_sha256", sa.String(64), nullable=False),
     )
-    op.create_index("observation_url", "observation", ["url", "observed_at"])
+    op.create_index("observation_url", "observation", ["url"], postgresql_using="hash")
     op.create_table(
         "id_sequence",
         sa.Column("kind", sa.String(1), primary_key=True),

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks the RFC 3161 token of a signed WACZ: what it is over, by whom, and when.
+
+The library trusts every certificate that it is given, so it never gets a self-issued one out of
+the package, and the chain is followed here as well.
+"""
+
+import datetime as dt
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from rfc3161_client import (
+    TimeStampResponse,
+    VerificationError,
+    VerifierBuilder,
+    decode_timestamp_response,
+)
+
+from archive.errors import MalformedEvidence
+from archive.proofs.certificates import is_self_issued, leads_to
+
+# What the library lets through of the parsers below it.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    UserWarning,  # what RFC 5280 forbids and the library still reads
+)
+_ALGORITHMS = {
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as it came, and what it states: its time, the digest of what, by whose key.
+
+    `signers` are issuer and serial number of the certificates that it names.
+    """
+
+    response: TimeStampResponse
+    at: dt.datetime
+    algorithm: str
+    digest: bytes
+    signers: tuple[tuple[x509.Name, int], ...]
+
+
+def read_token(der: bytes) -> Token:
+    """The token of a TimeStampResp. Raises MalformedEvidence when it is none of strict DER."""
+    try:
+        response = decode_timestamp_response(der)
+        with warnings.catch_warnings(action="error", category=UserWarning):
+            return _token(response)
+    except _UNREADABLE as error:
+        raise MalformedEvidence("the timestamp is no TimeStampResp in DER") from error
+
+
+def _token(response: TimeStampResponse) -> Token:
+    # All of it now: the library reads each part when it is asked for, and may fail there.
+    info, signers = response.tst_info, response.signed_data.signer_infos
+    return Token(
+        response=response,
+        at=info.gen_time.astimezone(dt.UTC),
+        algorithm=info.message_imprint.hash_algorithm.dotted_string,
+        digest=info.message_imprint.message,
+        signers=tuple((one.issuer, one.serial_number) for one in signers),
+    )
+
+
+def is_token_of(
+    token: Token,
+    message: bytes,
+    chain: Sequence[x509.Certificate],
+    anchors: Sequence[x509.Certificate],
+) -> bool:
+    """Whether the chain's first certificate made the token over the message, under an anchor.
+
+    The certificate must be for timestamps and nothing else (RFC 3161 2.3), and every certificate
+    up to the anchor valid at the token's time. Revocation is not looked at.
+    """
+    if not anchors or not _is_for_timestamps(chain[0]) or not leads_to(chain, anchors, token.at):
+        return False
+    if not is_made_by(token, chain[0]):
+        return False
+    # A fresh builder with lists of its own: its copies share theirs.
+    verifier = VerifierBuilder(
+        tsa_certificate=chain[0],
+        intermediates=[one for one in chain[1:] if not is_self_issued(one)],
+        roots=list(anchors),
+    ).build()
+    try:
+        return verifier.verify_message(token.response, message)
+    except (VerificationError, *_UNREADABLE):
+        return False
+
+
+def is_made_by(token: Token, leaf: x509.Certificate) -> bool:
+    """Whether the token names this certificate, and no other, as its signer's.
+
+    The library looks only when the token holds certificates itself.
+    """
+    return token.signers == ((leaf.issuer, leaf.serial_number),)
+
+
+def is_over(token: Token, message: bytes) -> bool:
+    """Whether the token states the message's digest, whoever signed that."""
+    algorithm = _ALGORITHMS.get(token.algorithm)
+    return algorithm is not None and hashlib.new(algorithm, message).digest() == token.digest
+
+
+def _is_for_timestamps(leaf: x509.Certificate) -> bool:
+    try:
+        usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        return False
+    return usage.critical and list(usage.value) == [ExtendedKeyUsageOID.TIME_STAMPING]

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One importer for each file at a time, on whatever machine; the second waits and finds it done.
+
+The lock is a reservation: a process that died holding it is seen to be gone, as with every other.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from archive.catalog import sequence
+from archive.catalog.sequence import Reservation
+from archive.clock import rfc3339
+from archive.services.context import Archive
+from archive.services.ownership import IMPORT, LEASE_SECONDS, is_gone, this_process
+
+_WAIT_SECONDS = 0.2
+_DIGITS = 12
+
+
+@contextlib.contextmanager
+def sole_importer(archive: Archive, sha256: str) -> Iterator[Callable[[], None]]:
+    """Hold the lock on a file; what is given must be called from time to time to keep it."""
+    number = int(sha256[:_DIGITS], 16)
+    while not _taken(archive, number):
+        time.sleep(_WAIT_SECONDS)
+    kept = time.monotonic()
+
+    def keep() -> None:
+        nonlocal kept
+        if time.monotonic() - kept > LEASE_SECONDS / 4:
+            _write(archive, number)
+            kept = time.monotonic()
+
+    try:
+        yield keep
+    finally:
+        with archive.database.writing() as connection:
+            sequence.forget(connection, IMPORT, number)
+
+
+def _taken(archive: Archive, number: int) -> bool:
+    now = archive.clock.now()
+    with archive.database.writing() as connection:
+        for held in sequence.open_reservations(connection):
+            if (held.kind, held.number) == (IMPORT, number) and not is_gone(held, now):
+                return False
+        sequence.forget(connection, IMPORT, number)
+        sequence.intend(connection, [Reservation(IMPORT, number, this_process(), rfc3339(now))])
+    return True
+
+
+def _write(archive: Archive, number: int) -> None:
+    with archive.database.writing() as connection:
+        sequence.forget(connection, IMPORT, number)
+        now = rfc3339(archive.clock.now())
+        sequence.intend(connection, [Reservation(IMPORT, number, this_process(), now)])
