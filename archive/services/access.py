@@ -30,6 +30,7 @@ USE_NOTED_SECONDS = 60
 OPERATOR = "operator"
 GOOD = "good"
 _NOTE_LIMIT = 200
+_KEY_ID = re.compile(r"[0-9a-f]{1,16}", re.ASCII)
 _TOKEN = re.compile(r"mk_([0-9a-f]{1,16})_([A-Za-z0-9_-]{1,128})", re.ASCII)
 
 
@@ -102,6 +103,7 @@ def list_api_keys(archive: Archive) -> list[ApiKey]:
 def revoke_api_key(archive: Archive, key_id: str) -> ApiKey:
     """The key, ended for good. Raises NotFound."""
     with archive.database.writing() as connection:
+        _key(connection, key_id)
         access.revoke_api_key(connection, key_id, rfc3339(archive.clock.now()))
         return _key(connection, key_id)
 
@@ -152,6 +154,7 @@ def withdraw_grant(
 ) -> None:
     """Take a grant back; custody tells of it. Raises NotFound when there is none."""
     with archive.database.writing() as connection:
+        _key(connection, key_id)
         if not access.remove_grant(connection, key_id, _granted(record_id)):
             raise NotFound(f"the API key {key_id} has no such grant")
         queue(connection, _event("grant-end", key_id, record_id, actor, archive.clock.now()))
@@ -186,7 +189,8 @@ def _event(
 
 
 def _key(connection: Connection, key_id: str) -> ApiKey:
-    key = access.api_key_of(connection, key_id)
+    # Whatever is no ID is not asked for: databases differ in what text they take.
+    key = access.api_key_of(connection, key_id) if _KEY_ID.fullmatch(key_id) else None
     if key is None:
         raise NotFound(f"there is no API key {key_id[:32]}")
     return key
