@@ -35,8 +35,14 @@ def known_key_id() -> str | None:
         return None
 
 
+def keep_private() -> None:
+    """Have this answer kept by no cache and read by no page elsewhere: it depends on the key."""
+    g.is_private = True
+
+
 def require_scope(scope: str) -> Reader:
     """The reader, when its API key has the scope. Raises the problems 401 and 403 else."""
+    keep_private()
     reader = current_reader()
     if reader.key_id is None:
         raise ApiKeyMissing("This needs an API key: send it as `Authorization: Bearer mk_…`.")

@@ -4,10 +4,13 @@
 from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, Response, g, redirect, request
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as BaseResponse
 
 from api import headers, ops, problems, resolver, v1
-from api.limits import limit_requests
+from api.allowance import Allowance
+from api.limits import ReadCounter, limit_requests
 from api.metrics import Metrics
 from api.openapi import ProblemApi
 from api.pages import site
@@ -53,7 +56,8 @@ def create_app(
     app.extensions[BOUNDS_EXTENSION] = bounds_for(threads)
     # First, so that what is too much costs no more than being told so.
     app.before_request(_routed)
-    limit_requests(app, settings.limits)
+    allowance = Allowance(settings.limits)
+    limit_requests(app, allowance)
     v1.register(ProblemApi(app))
     app.register_blueprint(ops.blueprint)
     app.register_blueprint(site.blueprint)
@@ -67,8 +71,9 @@ def create_app(
     app.jinja_env.filters["readable"] = _readable
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    lanes = logged(thin_path(app.extensions[EXTENSION], app.wsgi_app), metrics.count)
-    app.wsgi_app = lanes  # type: ignore[assignment,method-assign]  # the way Flask documents
+    count_read = ReadCounter(allowance, settings.trusted_proxies())
+    thin = thin_path(app.extensions[EXTENSION], count_read, app.wsgi_app)
+    app.wsgi_app = logged(thin, metrics.count)  # type: ignore[assignment,method-assign]  # the way Flask documents
     return app
 
 
@@ -80,6 +85,10 @@ def _handle_errors(app: Flask) -> None:
     @app.errorhandler(MunimentError)
     def _own(error: MunimentError) -> Response:
         return problems.render(problems.of_error(error))
+
+    @app.errorhandler(ParseException)
+    def _malformed(_error: ParseException) -> Response:
+        return problems.render(problems.of_http(BadRequest("The body's chunks cannot be read.")))
 
     @app.errorhandler(Exception)
     def _bug(error: Exception) -> Response:

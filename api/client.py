@@ -17,6 +17,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # One subscriber's network: single addresses of it are free for the taking.
 _IPV6_PREFIX = 64
+_PASSED_ON = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP")
 
 
 def client_address(environ: "WSGIEnvironment", proxies: Sequence[Network]) -> Address | None:
@@ -34,8 +35,12 @@ def client_address(environ: "WSGIEnvironment", proxies: Sequence[Network]) -> Ad
 def is_direct_loopback(environ: "WSGIEnvironment", proxies: Sequence[Network]) -> bool:
     """Whether the request comes from this machine, and no untrusted proxy passed it on."""
     address = client_address(environ, proxies)
-    forwarded = any(name in environ for name in ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED"))
-    return address is not None and address.is_loopback and (not forwarded or bool(proxies))
+    if address is None or not address.is_loopback:
+        return False
+    if "HTTP_X_FORWARDED_FOR" in environ:
+        return bool(proxies)
+    # What passed it on says no address that is read, so its own is no sign of where it came from.
+    return not any(name in environ for name in _PASSED_ON)
 
 
 def network_of(address: Address | None) -> str:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from api.access import current_reader
+from api.access import current_reader, keep_private
 from api.bodies import read_body
 from api.problems import Problem, ProblemRaised
 from api.state import current_archive
@@ -44,12 +44,15 @@ _KEY = re.compile(r"[!-~]{1,255}")
 _NOT_KEPT = {"content-length", "date"}
 
 
-def idempotent(resume: Resume | None = None) -> Callable[[View], View]:
+def idempotent(
+    resume: Resume | None = None, may_repeat: Callable[[Response], None] | None = None
+) -> Callable[[View], View]:
     """A decorator for a view that writes. It changes nothing for requests without the header.
 
     `resume(since)` runs in place of the view when a process died in it: it returns the answer
     that stands for what was done since that time, or None to have the view run again. Without
-    `resume` such a request is refused: 409, `IDEMPOTENCY_UNKNOWN`.
+    `resume` such a request is refused: 409, `IDEMPOTENCY_UNKNOWN`. `may_repeat(response)` raises
+    when a kept answer may not be given any more.
     """
 
     def decorate(view: View) -> View:
@@ -59,7 +62,7 @@ def idempotent(resume: Resume | None = None) -> Callable[[View], View]:
             # Without a good key the view refuses by itself.
             if given is None or current_reader().key_id is None:
                 return view(*args, **named)
-            return _once(given, lambda: view(*args, **named), resume)
+            return _once(given, lambda: view(*args, **named), resume, may_repeat)
 
         return cast("View", handled)
 
@@ -72,11 +75,20 @@ def current_token() -> str | None:
     return token
 
 
-def _once(given: str, view: Callable[[], Response], resume: Resume | None) -> Response:
+def _once(
+    given: str,
+    view: Callable[[], Response],
+    resume: Resume | None,
+    may_repeat: Callable[[Response], None] | None,
+) -> Response:
+    keep_private()
     archive = current_archive()
     begun = idempotency.begin(archive, f"{current_reader().key_id} {_read(given)}", _fingerprint())
     if isinstance(begun, KeptAnswer):
-        return _given_again(begun)
+        again = _given_again(begun)
+        if may_repeat is not None:
+            may_repeat(again)
+        return again
     g.idempotency_token = begun.name
     try:
         response = _handled(begun, view, resume)

@@ -5,7 +5,7 @@ Any other spelling of an ID moves to the canonical one; an ID without check digi
 takes along how it was written, so that the page asks whether it is the record that was meant.
 """
 
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import abort, redirect, request
 
@@ -51,7 +51,8 @@ def move_to(found: Resolution, before: str = "/", after: str = "") -> None:
         query.append((ASKED, found.input))
         code = 302
     tail = f"?{urlencode(query)}" if query else ""
-    abort(redirect(f"{before}{found.id}{after}{tail}", code))
+    # What came decoded out of a path goes back encoded: it may hold line ends, `?` and `#`.
+    abort(redirect(f"{quote(f'{before}{found.id}{after}')}{tail}", code))
 
 
 def not_resolved(found: Resolution, member: str | None = None) -> Problem:

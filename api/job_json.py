@@ -10,7 +10,7 @@ from flask import Response, request
 
 from api.bodies import invalid
 from api.permission import seen
-from api.problems import FieldError, ProblemRaised, of_failed
+from api.problems import FieldError, ProblemRaised, of_failed, told_detail
 from api.record_json import RecordRow
 from api.responses import json_response
 from api.state import current_archive, current_bounds
@@ -68,15 +68,6 @@ def shown(job: Job) -> Response:
     return response
 
 
-def _told(job: Job) -> dict[str, JsonValue]:
-    told, result = job_json(job), job.result
-    if isinstance(result, dict) and isinstance(result.get("record"), dict):
-        told["result"] = {**result, "record": _seen(result["record"])}
-    elif isinstance(result, dict) and isinstance(result.get("items"), list):
-        told["result"] = {**result, "items": [_seen(item) for item in result["items"]]}
-    return told
-
-
 def _seen(recorded: dict[str, JsonValue]) -> JsonValue:
     """What this reader may see of what was recorded: of a hidden record its ID."""
     record_id = recorded.get("id")
@@ -90,7 +81,8 @@ def _seen(recorded: dict[str, JsonValue]) -> JsonValue:
     if allowed.sight is not Sight.NOTHING:
         return recorded
     restriction = {"until": allowed.until, "metadata": row.metadata_policy}
-    return {**dict.fromkeys(recorded), "id": record_id, "restriction": restriction}
+    hidden = {"id": record_id, "outcome": "restricted", "restriction": restriction}
+    return {**dict.fromkeys(recorded), **hidden}
 
 
 def failure_of(job: Job, member: str) -> ProblemRaised:
@@ -99,3 +91,17 @@ def failure_of(job: Job, member: str) -> ProblemRaised:
     if problem is None:
         return ProblemRaised(of_failed("JOBS_FAILED", "the job failed", member))
     return ProblemRaised(of_failed(problem.code, problem.detail, member))
+
+
+def _told(job: Job) -> JsonValue:
+    """The job as this reader may know it: no record that is hidden from it, nothing from inside."""
+    told = job_json(job)
+    if told["problem"] is not None:
+        code, detail = told["problem"]["code"], told["problem"]["detail"]
+        told["problem"] = {"code": code, "detail": told_detail(code, detail)}
+    result = told["result"]
+    if isinstance(result, dict) and isinstance(result.get("record"), dict):
+        told["result"] = {**result, "record": _seen(result["record"])}
+    elif isinstance(result, dict) and isinstance(result.get("items"), list):
+        told["result"] = {**result, "items": [_seen(item) for item in result["items"]]}
+    return told

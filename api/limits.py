@@ -1,90 +1,87 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much one client may ask for in a minute: reads, verifications, and writes apart.
 
-A client is an API key, or an address without one. Counts are kept in each process, or in a
-storage that a fleet shares (settings). A plain look-up of one record in JSON is answered before
-Flask and is not counted: counting would cost more than the answer.
+A client is an API key, or an address without one. Every door is counted alike, also those that
+lead nowhere; the fast lane counts by itself, since it answers before Flask.
 """
 
-import logging
-from functools import partial
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
-from flask_limiter import ApplicationLimit, Limiter
-from limits.errors import ConfigurationError
+from werkzeug.exceptions import TooManyRequests
 
 from api.access import known_key_id
-from api.client import client_address, network_of
+from api.allowance import READS, VERIFICATIONS, WRITES, Allowance, Hit
+from api.client import Network, client_address, network_of
 from api.state import current_door
-from archive.errors import SettingsError
-from archive.settings import LimitsSettings
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_HIT = "muniment.hit"
 _PROBES = {"ops.healthz"}
 _VERIFYING = {"verifications.create_verification", "site.verify_file", "record.verification"}
+_READING = {"GET", "HEAD", "OPTIONS"}
 
 
-def limit_requests(app: Flask, settings: LimitsSettings) -> None:
-    """Have the application refuse what is too much. Raises SettingsError."""
-    amounts = {
-        "reads": settings.reads_per_minute,
-        "verifications": settings.verifications_per_minute,
-        "writes": settings.writes_per_minute,
-    }
-    try:
-        limiter = Limiter(
-            _client,
-            app=app,
-            application_limits=[
-                ApplicationLimit(
-                    limit_provider=f"{amount}/minute",
-                    scope=name,
-                    exempt_when=partial(_is_other, name),
-                )
-                for name, amount in amounts.items()
-            ],
-            storage_uri=settings.storage_url,
-            strategy="fixed-window",
-            # A storage that cannot be reached must not stop the archive.
-            in_memory_fallback_enabled=True,
-            key_prefix="muniment",
-        )
-    except ConfigurationError as error:
-        raise SettingsError(f"limits.storage_url cannot be used: {error}") from error
-    logging.getLogger("flask-limiter").setLevel(logging.WARNING)
+class ReadCounter:
+    """Counts a read of somebody without an API key, before Flask."""
+
+    def __init__(self, allowance: Allowance, proxies: tuple[Network, ...]) -> None:
+        self._allowance = allowance
+        # What an address counts as does not change, and reading it costs as much as counting.
+        self._client = lru_cache(4096)(partial(_client_at, proxies))
+
+    def __call__(self, environ: "WSGIEnvironment") -> Hit:
+        """The request as it was counted; Flask does not count it again."""
+        client = self._client(environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"))
+        hit: Hit = self._allowance.hit(READS, client)
+        environ[_HIT] = hit
+        return hit
+
+
+def limit_requests(app: Flask, allowance: Allowance) -> None:
+    """Have the application refuse what is too much."""
+
+    @app.before_request
+    def _counted() -> None:
+        hit: Hit | None = request.environ.get(_HIT)
+        kind = _kind()
+        if hit is None and kind is not None:
+            hit = request.environ[_HIT] = allowance.hit(kind, _client())
+        if hit is not None and hit.is_over:
+            raise TooManyRequests(
+                f"{hit.amount} {hit.kind} in a minute are what one client may ask for.",
+                retry_after=hit.seconds_left,
+            )
 
     @app.after_request
     def _told(response: Response) -> Response:
-        return _with_fields(limiter, response)
+        hit: Hit | None = request.environ.get(_HIT)
+        if hit is not None:
+            response.headers.extend(hit.fields())
+        return response
 
 
-def _is_other(kind: str) -> bool:
-    return _kind() != kind
-
-
-def _kind() -> str:
-    if request.endpoint in _PROBES or request.method == "OPTIONS":
-        return "none"
-    if request.endpoint in _VERIFYING and request.method != "HEAD":
-        return "verifications"
-    return "reads" if request.method in {"GET", "HEAD"} else "writes"
+def _kind() -> str | None:
+    if request.endpoint in _PROBES:
+        return None
+    if request.endpoint in _VERIFYING and request.method not in {"HEAD", "OPTIONS"}:
+        return VERIFICATIONS
+    return READS if request.method in _READING else WRITES
 
 
 def _client() -> str:
     key_id = known_key_id()
     if key_id is not None:
         return f"key:{key_id}"
-    return f"address:{network_of(client_address(request.environ, current_door().proxies))}"
+    told = request.environ.get("REMOTE_ADDR"), request.environ.get("HTTP_X_FORWARDED_FOR")
+    return _client_at(current_door().proxies, *told)
 
 
-def _with_fields(limiter: Limiter, response: Response) -> Response:
-    """The response with the fields of draft-ietf-httpapi-ratelimit-headers, and Retry-After."""
-    limit = limiter.current_limit
-    if limit is None:
-        return response
-    kind, seconds = _kind(), limit.limit.get_expiry()
-    left = min(seconds, max(0, limit.reset_at - int(current_door().now_seconds())))
-    response.headers["RateLimit-Policy"] = f'"{kind}";q={limit.limit.amount};w={seconds}'
-    response.headers["RateLimit"] = f'"{kind}";r={max(0, limit.remaining)};t={left}'
-    if limit.breached:
-        response.headers["Retry-After"] = str(max(1, left))
-    return response
+def _client_at(proxies: tuple[Network, ...], peer: str | None, forwarded: str | None) -> str:
+    environ = {"REMOTE_ADDR": peer or ""}
+    if forwarded is not None:
+        environ["HTTP_X_FORWARDED_FOR"] = forwarded
+    return f"address:{network_of(client_address(environ, proxies))}"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from flask import request
 from werkzeug.datastructures import MIMEAccept
+from werkzeug.exceptions import BadHost
 
 HTML = "text/html"
 JSON = "application/json"
@@ -40,6 +41,8 @@ def best_offer(accepted: MIMEAccept, offers: Sequence[str]) -> str | None:
 def prefers_html() -> bool:
     """Whether an error is told to this client as a page rather than as JSON."""
     is_for_machines = request.path.startswith("/api/") or request.path in _PROBES
+    # A page needs addresses, and under such a Host none can be made.
+    is_for_machines = is_for_machines or isinstance(request.routing_exception, BadHost)
     if is_for_machines or request.args.get("format") == "json":
         return False
     return best_offer(request.accept_mimetypes, (HTML, PROBLEM, JSON)) == HTML

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the operator's machines ask: `/healthz`, `/readyz`, `/metrics`."""
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 
-from api.access import require_scope
+from api.access import keep_private, require_scope
 from api.client import is_direct_loopback
 from api.metrics import CONTENT_TYPE
 from api.problems import Problem, ProblemRaised, title_of
@@ -44,7 +44,7 @@ def readyz() -> Response:
 def metrics() -> Response:
     """The metrics, for whom the settings let: a key of scope admin, or this machine itself."""
     door = current_door()
-    g.is_private = True
+    keep_private()
     if door.server.metrics == "key":
         require_scope("admin")
     elif door.server.metrics == "off" or not is_direct_loopback(request.environ, door.proxies):

@@ -5,17 +5,18 @@ Whatever is said about a restricted record is for this reader alone: no shared c
 That a key was shown one is noted before it is.
 """
 
-from flask import g, request
+from flask import request
 
-from api.access import current_reader
+from api.access import current_reader, keep_private
 from api.problems import Problem, ProblemRaised, title_of
 from api.record_json import RecordRow
 from api.state import current_archive, current_aside
 from archive.canonical import JsonValue
 from archive.errors import RecordRestricted
 from archive.ids import parse_id
+from archive.services.access import Reader
 from archive.services.custody import note_access, sign_waiting
-from archive.services.permission import OPEN, Permission, Sight, permission
+from archive.services.permission import OPEN, Permission, Sight, permission, tells_actors
 
 
 def seen(row: RecordRow) -> Permission:
@@ -25,7 +26,7 @@ def seen(row: RecordRow) -> Permission:
     archive, reader = current_archive(), current_reader()
     found = permission(archive, reader, row.id, row.metadata_policy, row.until)
     if found.is_restricted:
-        g.is_private = True
+        keep_private()
         if found.sight is Sight.WHOLE and reader.key_id is not None:
             _note_access(row, reader.key_id)
     return found
@@ -36,6 +37,14 @@ def _note_access(row: RecordRow, key_id: str) -> None:
     is_shown = request.method != "HEAD"
     if is_shown and note_access(archive, parse_id(row.id), key_id):
         current_aside().do("custody", lambda: sign_waiting(archive))
+
+
+def is_told_actors(reader: Reader, found: Permission) -> bool:
+    """Whether this reader is told which keys read the record; then the answer is for it alone."""
+    is_told = tells_actors(reader, found)
+    if is_told:
+        keep_private()
+    return is_told
 
 
 def require_whole(row: RecordRow) -> Permission:

@@ -146,6 +146,14 @@ def of_failed(code: str, detail: str, member: str) -> Problem:
     return of_error((error or MunimentError)(detail))
 
 
+def told_detail(code: str, detail: str) -> str:
+    """What may be told of a failure that is over: what went wrong inside is told by its code."""
+    error = _by_code(MunimentError, code)
+    status = next((known for kind, known in _STATUSES if error and issubclass(error, kind)), 500)
+    is_inside = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return "The operator can find the cause in the log." if is_inside else detail
+
+
 def _by_code(kind: type[MunimentError], code: str) -> type[MunimentError] | None:
     if kind.code == code:
         return kind

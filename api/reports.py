@@ -12,19 +12,24 @@ from dataclasses import replace
 
 from api.access import current_reader
 from api.bodies import file_chunks
+from api.permission import seen
 from api.record_json import RecordRow
 from api.state import current_archive, current_bounds
 from archive.digests import DigestReading
 from archive.ids import parse_id
 from archive.model.claim import Report, Result, Status
+from archive.services.custody_told import count_told
 from archive.services.permission import viewer
 from archive.services.verify import BytesAnswer, verify_bytes, verify_digest, verify_record
 
 LARGE_BYTES = 4 * 1024 * 1024
+LARGE_CUSTODY = 200
 
 
 def is_large(row: RecordRow) -> bool:
     """Whether verifying the record is too much work for every view of its page."""
+    if count_told(current_archive(), row.id) > LARGE_CUSTODY:
+        return True
     return any(part["bytes"] > LARGE_BYTES for part in json.loads(row.data)["parts"])
 
 
@@ -42,11 +47,12 @@ def digest_answer(reading: DigestReading, policy: str = "standard") -> BytesAnsw
 
     Raises the problems 401 and 503, and what `verify_digest` raises.
     """
-    archive, bounds, who = (
-        current_archive(),
-        current_bounds(),
-        viewer(current_archive(), current_reader()),
-    )
+    return _noted(_digest_answer(reading, policy))
+
+
+def _digest_answer(reading: DigestReading, policy: str) -> BytesAnswer:
+    archive, bounds = current_archive(), current_bounds()
+    who = viewer(archive, current_reader())
     if reading.is_prefix:
         return verify_digest(archive, reading, policy, who)
     # A search costs nothing and tells which record would be verified, if any.
@@ -76,7 +82,20 @@ def upload_answer(policy: str = "standard") -> BytesAnswer:
             verification.enter_context(bounds.large.place())
 
         arrival.enter_context(bounds.bodies.place())
-        return verify_bytes(current_archive(), chunks(), policy, who)
+        return _noted(verify_bytes(current_archive(), chunks(), policy, who))
+
+
+def _noted(answer: BytesAnswer) -> BytesAnswer:
+    """The answer, once it is noted which restricted records it shows to this reader's key."""
+    if current_reader().key_id is not None:
+        shown = {
+            match.capture_id for match in (*answer.matches, *(near for _, near in answer.near))
+        }
+        for record_id in sorted(shown):
+            found = current_archive().hot.record(record_id)
+            if found is not None:
+                seen(RecordRow(record_id, *found))
+    return answer
 
 
 def is_failed(report: Report) -> bool:

@@ -136,6 +136,41 @@ class RestrictionSchema(AnswerSchema):
     statement_sha256 = fields.String(required=True, allow_none=True)
 
 
+class GrantSchema(AnswerSchema):
+    """That a key may see a record (`*`: every one) while it is restricted."""
+
+    key_id = fields.String(required=True)
+    record_id = fields.String(required=True)
+    granted_at = fields.String(required=True)
+
+
+class GrantsSchema(AnswerSchema):
+    """The grants by which one record may be seen."""
+
+    id = fields.String(required=True)
+    grants = fields.List(fields.Nested(GrantSchema), required=True)
+
+
+class KeySchema(AnswerSchema):
+    """An API key, without its secret."""
+
+    key_id = fields.String(required=True)
+    scopes = fields.List(fields.String(), required=True)
+    state = fields.String(required=True, validate=validate.OneOf(["good", "expired", "revoked"]))
+    created_at = fields.String(required=True)
+    expires_at = fields.String(required=True, allow_none=True)
+    revoked_at = fields.String(required=True, allow_none=True)
+    last_used_at = fields.String(required=True, allow_none=True)
+    note = fields.String(required=True)
+
+
+class KeysSchema(AnswerSchema):
+    """A page of API keys; `next` is null on the last one."""
+
+    keys = fields.List(fields.Nested(KeySchema), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
 class EventSchema(AnswerSchema):
     """One thing that was done with a record."""
 

@@ -2,6 +2,7 @@
 """What the running application works with, and the address that the outside knows it by."""
 
 import ipaddress
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from archive.settings import ServerSettings
 EXTENSION = "muniment"
 BOUNDS_EXTENSION = "muniment.bounds"
 DOOR_EXTENSION = "muniment.door"
+_HOST = re.compile(r"(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(?::[0-9]{1,5})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,9 @@ def public_base_url() -> str:
 
 
 def _is_loopback(host: str) -> bool:
+    # Anything may stand in the field, and what is printed is the whole of it.
+    if not _HOST.fullmatch(host):
+        return False
     try:
         name = urlsplit(f"//{host}").hostname or ""
         return name == "localhost" or ipaddress.ip_address(name).is_loopback

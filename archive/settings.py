@@ -141,7 +141,7 @@ class ServerSettings:
 class LimitsSettings:
     """[limits]: what one client (an API key, or an address) may ask for in a minute."""
 
-    reads_per_minute: int = 1200  # pages and JSON; a plain look-up of a record is not counted
+    reads_per_minute: int = 1200  # pages, JSON, parts
     verifications_per_minute: int = 120  # of records, digests and files
     writes_per_minute: int = 120  # captures, restrictions
     storage_url: str = "memory://"  # where counts are kept; redis://… when processes share them

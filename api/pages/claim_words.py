@@ -19,6 +19,7 @@ _WORDS = {
     "body.from_warc": "The bytes of the page are those that came over the wire",
     "text.derives": "The text follows from the page by the named recipe, run again now",
     "catalog.agrees": "The catalogue says what the signed files say",
+    "custody.chain": "What was done with it since is told, without a gap and in order",
     "storage.lock": "The store locks its files as the archive promised",
     "server.authorship": "The server at that address really authored the page",
 }

@@ -5,13 +5,14 @@ import datetime as dt
 from dataclasses import dataclass
 
 from api.access import current_reader
+from api.permission import is_told_actors
 from api.state import current_archive
 from archive.clock import parse_rfc3339
 from archive.errors import AccessDenied
 from archive.ids import RecordId
 from archive.services.access import ANYONE
 from archive.services.custody import custody_of, event_json
-from archive.services.permission import Permission, tells_actors
+from archive.services.permission import Permission
 
 _WORDS = {
     "capture": "Seen, stored and signed by this archive",
@@ -20,6 +21,8 @@ _WORDS = {
     "lifting": "Opened to everybody again",
     "access": "Read while it was restricted",
     "export": "Exported",
+    "grant": "Opened to a key while it is restricted",
+    "grant-end": "Closed again to a key",
     "withdrawal": "Withdrawn",
     "key-use": "A signing key was used",
 }
@@ -55,7 +58,7 @@ def shown_custody(record_id: RecordId, found: Permission) -> ShownCustody:
     except AccessDenied:
         # An open record is shown whatever key was sent along.
         reader = ANYONE
-    is_told = tells_actors(reader, found)
+    is_told = is_told_actors(reader, found)
     told = [event_json(event, with_actors=is_told) for event in custody.events]
     events = tuple(
         ShownEvent(

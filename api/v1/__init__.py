@@ -2,7 +2,17 @@
 """`/api/v1`: the JSON API. One file for each resource."""
 
 from api.openapi import ProblemApi
-from api.v1 import captures, custody, health, jobs, records, restrictions, verifications
+from api.v1 import (
+    captures,
+    custody,
+    grants,
+    health,
+    jobs,
+    keys,
+    records,
+    restrictions,
+    verifications,
+)
 
 PREFIX = "/api/v1"
 
@@ -14,7 +24,9 @@ def register(api: ProblemApi) -> None:
         jobs,
         records,
         restrictions,
+        grants,
         custody,
+        keys,
         verifications,
         health,
     ):

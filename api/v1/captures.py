@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`POST /api/v1/captures`: ask for a look at a URL, and if wanted wait for what was seen."""
 
+from http import HTTPStatus
+
 from flask import Response, request
 
 from api import headers
@@ -9,6 +11,8 @@ from api.bodies import blamed_on, read_json
 from api.idempotency import PARAMETER, current_token, idempotent
 from api.job_json import accepted, failure_of, waited_for, wanted_seconds
 from api.openapi import KEY_NEEDED, ApiBlueprint
+from api.permission import require_metadata
+from api.record_json import RecordRow
 from api.schemas import BatchRequest, CaptureRequest, JobSchema, RecordSchema
 from api.state import current_archive
 from archive.digests import sha256_hex
@@ -38,13 +42,25 @@ def _ask_again(_since: str) -> None:
     """The view runs again: the job that it asks for is the one of the first time, by its token."""
 
 
+def _is_still_told(response: Response) -> None:
+    """Raise the problem 403 when the record in an answer was hidden since."""
+    place = response.headers.get("Location", "")
+    _require_told(place.removeprefix("/") if response.status_code == HTTPStatus.CREATED else None)
+
+
+def _require_told(record_id: str | None) -> None:
+    found = current_archive().hot.record(record_id) if record_id else None
+    if record_id and found:
+        require_metadata(RecordRow(record_id, *found))
+
+
 @blueprint.at("/captures", "POST")
 @blueprint.answers(202, JobSchema, "The job is accepted; Location is where to ask for it")
 @blueprint.answers(201, RecordSchema, "A capture was minted; Location is its permanent URL")
 @blueprint.answers(200, RecordSchema, "The page was not what it should be: an observation, id null")
 @blueprint.refuses(400, 401, 403, 408, 409, 413, 415, 422, 429, 500, 503)
 @blueprint.documents(requestBody=_BODY, parameters=[*_WAIT, PARAMETER], security=KEY_NEEDED)
-@idempotent(resume=_ask_again)
+@idempotent(resume=_ask_again, may_repeat=_is_still_told)
 def create_capture() -> Response:
     """Ask for a capture of a URL.
 
@@ -80,7 +96,9 @@ def create_batch() -> Response:
 
 
 def _recorded(captured: CapturedRecord) -> Response:
-    response = Response(captured.data, 201 if captured.id else 200, content_type="application/json")
+    _require_told(captured.id)
+    status = HTTPStatus.CREATED if captured.id else HTTPStatus.OK
+    response = Response(captured.data, status, content_type="application/json")
     response.headers["Repr-Digest"] = headers.digest_field(sha256_hex(captured.data))
     response.headers["Cache-Control"] = "no-store"
     if "Prefer" in request.headers:

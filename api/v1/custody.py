@@ -6,13 +6,12 @@ from flask import Response
 from api.access import current_reader
 from api.identified import record_named
 from api.openapi import ApiBlueprint
-from api.permission import require_metadata
+from api.permission import is_told_actors, require_metadata
 from api.responses import json_response
 from api.schemas import CustodySchema
 from api.state import current_archive
 from api.v1.restrictions import row_of
 from archive.services.custody import custody_of
-from archive.services.permission import tells_actors
 
 blueprint = ApiBlueprint("custody", __name__, description="Tells what was done with records")
 
@@ -29,5 +28,5 @@ def read_custody(text: str) -> Response:
     """
     record_id = record_named(text, before="/api/v1/records/", after="/custody")
     found = require_metadata(row_of(record_id))
-    is_told = tells_actors(current_reader(), found)
+    is_told = is_told_actors(current_reader(), found)
     return json_response(custody_of(current_archive(), record_id).to_json(with_actors=is_told))

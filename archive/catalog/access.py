@@ -28,6 +28,15 @@ class ApiKey:
     last_used_at: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """That a key may see a record (`*`: every one) while it is restricted, since a time."""
+
+    key_id: str
+    record_id: str
+    granted_at: str
+
+
 def add_api_key(connection: Connection, key: ApiKey, secret: str) -> None:
     """Keep a key whose secret was shown once."""
     connection.execute(
@@ -75,8 +84,13 @@ def revoke_api_key(connection: Connection, key_id: str, revoked_at: str) -> bool
 
 def has_api_key(connection: Connection, key_id: str) -> bool:
     """Whether there is a key with this ID, ended or not."""
-    wanted = sa.select(ops_api_key.c.key_id).where(ops_api_key.c.key_id == key_id)
-    return connection.execute(wanted).first() is not None
+    return api_key_of(connection, key_id) is not None
+
+
+def api_key_of(connection: Connection, key_id: str) -> ApiKey | None:
+    """The key with this ID, ended or not, or None."""
+    row = connection.execute(sa.select(ops_api_key).where(ops_api_key.c.key_id == key_id)).first()
+    return None if row is None else _key(row)
 
 
 def mark_used(connection: Connection, key_id: str, used_at: str, unless_after: str) -> None:
@@ -103,12 +117,25 @@ def remove_grant(connection: Connection, key_id: str, record_id: str) -> bool:
     return removed.rowcount > 0
 
 
-def grants_of(connection: Connection, key_id: str | None = None) -> list[tuple[str, str, str]]:
-    """Key ID, record ID and time of each grant, of one key or of all."""
-    wanted = sa.select(ops_grant).order_by(ops_grant.c.key_id, ops_grant.c.record_id)
-    if key_id is not None:
-        wanted = wanted.where(ops_grant.c.key_id == key_id)
-    return [(row.key_id, row.record_id, row.granted_at) for row in connection.execute(wanted)]
+def every_grant(connection: Connection) -> list[Grant]:
+    """Every grant, by key."""
+    return _grants(connection, sa.true())
+
+
+def grants_for(connection: Connection, record_id: str) -> list[Grant]:
+    """The grants by which a record may be seen, those of every record too, by key."""
+    return _grants(connection, ops_grant.c.record_id.in_((record_id, EVERY_RECORD)))
+
+
+def grant_of(connection: Connection, key_id: str, record_id: str) -> Grant | None:
+    """The grant of this very record (or of `*`) to this key, or None."""
+    same = sa.and_(ops_grant.c.key_id == key_id, ops_grant.c.record_id == record_id)
+    return next(iter(_grants(connection, same)), None)
+
+
+def _grants(connection: Connection, condition: sa.ColumnElement[bool]) -> list[Grant]:
+    ordered = sa.select(ops_grant).order_by(ops_grant.c.key_id, ops_grant.c.record_id)
+    return [Grant(**row) for row in connection.execute(ordered.where(condition)).mappings()]
 
 
 def is_granted(connection: Connection, key_id: str, record_id: str) -> bool:

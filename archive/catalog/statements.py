@@ -84,6 +84,17 @@ def statements_about(connection: Connection, name: str, kind: str) -> list[State
     return [_row(row) for row in rows]
 
 
+def count_about(connection: Connection, name: str, kind: str) -> int:
+    """How many statements of a kind concern a record ID or digest."""
+    counted = (
+        sa.select(sa.func.count())
+        .select_from(statement)
+        .join(statement_about, statement_about.c.statement_sha256 == statement.c.statement_sha256)
+        .where(statement_about.c.concerns == name, statement.c.kind == kind)
+    )
+    return int(connection.execute(counted).scalar() or 0)
+
+
 def latest_statement(connection: Connection, kind: str) -> StatementRow | None:
     """The newest statement of a kind, or None."""
     row = connection.execute(

@@ -6,7 +6,7 @@ checks serve an archive, an exhibit, and a stranger's machine without a network.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from archive.digests import sha256_hex
 from archive.errors import MunimentError
 from archive.ids import RecordId
 from archive.model.claim import Finding, Status
+from archive.model.custody import SignedCustody
 from archive.model.inventory import Container, Inventory, Part, RecordSpan
 from archive.model.lock import LockPromise, ObjectLock
 from archive.model.look import Look
@@ -58,13 +59,22 @@ class StoreFacts:
     now: dt.datetime
 
 
+@dataclass(frozen=True, slots=True)
+class CustodyStatement:
+    """A statement that is listed as telling of a record's custody, or why it is not at hand."""
+
+    statement_sha256: str
+    signed: SignedCustody | Absent
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything about one capture or observation that verification may look at.
 
     `record_id` and `statement_sha256` are what the caller asked for. `container` gives the bytes
     of a WARC file by digest; `foreign`, where there is one, reads imported containers. `store` is
-    None for a verifier who has no store to ask.
+    None for a verifier who has no store to ask, `custody` for one who has no list of what was done
+    with the record.
     """
 
     record_id: RecordId | None
@@ -75,6 +85,7 @@ class Evidence:
     container: Callable[[Container], bytes | Absent]
     foreign: ForeignReader | None = None
     store: StoreFacts | None = None
+    custody: Callable[[], Sequence[CustodyStatement]] | None = None
     _containers: dict[str, bytes | Absent] = field(default_factory=dict)
     _records: dict[str, tuple[WarcRecord, ...]] = field(default_factory=dict)
     _opened: dict[str, OpenedPart] = field(default_factory=dict)

@@ -34,7 +34,8 @@ def log_json(*, with_requests: bool = True, with_jobs: bool = True) -> None:
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.format_exc_info,
         without_secrets,
-        structlog.processors.JSONRenderer(ensure_ascii=False),
+        # Control characters beyond ASCII move a terminal too, and clients choose the path.
+        structlog.processors.JSONRenderer(ensure_ascii=True),
     ]
     logging.config.dictConfig(
         {
@@ -49,6 +50,8 @@ def log_json(*, with_requests: bool = True, with_jobs: bool = True) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
             "loggers": {
+                # The server's own, which brings a handler with a format of its own.
+                "gunicorn.error": {"level": "WARNING", "handlers": [], "propagate": True},
                 REQUESTS: {"level": "INFO" if with_requests else "WARNING"},
                 "muniment.command": {"level": "INFO"},
                 "archive.jobs": {"level": "INFO" if with_jobs else "WARNING"},

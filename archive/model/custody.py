@@ -12,8 +12,10 @@ from archive.canonical import JsonValue
 from archive.errors import MalformedStatement
 from archive.ids import RecordId
 from archive.model.fields import Fields
+from archive.model.look import Signer
+from archive.model.restriction import Restriction
 
-EVENTS = ("access", "export", "key-use", "withdrawal")
+EVENTS = ("access", "export", "grant", "grant-end", "key-use", "withdrawal")
 _TEXT_LIMIT = 300
 
 
@@ -56,3 +58,16 @@ class CustodyEvent:
         )
         fields.end()
         return event
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCustody:
+    """What a statement tells of a record's custody, and what was signed about it.
+
+    `previous` is the digest of the statement before it about the same record, or None.
+    """
+
+    told: CustodyEvent | Restriction
+    made_at: str
+    previous: str | None
+    signer: Signer

@@ -13,16 +13,24 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy.engine import Connection
+
+from archive.canonical import JsonValue
 from archive.catalog import access
-from archive.catalog.access import EVERY_RECORD, SCOPES, ApiKey
+from archive.catalog.access import EVERY_RECORD, SCOPES, ApiKey, Grant
 from archive.clock import parse_rfc3339, rfc3339
 from archive.errors import ApiKeyExpired, ApiKeyRevoked, ApiKeyUnknown, InputError, NotFound
 from archive.ids import RecordId
+from archive.model.custody import CustodyEvent
 from archive.services.context import Archive
+from archive.services.custody import queue
 
 SECRET_BYTES = 32
 USE_NOTED_SECONDS = 60
+OPERATOR = "operator"
+GOOD = "good"
 _NOTE_LIMIT = 200
+_KEY_ID = re.compile(r"[0-9a-f]{1,16}", re.ASCII)
 _TOKEN = re.compile(r"mk_([0-9a-f]{1,16})_([A-Za-z0-9_-]{1,128})", re.ASCII)
 
 
@@ -92,11 +100,26 @@ def list_api_keys(archive: Archive) -> list[ApiKey]:
         return access.every_api_key(connection)
 
 
-def revoke_api_key(archive: Archive, key_id: str) -> None:
-    """End a key, for good. Raises NotFound."""
+def revoke_api_key(archive: Archive, key_id: str) -> ApiKey:
+    """The key, ended for good. Raises NotFound."""
     with archive.database.writing() as connection:
-        if not access.revoke_api_key(connection, key_id, rfc3339(archive.clock.now())):
-            raise NotFound(f"there is no API key {key_id}")
+        _key(connection, key_id)
+        access.revoke_api_key(connection, key_id, rfc3339(archive.clock.now()))
+        return _key(connection, key_id)
+
+
+def key_json(key: ApiKey, now: dt.datetime) -> dict[str, JsonValue]:
+    """A key as the command line and the API tell it, without its secret."""
+    return {
+        "key_id": key.key_id,
+        "scopes": sorted(key.scopes),
+        "state": _key_state(key, now),
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "last_used_at": key.last_used_at,
+        "note": key.note,
+    }
 
 
 def note_use(archive: Archive, key_id: str) -> None:
@@ -107,29 +130,77 @@ def note_use(archive: Archive, key_id: str) -> None:
         access.mark_used(connection, key_id, rfc3339(now), rfc3339(before))
 
 
-def grant(archive: Archive, key_id: str, record_id: RecordId | None) -> bool:
+def grant(archive: Archive, key_id: str, record_id: RecordId | None, actor: str = OPERATOR) -> bool:
     """Let a key see a restricted record, or with None every one; False when it may already.
 
-    Raises NotFound when there is no such key.
+    Custody tells of it. Raises NotFound when there is no such key, and InputError for a key that
+    may not read or has ended: it would see nothing.
     """
+    now = archive.clock.now()
     with archive.database.writing() as connection:
-        if not access.has_api_key(connection, key_id):
-            raise NotFound(f"there is no API key {key_id}")
-        now = rfc3339(archive.clock.now())
-        return access.add_grant(connection, key_id, _granted(record_id), now)
+        key = _key(connection, key_id)
+        if "read" not in key.scopes or _key_state(key, now) != GOOD:
+            raise InputError(
+                f"the API key {key_id} lacks the scope read or has ended: grant another"
+            )
+        is_new = access.add_grant(connection, key_id, _granted(record_id), rfc3339(now))
+        if is_new:
+            queue(connection, _event("grant", key_id, record_id, actor, now))
+    return is_new
 
 
-def withdraw_grant(archive: Archive, key_id: str, record_id: RecordId | None) -> None:
-    """Take a grant back. Raises NotFound when there is none."""
+def withdraw_grant(
+    archive: Archive, key_id: str, record_id: RecordId | None, actor: str = OPERATOR
+) -> None:
+    """Take a grant back; custody tells of it. Raises NotFound when there is none."""
     with archive.database.writing() as connection:
+        _key(connection, key_id)
         if not access.remove_grant(connection, key_id, _granted(record_id)):
             raise NotFound(f"the API key {key_id} has no such grant")
+        queue(connection, _event("grant-end", key_id, record_id, actor, archive.clock.now()))
 
 
-def list_grants(archive: Archive, key_id: str | None = None) -> list[tuple[str, str, str]]:
-    """Key ID, record ID (`*` for every record) and time of each grant."""
+def list_grants(archive: Archive) -> list[Grant]:
+    """Every grant, by key."""
     with archive.database.reading() as connection:
-        return access.grants_of(connection, key_id)
+        return access.every_grant(connection)
+
+
+def grants_for(archive: Archive, record_id: RecordId) -> list[Grant]:
+    """The grants by which a record may be seen, those of every record too."""
+    with archive.database.reading() as connection:
+        return access.grants_for(connection, str(record_id))
+
+
+def find_grant(archive: Archive, key_id: str, record_id: RecordId) -> Grant:
+    """The grant of this record to this key. Raises NotFound."""
+    with archive.database.reading() as connection:
+        found = access.grant_of(connection, key_id, str(record_id))
+    if found is None:
+        raise NotFound(f"the API key {key_id} has no such grant")
+    return found
+
+
+def _event(
+    event: str, key_id: str, record_id: RecordId | None, actor: str, now: dt.datetime
+) -> CustodyEvent:
+    records = () if record_id is None else (record_id,)
+    return CustodyEvent(event, rfc3339(now), actor, records, f"API key {key_id}")
+
+
+def _key(connection: Connection, key_id: str) -> ApiKey:
+    # Whatever is no ID is not asked for: databases differ in what text they take.
+    key = access.api_key_of(connection, key_id) if _KEY_ID.fullmatch(key_id) else None
+    if key is None:
+        raise NotFound(f"there is no API key {key_id[:32]}")
+    return key
+
+
+def _key_state(key: ApiKey, now: dt.datetime) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    is_over = key.expires_at is not None and parse_rfc3339(key.expires_at) <= now
+    return "expired" if is_over else GOOD
 
 
 def _granted(record_id: RecordId | None) -> str:

@@ -10,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archive.catalog import evidence as rows
+from archive.checks.custody_chain import CLAIM as CUSTODY_CLAIM
 from archive.checks.evidence import Absent, Claim, Evidence
 from archive.digests import sha256_hex
 from archive.errors import MunimentError
 from archive.model.claim import Finding, Status
+from archive.services.content_kinds import KINDS
 from archive.services.context import Archive
+from archive.services.custody_told import kind_of
 from archive.services.record import SignedLook, capture_rows, observation_row
 
 CLAIM = Claim(
@@ -33,6 +36,8 @@ def agreement(
     if signed is None:
         return CLAIM.skipped("catalogue", "DEPENDS", "the signed files do not hold")
     differing = _differing(archive, signed)
+    if any(f.claim == CUSTODY_CLAIM.id for f in findings):
+        differing += _differing_custody(archive, gathered)
     if differing:
         return CLAIM.fails(
             "catalogue",
@@ -76,6 +81,19 @@ def _differing(archive: Archive, signed: SignedLook) -> list[str]:
         found = _columns(part, parts.pop(part["role"], None))
         differing += [f"{part['role']}.{column}" for column in found]
     return differing + [f"{role} (a part that is not signed)" for role in sorted(parts)]
+
+
+def _differing_custody(archive: Archive, gathered: Evidence) -> list[str]:
+    """What was read for claim custody.chain has the rows from which it is told."""
+    told = gathered.custody() if gathered.custody is not None else ()
+    read = [(item.statement_sha256, item.signed) for item in told]
+    with archive.database.reading() as connection:
+        return [
+            f"custody {digest[:12]}"
+            for digest, signed in read
+            if not isinstance(signed, Absent)
+            and KINDS[kind_of(signed)].differing(connection, signed.told, digest)
+        ]
 
 
 def _columns(expected: Mapping[str, Any], row: Any) -> list[str]:

@@ -13,7 +13,9 @@ from archive.canonical import JsonValue
 from archive.catalog import evidence as rows
 from archive.catalog.imports import every_imported_blob
 from archive.catalog.sequence import open_reservations
-from archive.catalog.statements import concerned_by, every_statement
+from archive.catalog.statements import StatementRow, concerned_by, every_statement
+from archive.checks.custody_chain import CLAIM as CUSTODY
+from archive.checks.custody_chain import faults, target_of
 from archive.checks.storage_lock import CLAIM as LOCK_CLAIM
 from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import parse_id
@@ -26,9 +28,10 @@ from archive.services.adopt import (
     adopt_observation,
 )
 from archive.services.agreement import CLAIM as CATALOG_CLAIM
-from archive.services.assertion import concerns_of
+from archive.services.assertion import Stated, concerns_of
 from archive.services.content_kinds import KINDS
 from archive.services.context import Archive
+from archive.services.custody_told import KINDS_TOLD, grouped
 from archive.services.lock_promises import LockPromises
 from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
 from archive.services.trust import (
@@ -200,7 +203,8 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
         keyset = trusted_keyset(archive)
     except (MalformedEvidence, StorageError):
         return  # the keyset's own damage is named already
-    known = {row.statement_sha256 for row in listed}
+    read: list[Stated] = []
+    unread: list[tuple[str, Sequence[str]]] = []
     promises = LockPromises(archive, keyset_chain(archive))
     for row in listed:
         report.statements += 1
@@ -209,18 +213,20 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
             report.damages.append(
                 Damage(found.target, LOCK, found.code, found.detail, is_certain=is_certain)
             )
-        try:
-            stated = adopt_assertion(archive.store, keyset, row.envelope_key)
-        except (MalformedEvidence, ObjectMissing) as error:
-            report.damages.append(Damage(row.envelope_key, "envelope.form", error.code, str(error)))
-            continue
-        except StorageError as error:
-            report.damages.append(
-                Damage(row.envelope_key, "envelope.form", error.code, str(error), is_certain=False)
-            )
-            continue
         with archive.database.reading() as connection:
             concerned = concerned_by(connection, row.statement_sha256)
+        try:
+            stated = adopt_assertion(archive.store, keyset, row.envelope_key)
+        except (MalformedEvidence, StorageError) as error:
+            is_certain = isinstance(error, MalformedEvidence | ObjectMissing)
+            detail = str(error)
+            report.damages.append(
+                Damage(row.envelope_key, "envelope.form", error.code, detail, is_certain=is_certain)
+            )
+            unread.append((row.statement_sha256, concerned))
+            continue
+        read.append(stated)
+        with archive.database.reading() as connection:
             kind = KINDS[row.kind]
             differing = kind.differing(connection, stated.content, row.statement_sha256)
         if stated.row != row or concerned != concerns_of(stated) or differing:
@@ -228,10 +234,25 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
             detail = f"the catalogue differs{named} from what is signed: run `muniment rebuild`"
             place = f"catalogue row of {row.statement_sha256}"
             report.damages.append(Damage(place, AGREES, "CATALOG_DISAGREES", detail))
-        previous = stated.predicate.previous
-        if previous is not None and previous not in known:
+    _audit_gaps(report, listed, read)
+    keys = {target_of(row.statement_sha256): row.envelope_key for row in listed}
+    damaged = {damage.key for damage in report.damages}
+    for record_id, statements in grouped(read, unread).items():
+        for finding in faults(statements, record_id, keyset):
+            key = keys[finding.target]
+            if key not in damaged:
+                damaged.add(key)
+                report.damages.append(Damage(key, CUSTODY.id, finding.code, finding.detail))
+
+
+def _audit_gaps(report: Audit, listed: Sequence[StatementRow], read: Sequence[Stated]) -> None:
+    """Statements of kinds that have an order of their own, of the archive and not of a record."""
+    known = {row.statement_sha256 for row in listed}
+    for item in read:
+        previous = item.predicate.previous
+        if item.row.kind not in KINDS_TOLD and previous is not None and previous not in known:
             detail = f"the statement before it, {previous}, is not there"
-            report.damages.append(Damage(row.envelope_key, "custody.chain", "CUSTODY_GAP", detail))
+            report.damages.append(Damage(item.row.envelope_key, CUSTODY.id, "CUSTODY_GAP", detail))
 
 
 def _audit_objects(

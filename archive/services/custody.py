@@ -34,6 +34,7 @@ from archive.services.trust import trusted_keyset
 
 SIGNED_AT_ONCE = 100
 KEPT_DAYS = 3
+GRANTS = ("grant", "grant-end")
 KEY_EVENTS_LIMIT = 100
 _HOUR = len("2026-03-06T20")
 _DAY = len("2026-03-06")
@@ -60,13 +61,14 @@ class Custody:
 
 
 def event_json(event: EventRow, *, with_actors: bool) -> JsonValue:
-    """One event; without actors, the reader's key is not told."""
+    """One event; without actors, no key that reads or was let read is told."""
     is_told = with_actors or event.event != "access"
+    is_of_key = not with_actors and event.event in GRANTS
     return {
         "event": event.event,
         "at": event.at,
         "actor": event.actor if is_told else "key",
-        "detail": event.detail,
+        "detail": "an API key" if is_of_key else event.detail,
         "statement_sha256": event.statement_sha256,
     }
 
@@ -127,6 +129,12 @@ def note_key_use(archive: Archive, key: SigningKey) -> bool:
 def note(archive: Archive, event: CustodyEvent) -> bool:
     """Queue any other event, such as an export or a withdrawal; False when it is there already."""
     return _queue(archive, event, sha256_hex(canonical.dumps(event.to_json())))
+
+
+def queue(connection: Connection, event: CustodyEvent) -> None:
+    """Queue an event in the transaction that does what it tells of."""
+    content = canonical.dumps(event.to_json())
+    custody.queue_event(connection, Queued(sha256_hex(content), content, event.at))
 
 
 def sign_waiting(archive: Archive) -> int:

@@ -4,6 +4,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TypeVar
 
 from archive.checks.evidence import Absent, Evidence, ForeignReader, StoreFacts
@@ -13,6 +14,7 @@ from archive.model.inventory import Container, RecordSpan
 from archive.model.lock import ObjectLock
 from archive.proofs.keyset import KeysetChain
 from archive.services.context import Archive
+from archive.services.custody_told import custody_told
 from archive.services.lock_promises import LockPromises
 from archive.storage.layout import blob_key, inventory_key
 
@@ -62,6 +64,7 @@ def capture_evidence(
         container=_container_reader(archive),
         foreign=_foreign_reader(archive, known.digests),
         store=_store_facts(archive, files, known.promises),
+        custody=cache(lambda: custody_told(archive, capture_id, chain.newest)),
     )
 
 

@@ -21,6 +21,7 @@ _STANDARD = (
     *_BYTES,
     "text.derives",
 )
+_SINCE = ("storage.lock", "custody.chain")
 BYTES_ONLY = "bytes-only"
 POLICIES: Mapping[str, tuple[str, ...]] = {
     BYTES_ONLY: _BYTES,
@@ -34,16 +35,17 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
         "log.witness",
         "time.interval",
         "storage.lock",
+        "custody.chain",
     ),
 }
 
 
 READING_ORDER = (
     *_STANDARD[:-1],
-    "storage.lock",
-    *(claim for claim in POLICIES["court"] if claim not in {*_STANDARD[:-1], "storage.lock"}),
+    *_SINCE,
+    *(claim for claim in POLICIES["court"] if claim not in {*_STANDARD[:-1], *_SINCE}),
 )
-"""In which order a person reads a report: who signed what, the bytes, the text, then when."""
+"""In which order a person reads a report: who signed what, the bytes, the text, since, when."""
 
 
 def required_claims(policy: str) -> tuple[str, ...]:

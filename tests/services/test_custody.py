@@ -46,6 +46,7 @@ from archive.signing.base import Signer
 
 pytestmark = pytest.mark.both_databases
 
+# Some hours on it is the same day still.
 NOW = dt.datetime.now(dt.UTC).replace(hour=10, minute=10)
 
 

@@ -18,6 +18,7 @@ from support.archives import (
 from support.origin import Origin
 
 from archive.bootstrap import Stand, init_archive
+from archive.catalog.access import add_grant
 from archive.catalog.restrictions import RestrictionRow, Viewer, put_restriction, restriction_of
 from archive.catalog.statements import statements_about
 from archive.clock import FixedClock, rfc3339
@@ -121,15 +122,19 @@ def test_only_a_grant_and_the_scope_read_together_open_it(
     all_but_read = reader_with(archive, "capture", "curate", "admin")
     reads = reader_with(archive, "read")
     other = reader_with(archive, "read")
-    for reader in (all_but_read, reads):
-        assert reader.key_id is not None
-        assert seen(archive, reader, record).sight is Sight.NOTHING
-        assert grant(archive, reader.key_id, record)
-        assert not grant(archive, reader.key_id, record)
+    assert all_but_read.key_id is not None
+    with pytest.raises(InputError):
+        grant(archive, all_but_read.key_id, record)
+    # Even if it came to be there.
+    with archive.database.writing() as connection:
+        assert add_grant(connection, all_but_read.key_id, str(record), rfc3339(NOW))
     assert seen(archive, all_but_read, record).sight is Sight.NOTHING
+    assert reads.key_id is not None
+    assert seen(archive, reads, record).sight is Sight.NOTHING
+    assert grant(archive, reads.key_id, record)
+    assert not grant(archive, reads.key_id, record)
     assert seen(archive, reads, record) == Permission(Sight.WHOLE, is_restricted=True)
     assert seen(archive, other, record).sight is Sight.NOTHING
-    assert reads.key_id is not None
     withdraw_grant(archive, reads.key_id, record)
     assert seen(archive, reads, record).sight is Sight.NOTHING
     grant(archive, reads.key_id, None)

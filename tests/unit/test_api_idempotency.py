@@ -20,17 +20,22 @@ from archive.errors import StorageUnavailable
 from archive.services.access import make_api_key
 from archive.services.context import Archive
 from archive.services.jobs import ask_for_capture
-from archive.settings import Settings
 
 pytestmark = pytest.mark.both_databases
 
 
 @dataclass(frozen=True)
 class Site:
+    """What all tests share, and an API key of this one's: what others sent is none of its business.
+
+    `before` is how many rows there were when the test began.
+    """
+
     client: FlaskClient
     archive: Archive
     origin: Origin
     key: dict[str, str]
+    before: dict[str, int]
 
     def post(self, path: str = "/terms", key: str | None = "k-1", **more: str) -> TestResponse:
         headers = {**self.key, **more}
@@ -40,27 +45,35 @@ class Site:
         return self.client.post("/api/v1/captures?wait=30", json=body, headers=headers)
 
     def count(self, table: str = "capture") -> int:
-        with self.archive.database.reading() as connection:
-            return int(connection.execute(sa.text(f"select count(*) from {table}")).scalar() or 0)
+        return count(self.archive, table) - self.before[table]
 
 
-@pytest.fixture
-def settings(
-    tmp_path_factory: pytest.TempPathFactory, database_setting: dict[str, str]
-) -> Settings:
-    return settings_at(tmp_path_factory.mktemp("archive") / "data", **database_setting)
+def count(archive: Archive, table: str) -> int:
+    with archive.database.reading() as connection:
+        return int(connection.execute(sa.text(f"select count(*) from {table}")).scalar() or 0)
 
 
-@pytest.fixture
-def site(settings: Settings, origin: Origin) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, module_database_setting: dict[str, str]
+) -> Iterator[tuple[FlaskClient, Origin, Archive]]:
+    """One archive, and one worker on it: to start and to end one takes seconds."""
+    settings = settings_at(tmp_path_factory.mktemp("archive") / "data", **module_database_setting)
     archive = new_archive(settings)
-    origin.page("/terms", page())
-    origin.page("/other", page("Other words."))
-    token = make_api_key(archive, ("capture", "curate"), "a test")
     client = create_app(archive, settings=settings).test_client()
-    with working(settings, archive):
-        yield Site(client, archive, origin, {"Authorization": f"Bearer {token}"})
+    with Origin() as origin, working(settings, archive):
+        origin.page("/terms", page())
+        origin.page("/other", page("Other words."))
+        yield client, origin, archive
     archive.close()
+
+
+@pytest.fixture
+def site(shared: tuple[FlaskClient, Origin, Archive]) -> Site:
+    client, origin, archive = shared
+    token = make_api_key(archive, ("capture", "curate"), "a test")
+    before = {name: count(archive, name) for name in ("capture", "observation", "ops_idempotency")}
+    return Site(client, archive, origin, {"Authorization": f"Bearer {token}"}, before)
 
 
 def test_the_same_request_gives_the_same_answer_and_is_done_once(site: Site) -> None:
@@ -183,9 +196,9 @@ def test_after_a_failure_inside_nothing_is_captured_twice(
 
 
 def test_restrictions_take_keys_as_well(site: Site) -> None:
-    site.post()
+    record = site.post().get_json()["id"]
     headers = {**site.key, "Idempotency-Key": "r-1"}
-    place = "/api/v1/records/CA-C-0000001-39/restriction"
+    place = f"/api/v1/records/{record}/restriction"
     body = {"metadata": "public", "reason": "x"}
     first = site.client.put(place, json=body, headers=headers)
     lifted = site.client.delete(f"{place}?reason=x", headers={**headers, "Idempotency-Key": "r-2"})

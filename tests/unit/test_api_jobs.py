@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Captures by the API are jobs: accepted, waited for, looked up, cancelled."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,16 +53,13 @@ class Site:
         return found
 
 
-@pytest.fixture(scope="module")
-def idle(
-    tmp_path_factory: pytest.TempPathFactory, module_database_setting: dict[str, str]
-) -> Iterator[Site]:
-    """An archive with nobody who does the jobs."""
+@contextlib.contextmanager
+def opened(folder: Path, database: dict[str, str]) -> Iterator[Site]:
     settings = load_settings(
         environment={
-            "MUNIMENT_DATA": str(tmp_path_factory.mktemp("archive") / "data"),
+            "MUNIMENT_DATA": str(folder / "data"),
             "MUNIMENT_NETWORK_ALLOW": "127.0.0.0/8",
-            **module_database_setting,
+            **database,
             "MUNIMENT_POLITENESS_WAIT_SECONDS": "1",
             "MUNIMENT_POLITENESS_TRIES": "2",
         }
@@ -73,10 +72,25 @@ def idle(
     archive.close()
 
 
-@pytest.fixture
-def site(idle: Site) -> Iterator[Site]:
-    with working(idle.settings, idle.archive):
-        yield idle
+@pytest.fixture(scope="module")
+def idle(
+    tmp_path_factory: pytest.TempPathFactory, module_database_setting: dict[str, str]
+) -> Iterator[Site]:
+    """An archive with nobody who does the jobs."""
+    with opened(tmp_path_factory.mktemp("idle"), module_database_setting) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def site(
+    tmp_path_factory: pytest.TempPathFactory, module_database_setting: dict[str, str]
+) -> Iterator[Site]:
+    """Another one, with a worker: to start and to end one takes seconds."""
+    with (
+        opened(tmp_path_factory.mktemp("working"), module_database_setting) as made,
+        working(made.settings, made.archive),
+    ):
+        yield made
 
 
 def finished(site: Site, job_id: str) -> dict[str, Any]:

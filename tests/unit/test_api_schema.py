@@ -38,6 +38,11 @@ OPERATIONS = [
     ("PUT", "/api/v1/records/{text}/restriction"),
     ("DELETE", "/api/v1/records/{text}/restriction"),
     ("GET", "/api/v1/records/{text}/custody"),
+    ("GET", "/api/v1/records/{text}/grants"),
+    ("PUT", "/api/v1/records/{text}/grants/{key_id}"),
+    ("DELETE", "/api/v1/records/{text}/grants/{key_id}"),
+    ("GET", "/api/v1/keys"),
+    ("DELETE", "/api/v1/keys/{key_id}"),
     ("POST", "/api/v1/verifications"),
     ("GET", "/api/v1/health"),
 ]
@@ -59,6 +64,7 @@ class Target:
     ids: tuple[str, ...]
     archive: Archive
     token: str
+    other_key_id: str
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +87,8 @@ def target(
     app = create_app(archive, settings=load_settings(environment=limits))
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
     ids = (*map(str, records), str(records[0]).lower(), str(records[0])[:-3], "CA-C-0000001-38")
-    yield Target(schema, ids, archive, token)
+    other = make_api_key(archive, ("read",), "another")
+    yield Target(schema, ids, archive, token, other.split("_")[1])
     archive.close()
 
 
@@ -109,6 +116,8 @@ def hammer(target: Target, method: str, path: str, examples: int) -> None:
         case, record_id, has_key = choice
         if record_id is not None and "text" in (case.path_parameters or {}):
             case.path_parameters["text"] = record_id
+        if record_id is not None and "key_id" in (case.path_parameters or {}):
+            case.path_parameters["key_id"] = target.other_key_id
         # Nobody works on the jobs here, and a request that waits would wait for a minute.
         for sent, name in ((case.query, "wait"), (case.headers, "Prefer")):
             if sent:

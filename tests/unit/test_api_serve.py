@@ -94,6 +94,65 @@ def test_slow_clients_do_not_keep_others_out(tmp_path: Path) -> None:
     assert "Traceback" not in errors
 
 
+CHUNKED = (
+    b"POST /api/v1/verifications HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    b"Transfer-Encoding: chunked\r\n"
+)
+CHUNKS = b"8000\r\n" + b" " * 32768 + b"\r\n"
+GET = b"GET /limits HTTP/1.1\r\nConnection: close\r\nHost: "
+ODD_REQUESTS = {
+    "a path of its own": (GET + b"x\r\nSCRIPT_NAME: /evil\r\n\r\n", b"200"),
+    "another path": (GET + b"x\r\nPATH_INFO: /metrics\r\n\r\n", b"200"),
+    "two schemes": (GET + b"x\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off\r\n\r\n", b"200"),
+    "a host that is none": (GET + b"a" * 300 + b"\r\n\r\n", b"400"),
+    "a giant field": (GET + b"x\r\nA: " + b"a" * 70_000 + b"\r\n\r\n", b"431"),
+    "many fields": (GET + b"x\r\n" + b"A: b\r\n" * 500 + b"\r\n", b"431"),
+    "a folded field": (GET + b"x\r\nAuthorization: Bearer\r\n %s\r\n\r\n", b"400"),
+    "a key that ends in NUL": (GET + b"x\r\nAuthorization: Bearer %s\0\r\n\r\n", b"400"),
+    "a field's name in colour": (GET + b"x\r\nA\x1b[31mB: %s\r\n\r\n", b"400"),
+    "a key in the path": (b"GET /%s\x9b HTTP/9.9\r\n\r\n", b"400"),
+    "no chunk": (CHUNKED + b"Content-Type: application/octet-stream\r\n\r\nzz\r\n\r\n", b"400"),
+    "half a chunk": (
+        CHUNKED + b"Content-Type: application/octet-stream\r\n\r\n8\r\nabc",
+        b"400",
+    ),
+    "too much in chunks": (
+        CHUNKED + b"Content-Type: application/json\r\n\r\n" + CHUNKS * 4 + b"0\r\n\r\n",
+        b"413",
+    ),
+    "two lengths": (CHUNKED + b"Content-Length: 3\r\n\r\n0\r\n\r\n", b"400"),
+}
+
+
+def test_odd_requests_are_refused_and_logged_without_secrets(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    environment = {"MUNIMENT_DATA": str(data)}
+    archive, made = init_archive(load_settings(environment=environment))
+    archive.close()
+    key = str(made.api_key)
+    process = serve(data)
+    answers: dict[str, bytes] = {}
+    try:
+        assert process.stdout is not None
+        base = process.stdout.readline().split()[2].rstrip("/")
+        address = ("127.0.0.1", int(base.rsplit(":", 1)[1]))
+        opened = {
+            name: begun(address, sent.replace(b"%s", key.encode()))
+            for name, (sent, _) in ODD_REQUESTS.items()
+        }
+        for name, connection in opened.items():
+            connection.shutdown(socket.SHUT_WR)
+            answers[name] = end_of(connection)[9:12]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=40)
+    assert answers == {name: status for name, (_, status) in ODD_REQUESTS.items()}
+    assert key.split("_", 2)[2] not in errors
+    assert errors.isascii()
+    lines = [json.loads(line) for line in errors.splitlines()]
+    assert [line for line in lines if "exception" in line] == []
+
+
 def workers_of(parent: int) -> list[int]:
     """The processes of `muniment worker` that belong to this server."""
     found = []
@@ -247,11 +306,10 @@ def try_post(base: str, body: dict[str, str], key: str | None) -> dict[str, str]
         "Authorization": f"Bearer {key}",
         "Idempotency-Key": body["url"],
     }
-    request = urllib.request.Request(
-        f"{base}/api/v1/captures?wait=25", json.dumps(body).encode(), headers
-    )
+    place = f"{base}/api/v1/captures?wait=60"
+    request = urllib.request.Request(place, json.dumps(body).encode(), headers)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=70) as answer:
             read: dict[str, str] = json.loads(answer.read())
             return read
     except (OSError, http.client.HTTPException):

@@ -4,20 +4,23 @@
 import json
 import logging
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 from flask.testing import FlaskClient
+from limits.storage import MemoryStorage
 from support.archives import minted, new_archive, page, settings_at
 from support.origin import Origin
 from werkzeug.test import TestResponse
 
+from api.allowance import Allowance
 from api.app import create_app
 from api.client import client_address, is_direct_loopback, network_of
 from archive.cli.logs import log_json
 from archive.errors import SettingsError, StorageUnavailable
 from archive.services.access import make_api_key
 from archive.services.context import Archive
-from archive.settings import load_settings
+from archive.settings import LimitsSettings, load_settings
 
 FIRST = "CA-C-0000001-39"
 PUBLIC_PATHS = [
@@ -136,7 +139,6 @@ def test_one_client_is_told_when_it_asks_too_much(archive: Archive) -> None:
     assert client.get("/problems/too-many-requests").status_code == 429
     # What is counted apart, and what is not counted.
     assert client.get("/healthz").status_code == 200
-    assert client.get(f"/{FIRST}?format=json").status_code == 200
     assert client.post("/api/v1/verifications", json={"id": FIRST}).status_code == 200
     assert client.post("/api/v1/verifications", json={"id": FIRST}).status_code == 429
     assert [client.post("/api/v1/captures").status_code for _ in range(3)] == [401, 401, 429]
@@ -206,15 +208,87 @@ def test_a_limits_storage_that_there_is_not_is_said_at_start(archive: Archive) -
 def test_a_limits_storage_that_is_away_does_not_stop_the_archive(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clients = [
+        client_of(archive, LIMITS_READS_PER_MINUTE="2", LIMITS_STORAGE_URL="loft://")
+        for _ in range(2)
+    ]
+    monkeypatch.setattr(Loft, "is_away", False)
+    monkeypatch.setattr(Loft, "counts", {})
+    asked = [client.get("/limits").status_code for client in clients * 2]
+    assert asked == [200, 200, 429, 429]
+    # Counted in each process meanwhile.
+    monkeypatch.setattr(Loft, "is_away", True)
+    asked = [client.get("/limits").status_code for client in clients * 3]
+    assert asked == [200, 200, 200, 200, 429, 429]
+
+
+class Loft(MemoryStorage):
+    """A storage of counts that several processes share, and that may be away."""
+
+    STORAGE_SCHEME: ClassVar[list[str]] = ["loft"]
+    is_away: ClassVar[bool] = False
+    counts: ClassVar[dict[str, int]] = {}
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:  # noqa: ARG002 - the protocol
+        if self.is_away:
+            raise OSError("connection refused")
+        self.counts[key] = self.counts.get(key, 0) + amount
+        return self.counts[key]
+
+
+DOORS = [
+    ("GET", f"/{FIRST}?format=json"),
+    ("HEAD", f"/{FIRST}?format=json"),
+    ("GET", f"/{FIRST}"),
+    ("GET", f"/{FIRST}/parts/text"),
+    ("GET", f"/api/v1/records/{FIRST}"),
+    ("GET", "/no/such/address/at/all"),
+    ("GET", "/static/muniment.css"),
+    ("GET", "/static/nothing"),
+    ("OPTIONS", "/api/v1/captures"),
+    ("HEAD", f"/{FIRST}/verify"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), DOORS)
+def test_every_door_is_counted_alike(archive: Archive, method: str, path: str) -> None:
     client = client_of(archive, LIMITS_READS_PER_MINUTE="2")
-    [limiter] = client.application.extensions["limiter"]
+    plain = {"Accept": "application/json"}
+    first = client.open(path, method=method, headers=plain, buffered=True)
+    assert first.status_code != 429
+    assert [first.headers[name] for name in ("RateLimit-Policy",)] == ['"reads";q=2;w=60']
+    assert first.headers["RateLimit"].startswith('"reads";r=1;t=')
+    # The other doors are counted with it.
+    assert client.get(f"/{FIRST}?format=json").status_code == 200
+    over = client.open(path, method=method, headers=plain, buffered=True)
+    assert over.status_code == 429
+    assert 1 <= int(over.headers["Retry-After"]) <= 60
+    assert client.get(f"/{FIRST}?format=json").get_json()["code"] == "TOO_MANY_REQUESTS"
 
-    def away(*_: object, **__: object) -> int:
-        raise OSError("connection refused")
 
-    monkeypatch.setattr(limiter._storage, "incr", away)
-    # Counted in this process meanwhile.
-    assert [client.get("/limits").status_code for _ in range(3)] == [200, 200, 429]
+def test_a_wrong_method_is_a_write_that_is_counted(archive: Archive) -> None:
+    client = client_of(archive, LIMITS_WRITES_PER_MINUTE="1")
+    asked = [client.post(path).status_code for path in ("/healthz", "/nothing/at/all/here")]
+    assert asked == [405, 429]
+
+
+def test_a_key_is_counted_as_itself_at_the_plain_door_too(archive: Archive) -> None:
+    client = client_of(archive, LIMITS_READS_PER_MINUTE="1")
+    keys = [make_api_key(archive, ("read",), "a test") for _ in range(2)]
+    for headers in ({}, *({"Authorization": f"Bearer {key}"} for key in keys)):
+        asked = [client.get(f"/{FIRST}?format=json", headers=headers) for _ in range(2)]
+        assert [answer.status_code for answer in asked] == [200, 429]
+
+
+def test_a_minute_that_is_over_is_forgotten() -> None:
+    now = [119.0]
+    allowance = Allowance(LimitsSettings(reads_per_minute=1), lambda: now[0])
+    assert [allowance.hit("reads", "a").is_over for _ in range(2)] == [False, True]
+    assert not allowance.hit("reads", "b").is_over
+    assert allowance.hit("reads", "a").seconds_left == 1
+    now[0] = 120.0
+    hit = allowance.hit("reads", "a")
+    assert (hit.is_over, hit.number, hit.seconds_left) == (False, 1, 60)
 
 
 def test_probes(archive: Archive, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:

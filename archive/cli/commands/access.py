@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`muniment access key|grant`: API keys, and which restricted records each may see."""
 
+import contextlib
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -58,24 +60,12 @@ def make(ctx: click.Context, scopes: str, expires: str | None, note: str, *, as_
 @click.pass_context
 def list_keys(ctx: click.Context, *, as_json: bool) -> None:
     """List API keys, without their secrets."""
-    from archive.services.access import list_api_keys
+    from archive.services.access import key_json, list_api_keys
 
     with opened(ctx) as archive:
         found = list_api_keys(archive)
         now = archive.clock.now()
-    rows: list[dict[str, Any]] = [
-        {
-            "key_id": item.key_id,
-            "scopes": sorted(item.scopes),
-            "state": _state(item, now),
-            "created_at": item.created_at,
-            "expires_at": item.expires_at,
-            "revoked_at": item.revoked_at,
-            "last_used_at": item.last_used_at,
-            "note": item.note,
-        }
-        for item in found
-    ]
+    rows = [key_json(item, now) for item in found]
     if as_json:
         print_json(rows)
         return
@@ -114,6 +104,7 @@ def make_grant(ctx: click.Context, key_id: str, text: str, *, as_json: bool) -> 
     with opened(ctx) as archive:
         record = _record(archive, text)
         access.grant(archive, key_id, record)
+        _sign(archive)
     _say(key_id, str(record or "*"), "granted", as_json=as_json)
 
 
@@ -127,11 +118,10 @@ def list_grants(ctx: click.Context, *, as_json: bool) -> None:
     with opened(ctx) as archive:
         found = access.list_grants(archive)
     if as_json:
-        names = ("key_id", "record_id", "granted_at")
-        print_json([dict(zip(names, row, strict=True)) for row in found])
+        print_json([asdict(item) for item in found])
         return
-    for key_id, record_id, granted_at in found:
-        click.echo(f"{key_id}  {record_id}  since {granted_at}")
+    for item in found:
+        click.echo(f"{item.key_id}  {item.record_id}  since {item.granted_at}")
 
 
 @grant.command("revoke")
@@ -146,6 +136,7 @@ def revoke_grant(ctx: click.Context, key_id: str, text: str, *, as_json: bool) -
     with opened(ctx) as archive:
         record = _record(archive, text)
         access.withdraw_grant(archive, key_id, record)
+        _sign(archive)
     _say(key_id, str(record or "*"), "not granted", as_json=as_json)
 
 
@@ -153,6 +144,15 @@ def _record(archive: "Archive", text: str) -> "RecordId | None":
     from archive.services.resolve import required_id
 
     return None if text == "all" else required_id(archive, text)
+
+
+def _sign(archive: "Archive") -> None:
+    """Sign the event, where the key is; without it the event waits for a process that has it."""
+    from archive.errors import SigningError
+    from archive.services.custody import sign_waiting
+
+    with contextlib.suppress(SigningError):
+        sign_waiting(archive)
 
 
 def _say(key_id: str, record_id: str, state: str, *, as_json: bool) -> None:
@@ -166,12 +166,3 @@ def _moment(text: str | None) -> dt.datetime | None:
     from archive.clock import read_time
 
     return None if text is None else read_time(text).start
-
-
-def _state(item: Any, now: dt.datetime) -> str:
-    from archive.clock import parse_rfc3339
-
-    if item.revoked_at is not None:
-        return "revoked"
-    is_over = item.expires_at is not None and parse_rfc3339(item.expires_at) <= now
-    return "expired" if is_over else "good"

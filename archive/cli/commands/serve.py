@@ -87,7 +87,11 @@ def command(  # noqa: PLR0913 - click hands over each option
         "graceful_timeout": GRACE_SECONDS,
         "loglevel": "warning",
         "control_socket_disable": True,
-        "when_ready": _announce,
+        # What a proxy says is read by `api.client` alone, and only from those of the settings.
+        "forwarded_allow_ips": "",
+        "forwarder_headers": "",
+        "secure_scheme_headers": {},
+        "when_ready": lambda arbiter: _ready(arbiter, with_requests=not quiet),
         "post_fork": lambda _arbiter, _worker: log_json(with_requests=not quiet),
         "on_exit": lambda _arbiter: _drop_counts(),
     }
@@ -144,7 +148,8 @@ def _serve(options: dict[str, Any]) -> None:
     Server().run()
 
 
-def _announce(arbiter: Any) -> None:
+def _ready(arbiter: Any, *, with_requests: bool) -> None:
+    log_json(with_requests=with_requests)
     host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     click.echo(f"Serving at http://{shown}:{port}/ (Ctrl-C ends)")

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The signed statements that tell of a record's custody, read out of the store."""
+
+from collections.abc import Sequence
+
+from archive.catalog.statements import StatementRow, count_about, statements_about
+from archive.checks.evidence import Absent, CustodyStatement
+from archive.errors import MalformedEvidence, ObjectMissing, StorageError
+from archive.ids import RecordId
+from archive.model.custody import SignedCustody
+from archive.model.restriction import Restriction
+from archive.proofs.keyset import Keyset
+from archive.services.adopt import adopt_assertion
+from archive.services.assertion import Stated
+from archive.services.context import Archive
+
+KINDS_TOLD = ("custody", "restriction")
+
+
+def custody_told(
+    archive: Archive, record_id: RecordId, keyset: Keyset
+) -> tuple[CustodyStatement, ...]:
+    """The statements that the catalogue lists for a record, by kind, in order of making."""
+    with archive.database.reading() as connection:
+        rows = [
+            row for kind in KINDS_TOLD for row in statements_about(connection, str(record_id), kind)
+        ]
+    return tuple(
+        CustodyStatement(row.statement_sha256, _signed(archive, keyset, row)) for row in rows
+    )
+
+
+def signed_custody(stated: Stated) -> SignedCustody:
+    """What a statement of one of these kinds says and how it is bound."""
+    said = stated.predicate
+    return SignedCustody(stated.content, said.made_at, said.previous, said.signer)
+
+
+def _signed(archive: Archive, keyset: Keyset, row: StatementRow) -> SignedCustody | Absent:
+    try:
+        return signed_custody(adopt_assertion(archive.store, keyset, row.envelope_key))
+    except (ObjectMissing, MalformedEvidence) as error:
+        return Absent(error.code, f"{row.envelope_key}: {error}", is_certain=True)
+    except StorageError as error:
+        return Absent(error.code, f"{row.envelope_key}: {error}", is_certain=False)
+
+
+def kind_of(signed: SignedCustody) -> str:
+    """The kind of the statement."""
+    return "restriction" if isinstance(signed.told, Restriction) else "custody"
+
+
+def grouped(
+    read: Sequence[Stated], unread: Sequence[tuple[str, Sequence[str]]]
+) -> dict[RecordId, list[CustodyStatement]]:
+    """Statements of these kinds by the record that they tell of.
+
+    `unread` are those that cannot be read, each with the record IDs that the catalogue lists.
+    """
+    found: dict[RecordId, list[CustodyStatement]] = {}
+    for item in (item for item in read if item.row.kind in KINDS_TOLD):
+        told = item.content
+        records = (told.record,) if isinstance(told, Restriction) else told.records
+        for record in records:
+            signed = CustodyStatement(item.row.statement_sha256, signed_custody(item))
+            found.setdefault(record, []).append(signed)
+    for digest, names in unread:
+        absent = Absent("OBJECT_MISSING", "it cannot be read", is_certain=False)
+        for record in [record for record in found if str(record) in names]:
+            found[record].append(CustodyStatement(digest, absent))
+    return found
+
+
+def count_told(archive: Archive, record_id: str) -> int:
+    """How many statements the catalogue lists for a record: each takes reading to verify it."""
+    with archive.database.reading() as connection:
+        return sum(count_about(connection, record_id, kind) for kind in KINDS_TOLD)
