@@ -440,6 +440,10 @@ def test_openapi_document(site: Site) -> None:
         "/api/v1/records/{text}",
         "/api/v1/records/{text}/custody",
         "/api/v1/records/{text}/restriction",
+        "/api/v1/records/{text}/grants",
+        "/api/v1/records/{text}/grants/{key_id}",
+        "/api/v1/keys",
+        "/api/v1/keys/{key_id}",
         "/api/v1/verifications",
         "/api/v1/health",
     }
