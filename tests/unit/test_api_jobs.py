@@ -172,6 +172,7 @@ def test_a_record_that_is_hidden_is_hidden_in_its_job_too(site: Site) -> None:
     restriction = {"until": None, "metadata": "hidden"}
     assert told["record"].pop("id") == single["record"]["id"]
     assert told["record"].pop("restriction") == restriction
+    assert told["record"].pop("outcome") == "restricted"
     assert set(told["record"].values()) == {None}
     assert told_many["items"][0]["id"] == many["items"][0]["id"]
     assert told_many["items"][0]["restriction"] == restriction
