@@ -33,7 +33,7 @@ from archive.services.ownership import is_process_gone, this_process
 from archive.services.probe import probe_when_new
 from archive.services.recover import recover
 from archive.services.schedule import Scheduled
-from archive.services.work_queues import CAPTURES, LONG
+from archive.services.work_queues import BATCHES, CAPTURES, LONG
 from archive.services.worker import JobsWorker
 from archive.settings import (
     INTERVALS,
@@ -336,7 +336,7 @@ def worker_of(settings: Settings, archive: Archive, stop: threading.Event) -> Jo
             grace_seconds=wanted.grace_seconds,
             keep_days=wanted.keep_days,
         ),
-        {CAPTURES: wanted.slots, LONG: wanted.long_slots},
+        {CAPTURES: wanted.slots, BATCHES: wanted.batch_slots, LONG: wanted.long_slots},
         [
             Scheduled(
                 "audit",

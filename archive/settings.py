@@ -153,6 +153,7 @@ class JobsSettings:
 
     url: str = ""  # sqlite:///PATH or a PostgreSQL URL; default that of the catalogue, see below
     slots: int = 16  # captures at once in one worker
+    batch_slots: int = 2  # batches of captures at once in one worker
     long_slots: int = 2  # audits, imports and other long jobs at once in one worker
     grace_seconds: int = 30  # that a worker which is told to end waits for what it does
     beat_seconds: int = 5  # between two signs of life of a worker

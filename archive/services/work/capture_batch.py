@@ -15,7 +15,7 @@ from archive.services.capture import Refused
 from archive.services.capture_desk import Answer
 from archive.services.capture_each import Asked, Postponed, capture_each
 from archive.services.handlers import Handler, Workshop, members
-from archive.services.work_queues import LONG
+from archive.services.work_queues import BATCHES
 
 URLS_LIMIT = 1000
 _PATIENCE_SECONDS = 60.0
@@ -58,4 +58,4 @@ def _shown(result: Answer | Refused | Postponed) -> dict[str, JsonValue]:
     return {**empty, "outcome": "postponed", "reason": result.reason}
 
 
-HANDLER = Handler("capture-batch", LONG, _check, _run)
+HANDLER = Handler("capture-batch", BATCHES, _check, _run)
