@@ -17,7 +17,6 @@ from archive.importing.index import index_record
 from archive.model.claim import Finding, Status
 from archive.model.fetch import Exchange
 from archive.model.imported import IndexRow
-from archive.net.codings import content_codings
 from archive.net.head import header_values
 from archive.net.surt import url_key
 from archive.warc.dates import cdx_stamp
@@ -78,8 +77,8 @@ def _wrong_range(line: CdxLine, exchange: Exchange) -> tuple[str, str] | None:
     first, last = int(match[1]), int(match[2])
     if (first, last) != (line.offset, line.offset + line.length - 1):
         return OTHER, f"it is the range from {first} to {last}"
-    if content_codings(exchange.headers):
-        return OTHER, "it is coded, so that nobody can tell where its bytes lie"
+    # Servers that call a packed file coded (`Content-Encoding: gzip`) still count its own bytes
+    # (RFC 9110 section 14.1.2); what was coded on the way is no record, or of another length.
     if len(exchange.payload) != line.length:
         return OTHER, f"it has {len(exchange.payload)} bytes, and {line.length} were asked for"
     return None
