@@ -3,6 +3,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,6 +155,20 @@ def test_an_index_by_url_packed_and_in_the_old_form(
     origin.page("/index.cdx.gz", gzip.compress(b"".join(lines)), content_type=None)
     what = IndexOfWarcs(origin.url("/index.cdx.gz"), server.base)
     assert got(archive, what).is_sound
+
+
+@pytest.mark.parametrize("name", ["given.warc.gz", "given.warc"])
+def test_what_cdxj_indexer_writes_is_understood(
+    archive: Archive, server: WarcServer, tmp_path: Path, name: str
+) -> None:
+    records = site(3, with_requests=True)
+    path = tmp_path / name
+    path.write_bytes(packed(*records) if name.endswith(".gz") else b"".join(records))
+    server.add(name, path.read_bytes())
+    indexer = Path(sys.executable).parent / "cdxj-indexer"
+    lines = subprocess.run([indexer, path], check=True, capture_output=True).stdout
+    done = got(archive, given(tmp_path, lines, server))
+    assert (done.taken, done.is_sound) == (3, True)
 
 
 def test_records_that_lie_there_plain_are_packed_byte_for_byte(
