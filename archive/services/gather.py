@@ -110,7 +110,8 @@ def gather(
     goes on. Raises SigningError, StorageError, CatalogError, JobsError.
     """
     checked_supplier(errand.options.supplied_by)
-    with sole_importer(archive, asked_sha256(errand.asked)) as keep:
+    lock, total = asked_sha256(errand.asked), len(wanted)
+    with sole_importer(archive, lock, lambda: progress(0, total)) as keep:
         errand.asker.while_waiting = keep
         before = _before(archive, errand.asked)
         result = Gathered(errand.asked, wanted=len(wanted))
