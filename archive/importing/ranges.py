@@ -17,7 +17,6 @@ from archive.importing.index import index_record
 from archive.model.claim import Finding, Status
 from archive.model.fetch import Exchange
 from archive.model.imported import IndexRow
-from archive.net.codings import content_codings
 from archive.net.head import header_values
 from archive.net.surt import url_key
 from archive.warc.dates import cdx_stamp
@@ -34,6 +33,7 @@ OTHER_RECORD = "RANGE_OTHER_RECORD"
 DIGEST = "CDX_DIGEST"
 
 _OK, _PARTIAL = 200, 206
+_RECORD_END = b"\r\n\r\n"
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/(?:[0-9]{1,18}|\*)")
 
 
@@ -53,17 +53,30 @@ def judge_range(line: CdxLine, target: str, exchange: Exchange) -> GivenRecord |
     wrong = _wrong_range(line, exchange)
     if wrong is not None:
         return Finding(CLAIM, target, Status.FAIL, *wrong)
-    data = exchange.payload
     try:
-        record = read_record(data, IMPORT_LIMITS)
+        member = _member(exchange.payload)
+        record = read_record(member, IMPORT_LIMITS)
     except MalformedWarc as error:
         return Finding(CLAIM, target, Status.FAIL, NO_RECORD, str(error))
     named = _named_otherwise(line, record)
     if named is not None:
         return Finding(CLAIM, target, Status.FAIL, OTHER_RECORD, named)
-    # A container holds records of one kind: what lay there plain is packed, byte for byte.
-    member = data if data.startswith(GZIP_MAGIC) else compress_member(data)
     return GivenRecord(member, _finding(line, target, record))
+
+
+def _member(data: bytes) -> bytes:
+    """The record as a gzip member: a container holds records of one kind.
+
+    The range of a record that lies there plain may or may not include the two line ends that
+    close it: cdxj-indexer leaves them out, others do not.
+    """
+    if data.startswith(GZIP_MAGIC):
+        return data
+    try:
+        read_record(data, IMPORT_LIMITS)
+    except MalformedWarc:
+        data += _RECORD_END
+    return compress_member(data)
 
 
 def _wrong_range(line: CdxLine, exchange: Exchange) -> tuple[str, str] | None:
@@ -78,8 +91,8 @@ def _wrong_range(line: CdxLine, exchange: Exchange) -> tuple[str, str] | None:
     first, last = int(match[1]), int(match[2])
     if (first, last) != (line.offset, line.offset + line.length - 1):
         return OTHER, f"it is the range from {first} to {last}"
-    if content_codings(exchange.headers):
-        return OTHER, "it is coded, so that nobody can tell where its bytes lie"
+    # Servers that call a packed file coded (`Content-Encoding: gzip`) still count its own bytes
+    # (RFC 9110 section 14.1.2); what was coded on the way is no record, or of another length.
     if len(exchange.payload) != line.length:
         return OTHER, f"it has {len(exchange.payload)} bytes, and {line.length} were asked for"
     return None

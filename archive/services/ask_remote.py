@@ -9,6 +9,7 @@ few times.
 import datetime as dt
 import ipaddress
 import math
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -30,18 +31,23 @@ _FIRST_SERVER_ERROR = 500
 # What came is all that would come if the same were asked again.
 _DEFINITE = frozenset({FetchEnd.COMPLETE, FetchEnd.TOO_LARGE})
 _MINUTE_MS = 60_000
+_SLICE_SECONDS = 60.0
 
 IsFinal = Callable[[Exchange], bool]
 
 
 class RemoteAsker:
-    """Asks for one import; `patience` bounds what is waited for one answer."""
+    """Asks for one import; `patience` bounds what is waited for one answer.
+
+    `while_waiting` is called from time to time, so that whoever asks can keep what it holds.
+    """
 
     def __init__(self, archive: Archive, patience: Patience) -> None:
         self._archive = archive
         self._patience = patience
         self._name = f"import/{archive.random_bytes(8).hex()}"
         self._asked = 0
+        self.while_waiting: Callable[[], None] = lambda: None
 
     def ask(
         self,
@@ -84,14 +90,14 @@ class RemoteAsker:
             if tries == TRIES_LIMIT:
                 why = f"status {last.status}" if last and is_failing else fetch.detail
                 raise RemoteUnavailable(f"{url[:200]}: {why}")
-            self._patience.sleep(2 ** (tries - 1))
+            self._sleep(2 ** (tries - 1))
 
     def _one(self, url: str, span: tuple[int, int] | None, budget: "_Budget") -> Fetch | None:
         """One request; None when the server wants to be left alone, which it then is."""
         turn = self._turn(parse_capture_url(url).host, budget)
         is_refusal, wish = False, None
         try:
-            self._patience.sleep(self._seconds_until(turn.start))
+            self._sleep(self._seconds_until(turn.start))
             fetch = self._archive.fetcher.fetch_one(url, span)
             last = fetch.last
             if last is not None:
@@ -120,7 +126,14 @@ class RemoteAsker:
                 raise RemoteUnavailable(
                     f"{host} wants to be left alone until {found.at:%H:%M:%S} UTC", found.at
                 )
-            self._patience.sleep(wait)
+            self._sleep(wait)
+
+    def _sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._patience.sleep(min(left, _SLICE_SECONDS))
+            self.while_waiting()
+        self._patience.sleep(0)
 
     def _seconds_until(self, moment: dt.datetime) -> float:
         return max(0.0, (moment - self._archive.clock.now()).total_seconds())

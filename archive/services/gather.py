@@ -23,6 +23,7 @@ from archive.importing.ranges import DIGEST
 from archive.jobs.base import JobCancelled, WorkerStopping
 from archive.model.claim import Finding, Status
 from archive.model.imported import GivenFile, ImportGroup, asked_sha256, bounded_target
+from archive.services.ask_remote import RemoteAsker
 from archive.services.context import Archive, SigningKey
 from archive.services.custody import note_key_use
 from archive.services.import_container import Progress, Stretch, Supply, import_container
@@ -61,6 +62,7 @@ class Wanted:
 class Errand:
     """What is asked of which archive: `asked` is the URL by which; `form` that of the groups."""
 
+    asker: RemoteAsker
     asked: str
     host: str
     form: str
@@ -108,7 +110,9 @@ def gather(
     goes on. Raises SigningError, StorageError, CatalogError, JobsError.
     """
     checked_supplier(errand.options.supplied_by)
-    with sole_importer(archive, asked_sha256(errand.asked)) as keep:
+    lock, total = asked_sha256(errand.asked), len(wanted)
+    with sole_importer(archive, lock, lambda: progress(0, total)) as keep:
+        errand.asker.while_waiting = keep
         before = _before(archive, errand.asked)
         result = Gathered(errand.asked, wanted=len(wanted))
         missing = [one for one in wanted if bounded_target(one.target) not in before.targets]

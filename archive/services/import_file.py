@@ -87,7 +87,7 @@ def import_file(
     with (
         indexing_pool(archive, options.workers, file_size(path)) as pool,
         given_file(path, progress) as given,
-        sole_importer(archive, given.file.sha256) as keep,
+        sole_importer(archive, given.file.sha256, lambda: progress(0, given.file.size)) as keep,
     ):
         before = _groups(archive, given.file.sha256)
         supplier = package_supply if given.file.form == "wacz" else supply_of

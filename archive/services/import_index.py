@@ -57,7 +57,9 @@ def import_index(
         url = base.href + line.filename
         target = f"{url}#bytes={line.offset}-{line.offset + line.length - 1}"
         wanted.append(Wanted(CLAIM, target, partial(_get, asker, line, url, target)))
-    return gather(archive, key, Errand(base.href, base.host, FORM, options), wanted, progress)
+    return gather(
+        archive, key, Errand(asker, base.href, base.host, FORM, options), wanted, progress
+    )
 
 
 def _folder(url: str) -> CaptureUrl:

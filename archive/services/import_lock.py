@@ -21,11 +21,17 @@ _DIGITS = 12
 
 
 @contextlib.contextmanager
-def sole_importer(archive: Archive, sha256: str) -> Iterator[Callable[[], None]]:
-    """Hold the lock on a file; what is given must be called from time to time to keep it."""
+def sole_importer(
+    archive: Archive, sha256: str, while_waiting: Callable[[], None]
+) -> Iterator[Callable[[], None]]:
+    """Hold the lock on a file; what is given must be called from time to time to keep it.
+
+    `while_waiting` is called while another importer holds it, and may raise to give up.
+    """
     number = int(sha256[:_DIGITS], 16)
     archive.owed.settle(archive.database)
     while not _taken(archive, number):
+        while_waiting()
         time.sleep(_WAIT_SECONDS)
     kept = time.monotonic()
 

@@ -67,7 +67,9 @@ def import_timemap(
     wanted = [
         Wanted(CLAIM, one.url, partial(_get, archive, asker, one, original)) for one in mementos
     ]
-    return gather(archive, key, Errand(asked.href, asked.host, FORM, options), wanted, progress)
+    return gather(
+        archive, key, Errand(asker, asked.href, asked.host, FORM, options), wanted, progress
+    )
 
 
 def _listed(asker: RemoteAsker, url: str) -> tuple[str, list[Memento]]:

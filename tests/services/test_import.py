@@ -49,6 +49,7 @@ from archive.catalog.tables import cdx, id_sequence, ops_reservation
 from archive.digests import DigestReading, sha256_hex
 from archive.errors import InputError, MalformedWarc, MalformedZip
 from archive.ids import RecordId
+from archive.jobs.base import WorkerStopping
 from archive.model.imported import ImportGroup
 from archive.model.look import Look
 from archive.net.surt import url_key
@@ -56,6 +57,7 @@ from archive.proofs.dsse import SIGNED_BYTES_LIMIT, read_envelope
 from archive.services import import_reading
 from archive.services.context import Archive
 from archive.services.import_file import ImportedFile, ImportOptions, import_file
+from archive.services.import_lock import sole_importer
 from archive.services.mint_imported import Choice
 from archive.services.ownership import IMPORT, this_process
 from archive.services.parts import part_bytes
@@ -584,6 +586,21 @@ def test_the_lock_of_a_dead_importer_is_dropped(archive: Archive, given: Path) -
     with archive.database.reading() as connection:
         assert connection.execute(sa.select(ops_reservation)).all() == []
     assert this_process()
+
+
+def test_who_waits_for_another_importer_can_be_called_off(archive: Archive, given: Path) -> None:
+    sha256 = sha256_hex(given.read_bytes())
+
+    def call_off(done: int, total: int) -> None:
+        # The first call is of the hashing, the next one of the waiting.
+        calls.append((done, total))
+        if len(calls) > 1:
+            raise WorkerStopping
+
+    calls: list[tuple[int, int]] = []
+    with sole_importer(archive, sha256, lambda: None), pytest.raises(WorkerStopping):
+        import_file(archive, given, GIVEN, call_off)
+    assert imported(archive, given).is_complete
 
 
 def test_a_file_that_changes_while_it_is_stored_is_refused(

@@ -3,6 +3,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +157,20 @@ def test_an_index_by_url_packed_and_in_the_old_form(
     assert got(archive, what).is_sound
 
 
+@pytest.mark.parametrize("name", ["given.warc.gz", "given.warc"])
+def test_what_cdxj_indexer_writes_is_understood(
+    archive: Archive, server: WarcServer, tmp_path: Path, name: str
+) -> None:
+    records = site(3, with_requests=True)
+    path = tmp_path / name
+    path.write_bytes(packed(*records) if name.endswith(".gz") else b"".join(records))
+    server.add(name, path.read_bytes())
+    indexer = Path(sys.executable).parent / "cdxj-indexer"
+    lines = subprocess.run([indexer, path], check=True, capture_output=True).stdout
+    done = got(archive, given(tmp_path, lines, server))
+    assert (done.taken, done.is_sound) == (3, True)
+
+
 def test_records_that_lie_there_plain_are_packed_byte_for_byte(
     archive: Archive, server: WarcServer, tmp_path: Path
 ) -> None:
@@ -208,9 +224,12 @@ def _named_twice(_right: bytes) -> bytes:
     return partial_content(FILE, 0, length - 1, None, more)
 
 
-def _coded(_right: bytes) -> bytes:
+def _coded_on_the_way(right: bytes) -> bytes:
+    """A compressing proxy: a coded body under the range of the plain one."""
     _, length = places(FILE, RECORDS)[0]
-    return partial_content(FILE, 0, length - 1, None, ("Content-Encoding", "gzip"))
+    body = gzip.compress(right.partition(b"\r\n\r\n")[2], mtime=0)
+    named = {"Content-Range": f"bytes 0-{length - 1}/{len(FILE)}", "Content-Encoding": "gzip"}
+    return response(body, status="206 Partial Content", headers=named)
 
 
 def _gone(_right: bytes) -> bytes:
@@ -234,7 +253,7 @@ def _private(_right: bytes) -> bytes:
         (_short, ranges.OTHER),
         (_unnamed, ranges.OTHER),
         (_named_twice, ranges.OTHER),
-        (_coded, ranges.OTHER),
+        (_coded_on_the_way, ranges.OTHER),
         (_shifted, ranges.NO_RECORD),
         (_gone, ranges.MISSING),
         (_unsatisfiable, ranges.MISSING),
@@ -250,6 +269,16 @@ def test_what_is_not_the_range_is_told_and_not_taken(
     assert done.findings[0].target.startswith(f"{server.base}a/crawl.warc.gz#bytes=0-")
     again = got(archive, given(tmp_path, cdxj(), server))
     assert (again.known, again.taken, again.is_sound) == (2, 1, True)
+
+
+def test_a_server_that_calls_its_packed_files_coded_is_understood(
+    archive: Archive, server: WarcServer, tmp_path: Path
+) -> None:
+    def named(right: bytes) -> bytes:
+        return right.replace(b"Content-Range", b"Content-Encoding: x-gzip\r\nContent-Range", 1)
+
+    server.instead(named, named, named)
+    assert got(archive, given(tmp_path, cdxj(), server)).is_sound
 
 
 def test_passing_trouble_is_tried_again(

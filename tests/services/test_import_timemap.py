@@ -32,6 +32,7 @@ from archive.jobs.base import WorkerStopping
 from archive.model.claim import Status
 from archive.net.surt import url_key
 from archive.services import ask_remote, gather
+from archive.services.ask_remote import RemoteAsker
 from archive.services.capture_desk import Patience
 from archive.services.context import Archive
 from archive.services.gather import Gathered
@@ -319,6 +320,18 @@ def test_a_server_that_says_later_is_asked_later(archive: Archive, other: Mement
     assert got(archive, other.timemap()).is_sound
     assert time.monotonic() - begun > 1.5
     assert (other.asked(FIRST), other.asked(SECOND)) == (2, 2)
+
+
+def test_what_is_held_is_kept_while_it_waits(
+    archive: Archive, other: MementoArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask_remote, "_SLICE_SECONDS", 0.1)
+    asker = RemoteAsker(archive, Patience(5, threading.Event()))
+    kept: list[float] = []
+    asker.while_waiting = lambda: kept.append(time.monotonic())
+    other.instead(FIRST, too_many(1))
+    assert asker.ask(other.url(FIRST, "id_")).body == OLD
+    assert len(kept) >= 5
 
 
 def test_more_patience_than_there_is_ends_the_run_and_keeps_what_came(
