@@ -67,14 +67,17 @@ def begin(archive: Archive, owner_key: str, request_sha256: str) -> KeptAnswer |
         ends_at=rfc3339(now + dt.timedelta(hours=KEPT_HOURS)),
     )
     archive.owed.settle(archive.database)
+    is_asked = False
     try:
         with archive.database.appending() as connection:
+            is_asked = True
             return _begun_or_kept(connection, asked, now)
     except CatalogError:
-        # The row may be there all the same, and nobody is at it.
-        archive.owed.give_back(
-            archive.database, lambda connection: idempotency.take_back(connection, asked)
-        )
+        if is_asked:
+            # The row may be there all the same, and nobody is at it.
+            archive.owed.give_back(
+                archive.database, lambda connection: idempotency.take_back(connection, asked)
+            )
         raise
 
 

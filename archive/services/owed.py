@@ -6,15 +6,18 @@ and has failed must say so, or others wait for it as long as it lives; and just 
 catalogue's server is away, it cannot. So it says so as soon as the server is back.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 
 from sqlalchemy.engine import Connection
 
 from archive.catalog.database import Database
-from archive.errors import CatalogError
+from archive.errors import CatalogBusy, CatalogError, CatalogUnavailable
 
 Deed = Callable[[Connection], object]
+
+_log = logging.getLogger(__name__)
 
 
 class Owed:
@@ -36,13 +39,23 @@ class Owed:
             deeds, self._deeds = self._deeds, []
         try:
             while deeds:
-                with database.appending() as connection:
-                    deeds[0](connection)
+                _do(database, deeds[0])
                 deeds.pop(0)
-        except CatalogError:
-            # Whoever settles next tries again; what keeps the catalogue away is told by their work.
-            pass
+        except (CatalogBusy, CatalogUnavailable):
+            # Whoever settles next tries again; that it is away is told by their own work.
+            return
         finally:
             if deeds:
                 with self._lock:
                     self._deeds = [*deeds, *self._deeds]
+
+
+def _do(database: Database, deed: Deed) -> None:
+    try:
+        with database.appending() as connection:
+            deed(connection)
+    except (CatalogBusy, CatalogUnavailable):
+        raise
+    except CatalogError as error:
+        # It would be refused again, and must not hold up the others. A restart settles it too.
+        _log.warning("what this process held cannot be given back: %s: %s", error.code, error)

@@ -56,12 +56,13 @@ def intending(archive: Archive) -> Iterator[Intent]:
     except BaseException:
         # What became of them only the store knows; recovery asks it. Nor is it known whether they
         # were reserved at all, when the answer to that was lost.
-        archive.owed.give_back(
-            archive.database,
-            lambda connection: sequence.abandon(
-                connection, intent.numbers, intent.owner, intent.reserved_at, NOBODY
-            ),
-        )
+        if intent.numbers:
+            archive.owed.give_back(
+                archive.database,
+                lambda connection: sequence.abandon(
+                    connection, intent.numbers, intent.owner, intent.reserved_at, NOBODY
+                ),
+            )
         raise
 
 

@@ -4,7 +4,8 @@ route on the same server, and beside a Flask route that selects the record and n
 
 gunicorn gthread, 2 workers of 4 threads; wrk with 16 connections asks for random IDs. Rows are
 copies of a real record under other IDs. PostgreSQL runs on the same machine, with fsync off, which
-reads do not notice. Needs nginx, wrk and postgresql from Debian.
+reads do not notice. Needs nginx, wrk and postgresql from Debian. RESOLVE_SIZES names two
+other sizes, as `1000 20000`.
 """
 
 import contextlib
@@ -24,7 +25,9 @@ from tests.bench.peers import ROUNDS, free_port, show, tool, wait_for_port
 from tests.support.postgres import debian_server
 
 _ROOT = Path(__file__).parents[2]
-_SIZES = {"10^3": 1_000, "10^6": 1_000_000}
+_WANTED = os.environ.get("RESOLVE_SIZES", "").split()
+_SIZES = {size: int(size) for size in _WANTED} or {"10^3": 1_000, "10^6": 1_000_000}
+_SMALL, _LARGE = _SIZES
 _ASKED = 20_000
 _BASE = "bare Flask route (base)"
 # Counted, and never too much.
@@ -63,8 +66,7 @@ def main(argv: list[str]) -> int:
         rows: dict[str, list[float]] = {name: [] for name in ports}
         for _ in range(ROUNDS):
             for name, port in ports.items():
-                script = scripts["10^3" if "10^3" in name else "10^6"]
-                rows[name].append(_wrk(port, script))
+                rows[name].append(_wrk(port, scripts[_LARGE if _LARGE in name else _SMALL]))
         _print(rows)
     return 0
 
@@ -75,9 +77,10 @@ def _print(rows: dict[str, list[float]]) -> None:
         show(name, values, rows[_BASE], "req/s", budget)
     for kind in ("SQLite", "PostgreSQL"):
         small, large = (rows[f"GET /{{id}} JSON, {kind}, {size} records"] for size in _SIZES)
-        select = rows[f"bare select in Flask, {kind}, 10^6"]
-        show(f"{kind}: 10^6 against 10^3", large, small, "req/s", "budget 0.85, stretch 0.95")
-        show(f"{kind}: 10^6 against the bare select", large, select, "req/s", "")
+        select = rows[f"bare select in Flask, {kind}, {_LARGE}"]
+        budget = "budget 0.85, stretch 0.95"
+        show(f"{kind}: {_LARGE} against {_SMALL}", large, small, "req/s", budget)
+        show(f"{kind}: {_LARGE} against the bare select", large, select, "req/s", "")
 
 
 def _script(work: Path, name: str, size: int) -> Path:

@@ -84,7 +84,7 @@ def later(archive: Archive) -> Archive:
 
 def mislaid(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on this process is one of another machine."""
-    monkeypatch.setattr("archive.services.capture.this_process", lambda: ELSEWHERE)
+    monkeypatch.setattr("archive.services.recording.this_process", lambda: ELSEWHERE)
     monkeypatch.setattr("archive.services.recording.this_process", lambda: ELSEWHERE)
     monkeypatch.setattr("archive.services.assertion.this_process", lambda: ELSEWHERE)
 

@@ -165,3 +165,20 @@ def test_custody_events_that_could_not_be_signed_are_signed_by_the_same_process(
     assert len(tables(archive)["custody_event"]) == 1
     [row] = rows_of(archive, ops_custody)
     assert row[-1] is not None
+
+
+def test_what_the_catalogue_refuses_is_told_and_does_not_hold_up_the_rest(
+    archive: Archive, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+
+    def refused(connection: sa.Connection) -> None:
+        connection.execute(sa.text("insert into no_such_table values (1)"))
+
+    archive.owed.give_back(archive.database, refused)
+    assert "cannot be given back" in caplog.text
+    caplog.clear()
+    archive.owed.give_back(archive.database, lambda _connection: done.append("once"))
+    archive.owed.settle(archive.database)
+    assert done == ["once"]
+    assert caplog.text == ""
