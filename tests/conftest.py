@@ -73,14 +73,19 @@ def emptied(request: pytest.FixtureRequest) -> Callable[[Settings], Settings]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "both_databases: runs on SQLite and on PostgreSQL")
+    config.addinivalue_line("markers", "both_databases(later): runs on SQLite and on PostgreSQL, on that in the slow suites only")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    is_marked = metafunc.definition.get_closest_marker("both_databases") is not None
+    marker = metafunc.definition.get_closest_marker("both_databases")
+    if marker is None:
+        return
+    # What the services' own tests show on both is shown through the doors in the slow suites.
+    marks = [pytest.mark.slow] if marker.kwargs.get("later") else []
+    databases = ["sqlite", pytest.param("postgres", marks=marks)]
     for name in ("database_setting", "module_database_setting"):
-        if is_marked and name in metafunc.fixturenames:
-            metafunc.parametrize(name, ["sqlite", "postgres"], indirect=True)
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, databases, indirect=True)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from support.origin import Origin
 
 from archive import cli
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(later=True)
 
 FIRST = "CA-C-0000001-39"
 ROOT = Path(__file__).parents[2]

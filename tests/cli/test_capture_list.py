@@ -24,7 +24,7 @@ from archive.errors import InputError
 from archive.services.url_list import Item, read_list
 from archive.settings import Settings
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(later=True)
 
 COUNT = 60
 

@@ -22,7 +22,7 @@ from archive.settings import Settings
 MAIN = "import sys; from archive.cli import main\ntry: main()\nfinally: print(*sys.modules)"
 
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(later=True)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ RUN = [sys.executable, "-c", "from archive.cli import main; main()"]
 PASSPHRASE = "correct horse battery staple"
 
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(later=True)
 
 
 @pytest.fixture

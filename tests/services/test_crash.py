@@ -132,6 +132,7 @@ def assert_survives(
 ONE_NEW, ONE_UNCHANGED, GROUP = ["/new"], ["/old"], ["/new", "/old", "/other"]
 
 
+@pytest.mark.slow
 def test_kill_9_at_every_step_of_a_capture_leaves_it_complete_or_absent(
     fresh: Callable[[str], Settings], site: Origin
 ) -> None:

@@ -102,6 +102,9 @@ class DyingStore:
         self._steps.step("stream")
         return self._store.stream(key, chunk_bytes)
 
+    def prolong(self, key: str) -> None:
+        self._around("prolong", lambda: self._store.prolong(key))
+
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
         self._steps.step("list")
         return self._store.list(prefix)

@@ -33,7 +33,7 @@ from archive.services.context import Archive
 from archive.services.custody import custody_of
 from archive.services.restrict import Wanted, restrict, unrestrict
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(later=True)
 
 NOW = dt.datetime.now(dt.UTC)
 BODY = page("This one is under seal.", title="Sealed terms")

@@ -21,7 +21,7 @@ from archive.services.context import Archive
 from archive.services.custody import custody_of
 from archive.services.restrict import Wanted, restrict
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(later=True)
 
 Headers = dict[str, str]
 

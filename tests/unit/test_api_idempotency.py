@@ -21,7 +21,7 @@ from archive.services.access import make_api_key
 from archive.services.context import Archive
 from archive.services.jobs import ask_for_capture
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(later=True)
 
 
 @dataclass(frozen=True)

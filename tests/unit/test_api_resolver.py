@@ -22,7 +22,7 @@ from archive.services.capture import capture
 from archive.services.context import Archive
 from archive.settings import load_settings
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(later=True)
 
 PAGE = (
     "<html lang=en><head><title>Terms &amp; <script>alert(1)</script></title></head><body><main>"

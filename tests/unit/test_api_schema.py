@@ -55,7 +55,7 @@ CHECKS = (
 )
 
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(later=True)
 
 
 @dataclass(frozen=True)

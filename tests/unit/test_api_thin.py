@@ -17,7 +17,7 @@ from archive.settings import load_settings
 FIRST = "CA-C-0000001-39"
 
 
-pytestmark = pytest.mark.both_databases
+pytestmark = pytest.mark.both_databases(later=True)
 
 
 @pytest.fixture(scope="module", params=["", "https://archive.example"])
