@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,9 +53,15 @@ def database_setting(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def module_database_setting(request: pytest.FixtureRequest) -> dict[str, str]:
+def new_database_setting(request: pytest.FixtureRequest) -> Callable[[], dict[str, str]]:
+    """Gives a setting as `database_setting`, of another catalogue each time it is called."""
+    return partial(_setting, request)
+
+
+@pytest.fixture(scope="module")
+def module_database_setting(new_database_setting: Callable[[], dict[str, str]]) -> dict[str, str]:
     """As `database_setting`, of one catalogue for the tests of a module."""
-    return _setting(request)
+    return new_database_setting()
 
 
 @pytest.fixture
@@ -73,7 +80,10 @@ def emptied(request: pytest.FixtureRequest) -> Callable[[Settings], Settings]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "both_databases(later): runs on SQLite and on PostgreSQL, on that in the slow suites only")
+    config.addinivalue_line(
+        "markers",
+        "both_databases(later): runs on SQLite and on PostgreSQL, on that in the slow suites only",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -83,7 +93,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     # What the services' own tests show on both is shown through the doors in the slow suites.
     marks = [pytest.mark.slow] if marker.kwargs.get("later") else []
     databases = ["sqlite", pytest.param("postgres", marks=marks)]
-    for name in ("database_setting", "module_database_setting"):
+    for name in ("database_setting", "new_database_setting"):
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, databases, indirect=True)
 

@@ -4,7 +4,7 @@
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,20 +74,22 @@ def opened(folder: Path, database: dict[str, str]) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def idle(
-    tmp_path_factory: pytest.TempPathFactory, module_database_setting: dict[str, str]
+    tmp_path_factory: pytest.TempPathFactory,
+    new_database_setting: Callable[[], dict[str, str]],
 ) -> Iterator[Site]:
     """An archive with nobody who does the jobs."""
-    with opened(tmp_path_factory.mktemp("idle"), module_database_setting) as made:
+    with opened(tmp_path_factory.mktemp("idle"), new_database_setting()) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def site(
-    tmp_path_factory: pytest.TempPathFactory, module_database_setting: dict[str, str]
+    tmp_path_factory: pytest.TempPathFactory,
+    new_database_setting: Callable[[], dict[str, str]],
 ) -> Iterator[Site]:
     """Another one, with a worker: to start and to end one takes seconds."""
     with (
-        opened(tmp_path_factory.mktemp("working"), module_database_setting) as made,
+        opened(tmp_path_factory.mktemp("working"), new_database_setting()) as made,
         working(made.settings, made.archive),
     ):
         yield made
