@@ -5,6 +5,7 @@ A comma behind the last link is let through: the largest archive writes one.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archive.errors import MalformedTimeMap
@@ -32,24 +33,23 @@ class Link:
         return tuple(self.parameters.get("rel", "").lower().split())
 
 
-def read_links(text: str) -> list[Link]:
+def read_links(text: str) -> Iterator[Link]:
     """Every link in order. Raises MalformedTimeMap, naming the character that does not fit."""
-    links: list[Link] = []
-    place = _skipped(text, 0)
+    place, count = _skipped(text, 0), 0
     while place < len(text):
         match = _TARGET.match(text, place)
         if match is None:
             raise MalformedTimeMap(f"there is no link at character {place}")
         place, parameters = _parameters(text, match.end())
-        links.append(Link(match[1], parameters))
-        if len(links) > _LINKS_LIMIT:
+        yield Link(match[1], parameters)
+        count += 1
+        if count > _LINKS_LIMIT:
             raise MalformedTimeMap(f"there are more than {_LINKS_LIMIT} links")
         place = _skipped(text, place)
         if place < len(text):
             if text[place] != ",":
                 raise MalformedTimeMap(f"there is no comma at character {place}")
             place = _skipped(text, place + 1)
-    return links
 
 
 def _parameters(text: str, place: int) -> tuple[int, dict[str, str]]:

@@ -101,7 +101,7 @@ def _finding(wanted: Memento, exchange: Exchange) -> Finding:
 def _named_original(exchange: Exchange) -> str | None:
     """The URL that the answer calls the original; None where it names none that can be read."""
     try:
-        links = read_links(", ".join(header_values(exchange.headers, "link")))
+        links = list(read_links(", ".join(header_values(exchange.headers, "link"))))
     except MalformedTimeMap:
         return None  # a header that cannot be read names nothing
     return next((link.target for link in links if "original" in link.relations), None)

@@ -86,6 +86,8 @@ class _Reading:
                 self._originals.add(link.target)
             if "timemap" in relations:
                 self._pages[self._resolved(link.target)] = None
+        if not (self._originals or self._mementos or self._pages):
+            raise MalformedTimeMap("no link in it is of an original, a memento or a TimeMap")
 
     def json(self, data: bytes) -> None:
         try:

@@ -11,7 +11,7 @@ import ipaddress
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from archive.errors import RemoteRefused, RemoteUnavailable
 from archive.fetching import retry_after
@@ -55,15 +55,16 @@ class RemoteAsker:
         span: tuple[int, int] | None = None,
         is_final: IsFinal = lambda _exchange: False,
     ) -> Fetch:
-        """The definite answer, of whatever status; redirects are followed unless `is_final`.
+        """The definite answer, of whatever status; redirects are followed.
 
-        It may have been cut off because it is too large. Every address on the way is vetted.
+        What `is_final` is the answer, also a redirect or what looks like a failure. It may have
+        been cut off because it is too large. Every address on the way is vetted.
         Raises MalformedUrl or AddressRefused for the URL given, RemoteRefused, RemoteUnavailable,
         WorkerStopping when interrupted, JobsError.
         """
         current = parse_capture_url(url)
         for _ in range(HOPS_LIMIT):
-            fetch = self._answer(current.href, span)
+            fetch = self._answer(_Question(current.href, span, is_final))
             exchange = fetch.last
             location = None if exchange is None else exchange.header("location")
             if exchange is None or exchange.status not in _REDIRECTS or not location:
@@ -73,34 +74,38 @@ class RemoteAsker:
             current = resolve_location(current, location)
         raise RemoteRefused(f"{url[:200]} leads to more than {HOPS_LIMIT} redirects")
 
-    def _answer(self, url: str, span: tuple[int, int] | None) -> Fetch:
+    def _answer(self, question: "_Question") -> Fetch:
         budget = _Budget(self._patience.seconds)
         tries = 0
         while True:
-            fetch = self._one(url, span, budget)
+            fetch = self._one(question, budget)
             if fetch is None:
                 continue
             last = fetch.last
-            is_failing = last is not None and (last.status or 0) >= _FIRST_SERVER_ERROR
+            is_failing = (
+                last is not None
+                and (last.status or 0) >= _FIRST_SERVER_ERROR
+                and not question.is_final(last)
+            )
             if fetch.end in _DEFINITE and not is_failing:
                 return fetch
             if fetch.end is FetchEnd.MALFORMED_RESPONSE:
-                raise RemoteRefused(f"{url[:200]}: {fetch.detail}")
+                raise RemoteRefused(f"{question.url[:200]}: {fetch.detail}")
             tries += 1
             if tries == TRIES_LIMIT:
                 why = f"status {last.status}" if last and is_failing else fetch.detail
-                raise RemoteUnavailable(f"{url[:200]}: {why}")
+                raise RemoteUnavailable(f"{question.url[:200]}: {why}")
             self._sleep(2 ** (tries - 1))
 
-    def _one(self, url: str, span: tuple[int, int] | None, budget: "_Budget") -> Fetch | None:
+    def _one(self, question: "_Question", budget: "_Budget") -> Fetch | None:
         """One request; None when the server wants to be left alone, which it then is."""
-        turn = self._turn(parse_capture_url(url).host, budget)
+        turn = self._turn(parse_capture_url(question.url).host, budget)
         is_refusal, wish = False, None
         try:
             self._sleep(self._seconds_until(turn.start))
-            fetch = self._archive.fetcher.fetch_one(url, span)
+            fetch = self._archive.fetcher.fetch_one(question.url, question.span)
             last = fetch.last
-            if last is not None:
+            if last is not None and not question.is_final(last):
                 wish = retry_after.seconds(last.header("retry-after"), self._archive.clock.now())
                 # A 503 that says no time is a failure like others: it may be so for good.
                 is_refusal = last.status == _TOO_MANY or (
@@ -111,7 +116,7 @@ class RemoteAsker:
                 turn, self._limits(turn.host), is_refusal=is_refusal, wish_seconds=wish
             )
         if is_refusal and turn.strikes + 1 >= STRIKES_LIMIT:
-            raise RemoteRefused(f"{turn.host} has refused {STRIKES_LIMIT} requests in a row")
+            raise RemoteUnavailable(f"{turn.host} has refused {STRIKES_LIMIT} requests in a row")
         return None if is_refusal else fetch
 
     def _turn(self, host: str, budget: "_Budget") -> Turn:
@@ -143,6 +148,15 @@ class RemoteAsker:
         limits = politeness.own if _is_own(self._archive, host) else politeness.strangers
         interval_ms = math.ceil(_MINUTE_MS / self._archive.remote.requests_per_minute)
         return replace(limits, interval_ms=interval_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One URL to be asked, or a range of what lies there, and what is its answer for certain."""
+
+    url: str
+    span: tuple[int, int] | None
+    is_final: IsFinal
 
 
 class _Budget:

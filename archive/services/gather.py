@@ -60,7 +60,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What is asked of which archive: `asked` is the URL by which; `form` that of the groups."""
+    """What is asked of which archive, and how.
+
+    `asked` is the URL by which it is asked; `form` that of the groups (`GivenFile.form`).
+    """
 
     asker: RemoteAsker
     asked: str
@@ -110,8 +113,8 @@ def gather(
     goes on. Raises SigningError, StorageError, CatalogError, JobsError.
     """
     checked_supplier(errand.options.supplied_by)
-    lock, total = asked_sha256(errand.asked), len(wanted)
-    with sole_importer(archive, lock, lambda: progress(0, total)) as keep:
+    lock = asked_sha256(errand.asked)
+    with sole_importer(archive, lock, lambda: progress(0, len(wanted))) as keep:
         errand.asker.while_waiting = keep
         before = _before(archive, errand.asked)
         result = Gathered(errand.asked, wanted=len(wanted))

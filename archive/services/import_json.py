@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What came of an import, as JSON: the same for the command line and for a job's result."""
 
+from typing import TYPE_CHECKING
+
 from archive.canonical import JsonValue
-from archive.services.gather import Gathered
-from archive.services.import_file import ImportedFile
-from archive.services.mint_imported import Minting
 from archive.services.record import record_json
 
+if TYPE_CHECKING:
+    from archive.services.gather import Gathered
+    from archive.services.import_file import ImportedFile
+    from archive.services.mint_imported import Minting
 
-def imported_json(done: ImportedFile) -> dict[str, JsonValue]:
+
+def imported_json(done: "ImportedFile") -> dict[str, JsonValue]:
     """An imported file."""
     return {
         "sha256": done.source.sha256,
@@ -24,7 +28,7 @@ def imported_json(done: ImportedFile) -> dict[str, JsonValue]:
     }
 
 
-def gathered_json(done: Gathered) -> dict[str, JsonValue]:
+def gathered_json(done: "Gathered") -> dict[str, JsonValue]:
     """What was gathered out of another archive."""
     return {
         "asked": done.asked,
@@ -38,7 +42,7 @@ def gathered_json(done: Gathered) -> dict[str, JsonValue]:
     }
 
 
-def _minting_json(minting: Minting) -> dict[str, JsonValue]:
+def _minting_json(minting: "Minting") -> dict[str, JsonValue]:
     return {
         "minted": [record_json(signed) for signed in minting.minted],
         "cited_before": list(minting.kept),

@@ -208,6 +208,21 @@ def test_a_redirect_that_was_archived_is_a_memento(
     assert not [request for request in origin.requests if b"elsewhere" in request.split(b"\r\n")[0]]
 
 
+@pytest.mark.parametrize(
+    "status", ["404 Not Found", "429 Too Many Requests", "500 Error", "503 Service Unavailable"]
+)
+def test_a_failure_that_was_archived_is_a_memento(
+    archive: Archive, other: MementoArchive, status: str
+) -> None:
+    other.add(THIRD, b"<p>later</p>", ("Retry-After", "3000"), status=status)
+    done = got(archive, other.timemap(), replace(GIVEN, choice=Choice((URL,))))
+    assert (done.taken, other.asked(THIRD)) == (3, 1)
+    assert rows(archive)[2].status == int(status[:3])
+    # It is in, and it is no capture of the document.
+    assert len(done.minting.minted) == 2
+    assert len(done.minting.refused) == 1
+
+
 def test_a_redirect_to_the_memento_is_followed(
     archive: Archive, other: MementoArchive, origin: Origin
 ) -> None:
@@ -379,6 +394,21 @@ def test_a_silent_server_ends_the_run(
     with pytest.raises(RemoteUnavailable):
         got(archive, other.timemap())
     assert [bool(other.asked(stamp)) for stamp in dead] == [True, True, True, False, False]
+    assert len(rows(archive)) == 1
+
+
+def test_a_server_that_only_ever_refuses_ends_the_run(
+    archive: Archive, other: MementoArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask_remote, "STRIKES_LIMIT", 2)
+    other.instead(SECOND, *[too_many(0)] * 50)
+    other.add(THIRD, NEW)
+    other.instead(THIRD, *[too_many(0)] * 50)
+    last = "20220101000000"
+    other.add(last, NEW)
+    other.instead(last, *[too_many(0)] * 50)
+    with pytest.raises(RemoteUnavailable, match="in a row"):
+        got(archive, other.timemap())
     assert len(rows(archive)) == 1
 
 
