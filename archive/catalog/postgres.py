@@ -206,6 +206,9 @@ class PostgresConnection:
     def _connect(self) -> psycopg.Connection:
         self.close()
         self._connection = psycopg.connect(**self._arguments, autocommit=True)
+        # A plan that was made while the table was small reads all of it, and is kept though the
+        # table grows, until somebody analyses it.
+        self._connection.execute("SET enable_seqscan = off")
         return self._connection
 
     def _prepare(self, server: pq.abc.PGconn, sql: str, count: int) -> bytes:

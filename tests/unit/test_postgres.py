@@ -4,6 +4,7 @@
 import contextlib
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
@@ -328,6 +329,35 @@ def test_a_raw_connection_gives_values_as_their_columns_hold_them(database: Data
     connection.close()
     assert connection.first("select 1 - 3", ()) == (-2,)
     connection.close()
+
+
+def test_the_hot_read_goes_by_its_index_though_its_plan_is_older_than_the_rows(
+    postgres: Server, database: Database, url: str
+) -> None:
+    def scans(kind: str) -> int:
+        counted = f"select {kind} from pg_stat_user_tables where relname = 'capture'"
+        return int(str(postgres.execute(counted, name_of(url))[0][0]))
+
+    def add(numbers: range) -> None:
+        with database.appending() as connection:
+            evidence.add_captures(connection, [rows(number) for number in numbers])
+
+    add(range(1, 2))
+    postgres.execute("analyze capture", name_of(url))
+    by_index, through_all = scans("idx_scan"), scans("seq_scan")
+    hot = HotReader(database)
+    for _ in range(20):
+        assert hot.record(FIRST) is not None
+    add(range(2, 40))
+    for _ in range(20):
+        assert hot.record("CA-C-0000039-39") is not None
+    hot.close()
+    # A server process tells what it did when it ends.
+    end = time.monotonic() + 10
+    while scans("idx_scan") < by_index + 40 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert scans("idx_scan") >= by_index + 40
+    assert scans("seq_scan") == through_all
 
 
 def test_a_connection_lost_within_a_transaction_is_told_and_leaves_nothing(
