@@ -15,6 +15,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import pq
 from psycopg.errors import error_from_result
+from sqlalchemy import event
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import DBAPIError
@@ -88,6 +89,7 @@ class PostgresDialect:
                 name: value for name, value in _CONNECTING.items() if name not in url.query
             },
         )
+        event.listen(self.engine, "connect", _plan_anew)
 
     @property
     def place(self) -> str:
@@ -206,6 +208,9 @@ class PostgresConnection:
     def _connect(self) -> psycopg.Connection:
         self.close()
         self._connection = psycopg.connect(**self._arguments, autocommit=True)
+        # A plan that was made while the table was small reads all of it, and is kept though the
+        # table grows, until somebody analyses it.
+        self._connection.execute("SET enable_seqscan = off")
         return self._connection
 
     def _prepare(self, server: pq.abc.PGconn, sql: str, count: int) -> bytes:
@@ -235,6 +240,14 @@ def _value(result: pq.abc.PGresult, column: int) -> object:
     if kind == _BYTEA:
         return data
     return data.decode() if kind == _TEXT else int.from_bytes(data, "big", signed=True)
+
+
+def _plan_anew(connection: psycopg.Connection, _record: object) -> None:
+    # A plan that is kept is that of the tables' size when it was made; in an import they grow by
+    # a hundred times before the server's own analysis, and each read would go through all of them.
+    connection.autocommit = True
+    connection.execute("SET plan_cache_mode = force_custom_plan")
+    connection.autocommit = False
 
 
 def _limits(wait_seconds: int, idle_seconds: int) -> str:

@@ -4,8 +4,9 @@
 import contextlib
 import logging
 import threading
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -328,6 +329,64 @@ def test_a_raw_connection_gives_values_as_their_columns_hold_them(database: Data
     connection.close()
     assert connection.first("select 1 - 3", ()) == (-2,)
     connection.close()
+
+
+def counted(server: Server, url: str, name: str) -> int:
+    """What the server has counted about the table of captures."""
+    wanted = f"select {name} from pg_stat_user_tables where relname = 'capture'"
+    return int(str(server.execute(wanted, name_of(url))[0][0]))
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_the_hot_read_goes_by_its_index_though_its_plan_is_older_than_the_rows(
+    postgres: Server, database: Database, url: str
+) -> None:
+    def add(numbers: range) -> None:
+        with database.appending() as connection:
+            evidence.add_captures(connection, [rows(number) for number in numbers])
+
+    add(range(1, 2))
+    postgres.execute("analyze capture", name_of(url))
+    by_index, through_all = (counted(postgres, url, name) for name in ("idx_scan", "seq_scan"))
+    hot = HotReader(database)
+    for _ in range(20):
+        assert hot.record(FIRST) is not None
+    add(range(2, 40))
+    for _ in range(20):
+        assert hot.record("CA-C-0000039-39") is not None
+    hot.close()
+    wait_until(lambda: counted(postgres, url, "idx_scan") >= by_index + 40)
+    assert counted(postgres, url, "seq_scan") == through_all
+
+
+def test_other_reads_follow_the_growth_of_their_table_too(
+    postgres: Server, database: Database, url: str
+) -> None:
+    def latest(times: int) -> None:
+        with database.reading() as connection:
+            for _ in range(times):
+                assert evidence.latest_capture(connection, "https://example.org/1", "default")
+
+    def add(numbers: range) -> None:
+        with database.appending() as connection:
+            given = [rows(number, url=f"https://example.org/{number}") for number in numbers]
+            evidence.add_captures(connection, given)
+
+    add(range(1, 3))
+    postgres.execute("analyze capture", name_of(url))
+    latest(20)
+    add(range(3, 2000))
+    latest(20)
+    # A server process tells what it did when it ends.
+    database.close()
+    wait_until(lambda: counted(postgres, url, "n_tup_ins") >= 1999)
+    assert counted(postgres, url, "seq_tup_read") < 20 * 10
 
 
 def test_a_connection_lost_within_a_transaction_is_told_and_leaves_nothing(
