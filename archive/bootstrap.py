@@ -18,6 +18,7 @@ from archive.clock import Clock, SystemClock
 from archive.errors import MalformedId, SettingsError
 from archive.fetching.http import FetchSettings, HttpFetcher
 from archive.ids import Kind, RecordId
+from archive.jobs.base import Queue
 from archive.jobs.database import JobsDatabase
 from archive.jobs.durable import DurableJobs
 from archive.jobs.hosts import HostTurns
@@ -336,7 +337,11 @@ def worker_of(settings: Settings, archive: Archive, stop: threading.Event) -> Jo
             grace_seconds=wanted.grace_seconds,
             keep_days=wanted.keep_days,
         ),
-        {CAPTURES: wanted.slots, BATCHES: wanted.batch_slots, LONG: wanted.long_slots},
+        [
+            Queue(CAPTURES, wanted.slots, wanted.captures_per_minute or None, 60.0),
+            Queue(BATCHES, wanted.batch_slots),
+            Queue(LONG, wanted.long_slots),
+        ],
         [
             Scheduled(
                 "audit",

@@ -20,6 +20,7 @@ from archive.model.lock import DAYS_LIMIT, LEVELS, LockPromise
 _DATA = "muniment-data"
 _WORDS_LIMIT = 64
 _NAME_LIMIT = 100
+_MAY_BE_ZERO = {("jobs", "captures_per_minute")}
 _METRICS_READERS = ("key", "loopback", "off")
 _AUDIT_LEVELS = ("plain", "deep", "full")
 _DAY_SECONDS = 24 * 60 * 60
@@ -153,6 +154,7 @@ class JobsSettings:
 
     url: str = ""  # sqlite:///PATH or a PostgreSQL URL; default that of the catalogue, see below
     slots: int = 16  # captures at once in one worker
+    captures_per_minute: int = 0  # captures started by all workers together; 0: as fast as they can
     batch_slots: int = 2  # batches of captures at once in one worker
     long_slots: int = 2  # audits, imports and other long jobs at once in one worker
     grace_seconds: int = 30  # that a worker which is told to end waits for what it does
@@ -464,8 +466,9 @@ def _check_base_url(url: str) -> None:
 def _check_counts(values: Mapping[str, Mapping[str, Any]]) -> None:
     for section, members in values.items():
         for key, value in members.items():
-            if type(value) is int and value < 1:
-                raise SettingsError(f"{section}.{key} must be 1 or more")
+            least = 0 if (section, key) in _MAY_BE_ZERO else 1
+            if type(value) is int and value < least:
+                raise SettingsError(f"{section}.{key} must be {least} or more")
 
 
 def shipped_text(name: str) -> str:

@@ -4,7 +4,7 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from archive.catalog import requests
@@ -24,21 +24,21 @@ _log = logging.getLogger(__name__)
 
 
 class JobsWorker:
-    """The worker of one process; `slots` says how many jobs of each queue run at once."""
+    """The worker of one process, for the queues that it is given."""
 
     def __init__(
         self,
         archive: Archive,
         stop: threading.Event,
         settings: WorkerSettings,
-        slots: Mapping[str, int],
+        queues: Sequence[Queue],
         schedule: Sequence[Scheduled] = (),
     ) -> None:
         self._schedule = schedule
         self._archive = archive
         self._stop = stop
         self._settings = settings
-        self._queues = [Queue(name, number) for name, number in slots.items()]
+        self._queues = queues
 
     def run(self) -> bool:
         """Work until told to stop; whether all that ran had ended within the grace time.

@@ -14,7 +14,7 @@ from archive.bootstrap import open_archive
 from archive.jobs.base import Job, JobState
 from archive.services.context import Archive
 from archive.services.custody import count_unsigned, custody_of, note_access
-from archive.services.jobs import recent_jobs
+from archive.services.jobs import ask_for, recent_jobs
 from archive.settings import Settings
 
 ENDED = (JobState.DONE, JobState.FAILED)
@@ -100,3 +100,18 @@ def test_custody_events_are_signed_by_the_worker(
         until(lambda: count_unsigned(archive) == 0)
     told = [(item.event, item.actor) for item in custody_of(archive, record).events]
     assert told == [("capture", "archive"), ("access", "key:aaaa")]
+
+
+def test_no_more_captures_are_started_in_a_minute_than_the_settings_say(
+    archive: Archive, origin: Origin, settings: Settings
+) -> None:
+    for number in range(5):
+        origin.page(f"/{number}", page(f"Page {number}."))
+        ask_for(archive, "capture", {"url": origin.url(f"/{number}")})
+    slow = settings_at(settings.data, MUNIMENT_JOBS_CAPTURES_PER_MINUTE="2")
+    with working(slow, archive):
+        until(lambda: len(recent_jobs(archive, ENDED, 10)) == 2)
+        time.sleep(2)
+        assert len(recent_jobs(archive, ENDED, 10)) == 2
+    with working(settings, archive):
+        until(lambda: len(recent_jobs(archive, ENDED, 10)) == 5)
