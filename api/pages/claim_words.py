@@ -16,7 +16,7 @@ _WORDS = {
     "inventory.bound": "The list of parts is the one that was signed",
     "object.digest": "The stored bytes are those that were signed",
     "warc.records": "The web archive file is whole, and holds what the statement tells of",
-    "body.from_warc": "The bytes of the page are those that came over the wire",
+    "body.from_warc": "The bytes of the page are those that the web archive file holds",
     "text.derives": "The text follows from the page by the named recipe, run again now",
     "catalog.agrees": "The catalogue says what the signed files say",
     "custody.chain": "What was done with it since is told, without a gap and in order",
