@@ -139,7 +139,13 @@ def test_kill_9_at_every_step_of_a_capture_leaves_it_complete_or_absent(
     assert_survives(fresh, site, ONE_NEW, EVERY_STEP)
 
 
-@pytest.mark.parametrize("paths", [ONE_UNCHANGED, GROUP], ids=["revisit", "group"])
+@pytest.mark.parametrize(
+    "paths",
+    [
+        pytest.param(ONE_UNCHANGED, id="revisit"),
+        pytest.param(GROUP, id="group", marks=pytest.mark.slow),
+    ],
+)
 def test_kill_9_between_the_deeds_of_a_revisit_and_of_a_group(
     fresh: Callable[[str], Settings], site: Origin, paths: list[str]
 ) -> None:
