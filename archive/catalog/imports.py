@@ -141,13 +141,21 @@ def pages_of(
 
 
 def imported_with_sha256(connection: Connection, prefix: str, limit: int) -> Sequence[CdxRow]:
-    """Imported records whose payload, or decoded body, has a SHA-256 that begins so."""
+    """Imported records whose payload, or decoded body, has a SHA-256 that begins so.
+
+    A revisit holds no payload: what its row has is the record's own word.
+    """
     columns = (cdx.c.sha256, cdx.c.body_sha256)
     found: dict[tuple[str, int], CdxRow] = {}
     for column in columns:
         rows = connection.execute(
             sa.select(cdx)
-            .where(column >= prefix, column < prefix + "g", cdx.c.capture_number.is_(None))
+            .where(
+                column >= prefix,
+                column < prefix + "g",
+                cdx.c.record_type != "revisit",
+                cdx.c.capture_number.is_(None),
+            )
             .order_by(column, cdx.c.timestamp)
             .limit(limit)
         )

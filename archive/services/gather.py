@@ -130,7 +130,8 @@ def gather(
         group.finish()
         result.minting.urls_without = list(errand.options.choice.urls)
         for container in (*before.containers, *result.containers):
-            _add(result.minting, mint_imported(archive, key, container, errand.options.choice))
+            minting = mint_imported(archive, key, container, errand.options.choice, keep)
+            _add(result.minting, minting)
             keep()
     return result
 

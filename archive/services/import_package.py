@@ -134,8 +134,9 @@ def _packed_anew(
         else:
             packed = FileSource(path)
             try:
-                if terms.is_strict:
-                    refuse(given, first_flaw(packed, is_strict=True))
+                firsts = [_first_flaw_within(path, stretch, terms) for stretch in stretches]
+                if terms.is_strict or all(firsts):
+                    refuse(given, next(filter(None, firsts), None))
                 sha256 = digest_of(packed)
             finally:
                 packed.close()
@@ -148,6 +149,14 @@ def _packed_anew(
         stretches=stretches,
         source_flaws=flaws,
     )
+
+
+def _first_flaw_within(path: Path, stretch: Stretch, terms: Terms) -> Flaw | None:
+    source = FileSource(path, stretch.start, stretch.end)
+    try:
+        return first_flaw(source, is_strict=terms.is_strict)
+    finally:
+        source.close()
 
 
 def _pack(

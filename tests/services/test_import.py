@@ -46,15 +46,16 @@ from archive.catalog.custody import count_waiting
 from archive.catalog.sequence import Reservation
 from archive.catalog.statements import statements_about
 from archive.catalog.tables import cdx, id_sequence, ops_reservation
+from archive.clock import rfc3339
 from archive.digests import DigestReading, sha256_hex
-from archive.errors import InputError, MalformedWarc, MalformedZip
+from archive.errors import CatalogBusy, InputError, MalformedWarc, MalformedZip
 from archive.ids import RecordId
 from archive.jobs.base import WorkerStopping
 from archive.model.imported import ImportGroup
 from archive.model.look import Look
 from archive.net.surt import url_key
 from archive.proofs.dsse import SIGNED_BYTES_LIMIT, read_envelope
-from archive.services import import_reading
+from archive.services import import_lock, import_reading
 from archive.services.context import Archive
 from archive.services.import_file import ImportedFile, ImportOptions, import_file
 from archive.services.import_lock import sole_importer
@@ -663,3 +664,70 @@ def test_the_use_of_the_key_is_noted_when_something_is_signed(
     imported(archive, given)
     imported(archive, given)
     assert waiting() == 1
+
+
+def test_what_a_revisit_says_of_itself_is_no_find_of_the_bytes(
+    archive: Archive, tmp_path: Path
+) -> None:
+    nowhere = b"bytes that no record of the file holds"
+    stated = f"sha256:{sha256_hex(nowhere)}"
+    fields = [("WARC-Target-URI", URL), ("WARC-Payload-Digest", stated)]
+    path = write(tmp_path / "given.warc.gz", packed(record("revisit", http(b""), fields)))
+    assert imported(archive, path).indexed == 1
+    found = by_digest(archive, nowhere)
+    assert found.imported == ()
+    assert "imported record" not in (found.note or "")
+
+
+def test_the_lock_is_kept_before_each_record_that_gets_an_id(
+    archive: Archive, given: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(archive, given)
+    renewed: list[int] = []
+    renew = import_lock._renew
+
+    def noted(opened: Archive, number: int) -> None:
+        renewed.append(number)
+        renew(opened, number)
+
+    monkeypatch.setattr(import_lock, "LEASE_SECONDS", -1)
+    monkeypatch.setattr(import_lock, "_renew", noted)
+    imported(archive, given)
+    without = len(renewed)
+    assert len(imported(archive, given, PAGES).minting.minted) == 4
+    assert len(renewed) - without >= without + 4
+
+
+def test_who_lost_the_lock_does_not_take_it_back(
+    archive: Archive, given: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that stood still for longer than the lease: another one goes on, and mints."""
+    imported(archive, given)
+    monkeypatch.setattr(import_lock, "LEASE_SECONDS", -1)
+    sha256 = sha256_hex(given.read_bytes())
+    number = int(sha256[:12], 16)
+    other = Reservation(IMPORT, number, "another-machine 1 1", rfc3339(archive.clock.now()))
+    with sole_importer(archive, sha256, lambda: None) as keep:
+        keep()
+        with archive.database.writing() as connection:
+            sequence.forget(connection, IMPORT, number)
+            sequence.intend(connection, [other])
+        with pytest.raises(CatalogBusy, match="taken over"):
+            keep()
+    with archive.database.reading() as connection:
+        assert sequence.open_reservation(connection, IMPORT, number) == other
+
+
+def test_a_large_file_that_is_packed_anew_keeps_the_lock(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_archive: Archive, _number: int) -> None:
+        raise CatalogBusy("taken over")
+
+    monkeypatch.setattr(import_lock, "LEASE_SECONDS", -1)
+    monkeypatch.setattr(import_lock, "_renew", lost)
+    path = write(tmp_path / "given.warc.gz", shared(*site(4)))
+    stored = tables(archive)
+    with pytest.raises(CatalogBusy):
+        imported(archive, path)
+    assert tables(archive)["container"] == stored["container"]

@@ -426,6 +426,21 @@ def test_an_archive_of_unknown_form_is_asked_as_listed_and_that_is_told(
     assert got(archive, origin.url("/timemap")).known == 1
 
 
+def test_raw_bytes_that_lead_to_the_replay_are_told_to_be_none(
+    archive: Archive, origin: Origin
+) -> None:
+    other = MementoArchive(origin, URL)
+    other.stamps.append(FIRST)
+    origin.redirect(other.path(FIRST), other.url(FIRST))
+    origin.page(
+        other.path(FIRST, ""),
+        b"<p>the other archive's banner</p>" + OLD,
+        headers={"Memento-Datetime": http_date(FIRST)},
+    )
+    done = got(archive, other.timemap())
+    assert (done.taken, codes(done)) == (1, [(NOT_RAW, Status.UNKNOWN)])
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
