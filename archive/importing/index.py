@@ -121,13 +121,19 @@ class _Gathering:
         return self.group
 
     def _remember(self, record: WarcRecord) -> None:
-        match = _METHOD.match(record.block)
-        if match is None:
+        method = request_method(record)
+        if method is None:
             return
         # Either record may name the other (ISO 28500:2017 5.7).
         for name in (record.record_id, record.header("WARC-Concurrent-To")):
             if name:
-                self._methods[name] = match[0].decode("ascii")
+                self._methods[name] = method
+
+
+def request_method(record: WarcRecord) -> str | None:
+    """The method of a request record, or None where its first line begins with none."""
+    match = _METHOD.match(record.block)
+    return None if match is None else match[0].decode("ascii")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from archive.model.imported import REPAIRED, Flaw, GivenFile, ImportGroup
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.custody import note_key_use
 from archive.services.import_container import Progress, Supply, import_container
-from archive.services.import_lock import KeptSource, sole_importer
+from archive.services.import_lock import KeptSource, sole_importer, sole_minter
 from archive.services.import_package import package_supply
 from archive.services.import_reading import indexing_pool
 from archive.services.import_supply import (
@@ -140,7 +140,9 @@ def _result(archive: Archive, key: SigningKey, options: ImportOptions, done: _Do
     minting = Minting()
     if done.is_in:
         choice = _choice(options, supply)
-        minting = mint_imported(archive, key, supply.container_sha256, choice, done.keep)
+        container = supply.container_sha256
+        with sole_minter(archive, container, supply.source.sha256, done.keep) as keep:
+            minting = mint_imported(archive, key, container, choice, keep)
     groups = _groups(archive, supply.source.sha256)
     with archive.database.reading() as connection:
         indexed = count_indexed(connection, supply.container_sha256)

@@ -51,6 +51,26 @@ def sole_importer(
         archive.owed.give_back(archive.database, lambda connection: _release(connection, number))
 
 
+@contextlib.contextmanager
+def sole_minter(
+    archive: Archive, container_sha256: str, held: str, keep: Callable[[], None]
+) -> Iterator[Callable[[], None]]:
+    """Hold the lock on a container as well, whose records two files may have in common.
+
+    `held` is what is locked already, and `keep` keeps it; what is given keeps both.
+    """
+    if container_sha256 == held:
+        yield keep
+        return
+    with sole_importer(archive, container_sha256, keep) as keep_container:
+
+        def keep_both() -> None:
+            keep()
+            keep_container()
+
+        yield keep_both
+
+
 class KeptSource:
     """A source whose reading keeps the lock (`importing.base.Source`)."""
 

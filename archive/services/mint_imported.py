@@ -44,6 +44,7 @@ from archive.services.recording import (
     record_ids,
     reserve_numbers,
 )
+from archive.services.request_method import method_across
 from archive.storage.layout import blob_key
 from archive.warc.read import read_record
 from archive.warc.write import ContainerWriter
@@ -98,7 +99,7 @@ def mint_imported(
 ) -> Minting:
     """IDs for the chosen records of a container, durable group by group.
 
-    The caller holds the lock on the file, so that no record gets two; `keep` is called before
+    The caller holds the lock on the container, so that no record gets two; `keep` is called before
     each record, and keeps it or raises. Raises MalformedUrl for a URL that nobody could capture,
     SigningError, StorageError, CatalogError.
     """
@@ -170,11 +171,13 @@ def _judged(
 ) -> Iterator[Judged]:
     for row in rows:
         keep()
-        if row.method not in {None, "GET"}:
-            _refuse(minting, row, _NO_RESPONSE, f"It answered a {row.method}, not a GET.")
-            continue
         try:
-            judged = judge_record(_given(archive, container, row))
+            given = _given(archive, container, row)
+            method = row.method or method_across(archive, container, row, given.record)
+            if method not in {None, "GET"}:
+                _refuse(minting, row, _NO_RESPONSE, f"It answered a {method}, not a GET.")
+                continue
+            judged = judge_record(given)
         except (MalformedEvidence, MalformedUrl) as error:
             _refuse(minting, row, _NO_RESPONSE, f"It cannot become a capture: {error}.")
             continue

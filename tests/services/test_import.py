@@ -55,10 +55,11 @@ from archive.model.imported import ImportGroup
 from archive.model.look import Look
 from archive.net.surt import url_key
 from archive.proofs.dsse import SIGNED_BYTES_LIMIT, read_envelope
-from archive.services import import_lock, import_reading
+from archive.services import import_lock, import_reading, mint_imported
 from archive.services.context import Archive
 from archive.services.import_file import ImportedFile, ImportOptions, import_file
 from archive.services.import_lock import sole_importer
+from archive.services.imported_look import GivenRecord, Judged
 from archive.services.mint_imported import Choice
 from archive.services.ownership import IMPORT, this_process
 from archive.services.parts import part_bytes
@@ -731,3 +732,50 @@ def test_a_large_file_that_is_packed_anew_keeps_the_lock(
     with pytest.raises(CatalogBusy):
         imported(archive, path)
     assert tables(archive)["container"] == stored["container"]
+
+
+def test_two_files_packed_anew_to_the_same_bytes_give_a_record_one_id(
+    archive: Archive, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a lock of its own, and they meet at the container that both are read from."""
+    records = site(4)
+    first = write(tmp_path / "first.warc.gz", shared(*records))
+    second = write(tmp_path / "second.warc.gz", gzip.compress(b"".join(records), 1, mtime=0))
+    other = multiprocessing.get_context("spawn").Process(
+        target=import_elsewhere, args=(settings, second, CITED)
+    )
+    judge = mint_imported.judge_record
+
+    def judged_while_another_comes(given: GivenRecord) -> Judged:
+        other.start()
+        other.join(5)
+        return judge(given)
+
+    monkeypatch.setattr(mint_imported, "judge_record", judged_while_another_comes)
+    done = imported(archive, first, CITED)
+    other.join(30)
+    assert other.exitcode == 0
+    assert len(tables(archive)["capture"]) == 1
+    assert str(minted_id(done)) in str(tables(archive)["capture"])
+    assert audited(archive).damages == []
+
+
+@pytest.mark.parametrize("is_request_first", [True, False])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_the_border_of_a_group_hides_no_post(
+    archive: Archive, tmp_path: Path, method: str, *, is_request_first: bool
+) -> None:
+    """An ID is for what a GET gave; a group ends between the answer and its request."""
+    request = f"{method} /page/2 HTTP/1.1\r\nHost: site.example\r\n\r\n".encode()
+    fields = [("WARC-Target-URI", URL), ("WARC-Concurrent-To", record_id(2))]
+    pair = [record("request", request, fields, number=9_000), response(URL, number=2)]
+    notes = [record("metadata", b"note", number=9_001 + number) for number in range(999)]
+    behind = record("metadata", b"note", number=8_000)
+    order = pair if is_request_first else pair[::-1]
+    path = write(tmp_path / "given.warc.gz", packed(*notes, *order, behind))
+    done = imported(archive, path, CITED)
+    assert len(tables(archive)["import_group"]) == 2
+    assert len(done.minting.minted) == (1 if method == "GET" else 0)
+    assert [one.reason for one in done.minting.refused] == (
+        [] if method == "GET" else ["It answered a POST, not a GET."]
+    )
