@@ -20,7 +20,7 @@ from archive.importing.repack import repack
 from archive.importing.wacz import Part, Wacz, read_wacz
 from archive.importing.wacz_findings import FORM, LAYOUT
 from archive.model.claim import Finding, Status
-from archive.model.imported import Flaw
+from archive.model.imported import Flaw, FlawList
 from archive.net.url import parse_capture_url
 from archive.proofs.zip_file import ZipEntry, read_entry
 from archive.services.context import Archive
@@ -163,7 +163,7 @@ def _pack(
     given: Given, opened: _Opened, path: Path
 ) -> tuple[tuple[Stretch, ...], tuple[Flaw, ...]]:
     stretches: list[Stretch] = []
-    flaws: list[Flaw] = []
+    flaws = FlawList()
     with path.open("wb") as out:
         for entry, form in opened.members:
             start = out.tell()
@@ -171,10 +171,11 @@ def _pack(
                 if form in READ_IN_PLACE:
                     _copy(content, out)
                 else:
-                    flaws += repack(content, form, given.file.sha256, out)
+                    for flaw in repack(content, form, given.file.sha256, out):
+                        flaws.add(flaw)
             if out.tell() > start:
                 stretches.append(Stretch(start, out.tell(), entry.name))
-    return tuple(stretches), tuple(flaws)
+    return tuple(stretches), flaws.finish()
 
 
 @contextmanager

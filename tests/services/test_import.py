@@ -51,7 +51,7 @@ from archive.digests import DigestReading, sha256_hex
 from archive.errors import CatalogBusy, InputError, MalformedWarc, MalformedZip
 from archive.ids import RecordId
 from archive.jobs.base import WorkerStopping
-from archive.model.imported import ImportGroup
+from archive.model.imported import FLAWS_LIMIT, ImportGroup
 from archive.model.look import Look
 from archive.net.surt import url_key
 from archive.proofs.dsse import SIGNED_BYTES_LIMIT, read_envelope
@@ -779,3 +779,27 @@ def test_the_border_of_a_group_hides_no_post(
     assert [one.reason for one in done.minting.refused] == (
         [] if method == "GET" else ["It answered a POST, not a GET."]
     )
+
+
+def test_what_is_signed_of_a_file_can_be_read_back_whatever_it_holds(
+    archive: Archive, tmp_path: Path
+) -> None:
+    """A content over the limit would be damage for good, and lost to a rebuild."""
+    long = "\U0001f600" * 10_000
+    many = [
+        record("resource", b"", [("WARC-Target-URI", URL)], number=number).replace(
+            record_id(number).encode(), f"<urn:{long}:{number}>".encode()
+        )
+        for number in range(500)
+    ]
+    assert imported(archive, write(tmp_path / "ids.warc.gz", packed(*many))).indexed == 500
+    timeless = [b"http://site.example/ 192.0.2.7 never text/html 0\n\n"] * 100_000
+    old = write(tmp_path / "old.arc", arc(arc_record(URL, http(PAGE)), *timeless))
+    done = imported(archive, old)
+    assert (done.indexed, len(done.flaws)) == (1, FLAWS_LIMIT + 1)
+    assert done.flaws[-1].record == 100_002
+    assert done.flaws[-1].detail.startswith("the last of 99000 more flaws: ")
+    assert audited(archive).damages == []
+    before = tables(archive)
+    assert rebuilt(archive).left_out == []
+    assert tables(archive) == before
