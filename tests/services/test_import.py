@@ -803,3 +803,24 @@ def test_what_is_signed_of_a_file_can_be_read_back_whatever_it_holds(
     before = tables(archive)
     assert rebuilt(archive).left_out == []
     assert tables(archive) == before
+
+
+@pytest.mark.parametrize("number", ["1", "2", "none"])
+def test_a_record_that_goes_on_in_others_is_no_whole_answer(
+    archive: Archive, tmp_path: Path, number: str
+) -> None:
+    """ISO 28500:2017 7: what is not whole says so by WARC-Segment-Number alone."""
+    part = response(URL, http(PAGE), [("WARC-Segment-Number", number)])
+    done = imported(archive, write(tmp_path / "given.warc.gz", packed(part)), CITED)
+    assert done.minting.minted == []
+    (refused,) = done.minting.refused
+    assert refused.outcome == "truncated"
+
+
+@pytest.mark.parametrize("lengths", [("5", "99999"), ("99999, 99999",), ("99999", "5")])
+def test_of_lengths_that_contradict_the_longest_must_be_there(
+    archive: Archive, tmp_path: Path, lengths: tuple[str, ...]
+) -> None:
+    block = http(PAGE, *(f"Content-Length: {length}" for length in lengths))
+    path = write(tmp_path / "given.warc.gz", packed(response(URL, block)))
+    assert [one.outcome for one in imported(archive, path, CITED).minting.refused] == ["truncated"]
