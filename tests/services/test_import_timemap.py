@@ -227,8 +227,9 @@ def test_a_redirect_to_the_memento_is_followed(
     archive: Archive, other: MementoArchive, origin: Origin
 ) -> None:
     whole = other.add(THIRD, NEW)
-    origin.add("/moved", whole)
-    other.instead(THIRD, response(b"", status="302 Found", headers={"Location": "/moved"}))
+    moved = f"/moved{other.path(THIRD)}"
+    origin.add(moved, whole)
+    other.instead(THIRD, response(b"", status="302 Found", headers={"Location": moved}))
     assert got(archive, other.timemap()).is_sound
 
 
