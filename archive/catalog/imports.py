@@ -81,6 +81,28 @@ def group_by_digest(connection: Connection, statement_sha256: str) -> GroupRow |
     return connection.execute(wanted).first()
 
 
+def group_that_ends(connection: Connection, container_sha256: str, offset: int) -> GroupRow | None:
+    """A group of a container that ends at an offset, or None."""
+    return connection.execute(
+        sa.select(import_group)
+        .where(
+            import_group.c.container_sha256 == container_sha256,
+            import_group.c.range_start < offset,
+            import_group.c.range_end == offset,
+        )
+        .order_by(import_group.c.range_start.desc())
+        .limit(1)
+    ).first()
+
+
+def is_within(connection: Connection, container_sha256: str, start: int, end: int) -> bool:
+    """Whether a record with an index row begins in this range of a container."""
+    wanted = sa.select(sa.literal(1)).where(
+        cdx.c.container_sha256 == container_sha256, cdx.c.offset >= start, cdx.c.offset < end
+    )
+    return connection.execute(wanted.limit(1)).first() is not None
+
+
 def groups_of_source(connection: Connection, source_sha256: str) -> Sequence[GroupRow]:
     """Every group of a file that was given, by container and range."""
     return connection.execute(
@@ -141,13 +163,21 @@ def pages_of(
 
 
 def imported_with_sha256(connection: Connection, prefix: str, limit: int) -> Sequence[CdxRow]:
-    """Imported records whose payload, or decoded body, has a SHA-256 that begins so."""
+    """Imported records whose payload, or decoded body, has a SHA-256 that begins so.
+
+    A revisit holds no payload: what its row has is the record's own word.
+    """
     columns = (cdx.c.sha256, cdx.c.body_sha256)
     found: dict[tuple[str, int], CdxRow] = {}
     for column in columns:
         rows = connection.execute(
             sa.select(cdx)
-            .where(column >= prefix, column < prefix + "g", cdx.c.capture_number.is_(None))
+            .where(
+                column >= prefix,
+                column < prefix + "g",
+                cdx.c.record_type != "revisit",
+                cdx.c.capture_number.is_(None),
+            )
             .order_by(column, cdx.c.timestamp)
             .limit(limit)
         )

@@ -24,8 +24,10 @@ from archive.warc.parts import declared_media_type
 from archive.warc.read import WarcRecord
 
 GROUP_RECORDS = 1_000
-# Keeps the content file of a group far below the limit of canonical JSON.
-_GROUP_TEXT_CHARACTERS = 4 * 1024 * 1024
+# Keeps the content file of a group below the limit of canonical JSON (16 MiB), though each byte of
+# a text may be escaped, and each flaw have the most bytes that it can.
+_GROUP_TEXT_BYTES = 4 * 1024 * 1024
+_FLAW_BYTES = 1_000
 _DECODING = DecodingLimits(IMPORT_LIMITS.block_bytes, IMPORT_LIMITS.ratio)
 _CODED = b"content-encoding"
 _USUAL_DIGEST = re.compile(r"sha1:[A-Z2-7]{32}")
@@ -93,11 +95,11 @@ class _Gathering:
         self.group = IndexedGroup(begin.offset, begin.number, begin.offset)
         self._methods: dict[str, str] = {}
         self._concurrent: dict[int, tuple[str, ...]] = {}
-        self._characters = 0
+        self._bytes = 0
 
     @property
     def is_full(self) -> bool:
-        return self.group.records >= GROUP_RECORDS or self._characters >= _GROUP_TEXT_CHARACTERS
+        return self.group.records >= GROUP_RECORDS or self._bytes >= _GROUP_TEXT_BYTES
 
     def add(self, item: Numbered) -> None:
         record = item.record
@@ -110,7 +112,8 @@ class _Gathering:
             named = (row.record_id, record.header("WARC-Concurrent-To") or "")
             self._concurrent[len(self.group.rows)] = named
             self.group.rows.append(row)
-            self._characters += len(row.url) + len(row.record_id) + len(row.date)
+            self._bytes += _utf8_size(row.url) + _utf8_size(row.record_id) + len(row.date)
+        self._bytes += _FLAW_BYTES * len(found)
 
     def finish(self, end: int) -> IndexedGroup:
         for place, names in self._concurrent.items():
@@ -121,13 +124,23 @@ class _Gathering:
         return self.group
 
     def _remember(self, record: WarcRecord) -> None:
-        match = _METHOD.match(record.block)
-        if match is None:
+        method = request_method(record)
+        if method is None:
             return
         # Either record may name the other (ISO 28500:2017 5.7).
         for name in (record.record_id, record.header("WARC-Concurrent-To")):
             if name:
-                self._methods[name] = match[0].decode("ascii")
+                self._methods[name] = method
+
+
+def _utf8_size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8"))
+
+
+def request_method(record: WarcRecord) -> str | None:
+    """The method of a request record, or None where its first line begins with none."""
+    match = _METHOD.match(record.block)
+    return None if match is None else match[0].decode("ascii")
 
 
 @dataclass(frozen=True, slots=True)

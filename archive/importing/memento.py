@@ -91,7 +91,8 @@ def _failed(wanted: Memento, code: str, detail: str) -> Finding:
 
 
 def _finding(wanted: Memento, exchange: Exchange) -> Finding:
-    if raw_url(wanted.url) is None:
+    # A redirect may have led from the raw bytes to what is made of them for replay.
+    if raw_url(exchange.url) != exchange.url:
         detail = "nobody can tell whether the other archive changed the bytes to replay them"
         return Finding(CLAIM, wanted.url, Status.UNKNOWN, NOT_RAW, detail)
     detail = f"received {rfc3339(exchange.received_at)} from {exchange.remote_address}"

@@ -12,7 +12,7 @@ from archive.errors import MalformedTime, MalformedWarc
 from archive.importing.arc import as_warc, read_arc
 from archive.importing.base import IMPORT_LIMITS, Source
 from archive.importing.inflate import InflatedStream, PlainStream, Stream
-from archive.model.imported import Flaw
+from archive.model.imported import Flaw, FlawList
 from archive.warc.flaws import WARC_DATE
 from archive.warc.members import compress_member
 from archive.warc.read import ReadLimits, read_at
@@ -23,7 +23,8 @@ def repack(
 ) -> tuple[Flaw, ...]:
     """Write the records to `out`, as far as they can be read, and name what could not be.
 
-    The flaws' offsets are the source's; within a compressed file, how far it had been read.
+    The flaws are those that a `FlawList` keeps. Their offsets are the source's; within a
+    compressed file, how far it had been read.
     """
     is_packed = form in {"arc.gz", "warc.gz-shared"}
     stream: Stream = InflatedStream(source, limits) if is_packed else PlainStream(source)
@@ -31,13 +32,13 @@ def repack(
         records = _from_arc(stream, source_sha256, limits)
     else:
         records = _from_warc(stream, limits)
-    flaws = []
+    flaws = FlawList()
     for item in records:
         if isinstance(item, Flaw):
-            flaws.append(item)
+            flaws.add(item)
         else:
             out.write(compress_member(item))
-    return tuple(flaws)
+    return flaws.finish()
 
 
 def _from_arc(stream: Stream, source_sha256: str, limits: ReadLimits) -> Iterator[bytes | Flaw]:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The findings about a WACZ: claims `wacz.form` and `wacz.signature`, with stable codes."""
 
+from collections import Counter
+
 from archive.model.claim import Finding, Status
 from archive.proofs.wacz_auth import SignatureAnswer, Verdict
 
@@ -30,7 +32,7 @@ class FormFindings:
 
     def __init__(self) -> None:
         self._found: list[Finding] = []
-        self._more = 0
+        self._more: Counter[tuple[Status, str]] = Counter()
 
     def add(self, path: str, code: str, detail: str) -> None:
         """A file that is not as it should be."""
@@ -46,17 +48,17 @@ class FormFindings:
             detail = "every file is declared, and is what is declared"
             evidence = ((DATAPACKAGE, sha256),) if sha256 else ()
             return (Finding(FORM, "package", Status.PASS, "", detail, evidence),)
-        if self._more:
-            detail = f"so are {self._more} more files"
-            last = self._found[-1]
-            return (*self._found, Finding(FORM, "package", Status.FAIL, last.code, detail))
-        return tuple(self._found)
+        more = (
+            Finding(FORM, "package", status, code, f"so are {count} more files")
+            for (status, code), count in self._more.items()
+        )
+        return (*self._found, *more)
 
     def _add(self, finding: Finding) -> None:
         if len(self._found) < _FINDINGS_LIMIT:
             self._found.append(finding)
         else:
-            self._more += 1
+            self._more[finding.status, finding.code] += 1
 
 
 def signature_finding(answer: SignatureAnswer, sha256: str | None) -> Finding:

@@ -7,7 +7,7 @@ as they were given, and for nothing that the file says about the crawl.
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Self
 
@@ -29,6 +29,7 @@ FORMS = (
 TYPES = ("response", "revisit", "resource")
 SUPPLIER_LIMIT = 100
 NAME_LIMIT = 255
+FLAWS_LIMIT = 1_000
 _DETAIL_LIMIT = 300
 _TARGET_LIMIT = 1_000
 _STATUS_LIMIT = 999
@@ -74,6 +75,32 @@ class Flaw:
         )
         fields.end()
         return flaw
+
+
+class FlawList:
+    """The flaws of a file that is packed anew, in order: the first FLAWS_LIMIT, and how many more.
+
+    They stand in one signed content, and a file may have any number of them.
+    """
+
+    def __init__(self) -> None:
+        self._flaws: list[Flaw] = []
+        self._more = 0
+        self._last: Flaw | None = None
+
+    def add(self, flaw: Flaw) -> None:
+        """A flaw that was found."""
+        if len(self._flaws) < FLAWS_LIMIT:
+            self._flaws.append(flaw)
+        else:
+            self._more, self._last = self._more + 1, flaw
+
+    def finish(self) -> tuple[Flaw, ...]:
+        """The flaws; where there are more, the last one of all, which says so."""
+        if self._last is None:
+            return tuple(self._flaws)
+        detail = f"the last of {self._more} more flaws: {self._last.detail}"
+        return (*self._flaws, replace(self._last, detail=detail))
 
 
 @dataclass(frozen=True, slots=True)

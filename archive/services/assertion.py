@@ -19,7 +19,7 @@ from archive.catalog.sequence import Reservation
 from archive.catalog.statements import StatementRow, add_statement
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
-from archive.errors import ObjectConflict, StorageError
+from archive.errors import MalformedStatement, ObjectConflict, StorageError
 from archive.model.content import ContentPredicate
 from archive.model.look import Signer
 from archive.model.statement import CONTENT, CONTENT_TYPES, Statement
@@ -60,10 +60,15 @@ class Drafted:
 def draft(archive: Archive, key: SigningKey, assertion: Assertion) -> Drafted:
     """The files of a statement; nothing is stored.
 
-    Raises SigningError, and MalformedStatement when the content is none of its kind.
+    Raises SigningError, and MalformedStatement when the content is none of its kind, or too large.
     """
     content = KINDS[assertion.kind].read(assertion.content)
     data = canonical.dumps(assertion.content)
+    if len(data) > canonical.CONTENT_LIMIT:
+        # What nobody reads back must not be signed: it would lie in the store for good.
+        raise MalformedStatement(
+            f"a content of {len(data)} bytes is over the limit of {canonical.CONTENT_LIMIT}"
+        )
     content_sha256 = sha256_hex(data)
     predicate = ContentPredicate(
         made_at=rfc3339(archive.clock.now()),

@@ -28,10 +28,10 @@ from archive.services.context import Archive, SigningKey
 from archive.services.custody import note_key_use
 from archive.services.import_container import Progress, Stretch, Supply, import_container
 from archive.services.import_file import ImportOptions
-from archive.services.import_lock import sole_importer
+from archive.services.import_lock import sole_importer, sole_minter
 from archive.services.import_reading import SEGMENT_BYTES
 from archive.services.import_supply import checked_supplier
-from archive.services.mint_imported import Minting, mint_imported
+from archive.services.mint_imported import Choice, Minting, mint_imported
 from archive.storage.layout import blob_key
 
 GROUP_ITEMS = 200
@@ -128,10 +128,12 @@ def gather(
             group.finish()
             raise
         group.finish()
-        result.minting.urls_without = list(errand.options.choice.urls)
-        for container in (*before.containers, *result.containers):
-            _add(result.minting, mint_imported(archive, key, container, errand.options.choice))
-            keep()
+        choice = errand.options.choice
+        result.minting.urls_without = list(choice.urls)
+        for container in (*before.containers, *result.containers) if choice != Choice() else ():
+            with sole_minter(archive, container, lock, keep) as keep_both:
+                minting = mint_imported(archive, key, container, choice, keep_both)
+            _add(result.minting, minting)
     return result
 
 

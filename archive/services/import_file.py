@@ -18,7 +18,7 @@ from archive.model.imported import REPAIRED, Flaw, GivenFile, ImportGroup
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.custody import note_key_use
 from archive.services.import_container import Progress, Supply, import_container
-from archive.services.import_lock import sole_importer
+from archive.services.import_lock import KeptSource, sole_importer, sole_minter
 from archive.services.import_package import package_supply
 from archive.services.import_reading import indexing_pool
 from archive.services.import_supply import (
@@ -91,10 +91,13 @@ def import_file(
     ):
         before = _groups(archive, given.file.sha256)
         supplier = package_supply if given.file.form == "wacz" else supply_of
-        supply = supplier(archive, given, before, Terms(supplied_by, options.is_strict))
+        # Packing a large file anew, or reading all of a package, may take longer than a lease.
+        kept = replace(given, source=KeptSource(given.source, keep))
+        supply = supplier(archive, kept, before, Terms(supplied_by, options.is_strict))
+        keep()
         note_key_use(archive, key)
         is_in = import_container(archive, key, supply, _kept(progress, keep), pool)
-        return _result(archive, key, options, _Done(supply, len(before), is_in))
+        return _result(archive, key, options, _Done(supply, len(before), is_in, keep))
 
 
 def read_flaws(archive: Archive, groups: Sequence[GroupRow]) -> tuple[Flaw, ...]:
@@ -129,13 +132,17 @@ class _Done:
     supply: Supply
     groups_before: int
     is_in: bool
+    keep: Callable[[], None]
 
 
 def _result(archive: Archive, key: SigningKey, options: ImportOptions, done: _Done) -> ImportedFile:
     supply = done.supply
     minting = Minting()
     if done.is_in:
-        minting = mint_imported(archive, key, supply.container_sha256, _choice(options, supply))
+        choice = _choice(options, supply)
+        container = supply.container_sha256
+        with sole_minter(archive, container, supply.source.sha256, done.keep) as keep:
+            minting = mint_imported(archive, key, container, choice, keep)
     groups = _groups(archive, supply.source.sha256)
     with archive.database.reading() as connection:
         indexed = count_indexed(connection, supply.container_sha256)

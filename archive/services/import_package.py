@@ -20,7 +20,7 @@ from archive.importing.repack import repack
 from archive.importing.wacz import Part, Wacz, read_wacz
 from archive.importing.wacz_findings import FORM, LAYOUT
 from archive.model.claim import Finding, Status
-from archive.model.imported import Flaw
+from archive.model.imported import Flaw, FlawList
 from archive.net.url import parse_capture_url
 from archive.proofs.zip_file import ZipEntry, read_entry
 from archive.services.context import Archive
@@ -134,8 +134,9 @@ def _packed_anew(
         else:
             packed = FileSource(path)
             try:
-                if terms.is_strict:
-                    refuse(given, first_flaw(packed, is_strict=True))
+                firsts = [_first_flaw_within(path, stretch, terms) for stretch in stretches]
+                if terms.is_strict or all(firsts):
+                    refuse(given, next(filter(None, firsts), None))
                 sha256 = digest_of(packed)
             finally:
                 packed.close()
@@ -150,11 +151,19 @@ def _packed_anew(
     )
 
 
+def _first_flaw_within(path: Path, stretch: Stretch, terms: Terms) -> Flaw | None:
+    source = FileSource(path, stretch.start, stretch.end)
+    try:
+        return first_flaw(source, is_strict=terms.is_strict)
+    finally:
+        source.close()
+
+
 def _pack(
     given: Given, opened: _Opened, path: Path
 ) -> tuple[tuple[Stretch, ...], tuple[Flaw, ...]]:
     stretches: list[Stretch] = []
-    flaws: list[Flaw] = []
+    flaws = FlawList()
     with path.open("wb") as out:
         for entry, form in opened.members:
             start = out.tell()
@@ -162,10 +171,11 @@ def _pack(
                 if form in READ_IN_PLACE:
                     _copy(content, out)
                 else:
-                    flaws += repack(content, form, given.file.sha256, out)
+                    for flaw in repack(content, form, given.file.sha256, out):
+                        flaws.add(flaw)
             if out.tell() > start:
                 stretches.append(Stretch(start, out.tell(), entry.name))
-    return tuple(stretches), tuple(flaws)
+    return tuple(stretches), flaws.finish()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ The record stays where it is; the capture's own container holds the text and a n
 comes from. Only what lies in the record is said: no address, no certificate, no vantage.
 """
 
+import re
 from dataclasses import dataclass
 
 from archive import canonical
@@ -35,7 +36,7 @@ from archive.model.outcome import Outcome
 from archive.model.statement import CAPTURE_V1, Statement
 from archive.model.text import Extraction
 from archive.net.codings import DecodingLimits, content_codings, undo_content_coding
-from archive.net.head import header_values
+from archive.net.head import list_members
 from archive.net.url import parse_capture_url
 from archive.proofs.dsse import check_size
 from archive.services.assemble import Assembled, bounded_reason, bounded_signals
@@ -49,6 +50,7 @@ from archive.warc.parts import declared_media_type
 from archive.warc.read import WarcRecord
 from archive.warc.write import ContainerWriter
 
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _DECODING = DecodingLimits(decoded_bytes=128 * 1024 * 1024, ratio=200)
 
 
@@ -148,11 +150,13 @@ def assemble_imported(judged: Judged, around: Around, writer: ContainerWriter) -
 def _why_not_whole(record: WarcRecord, exchange: Exchange) -> str | None:
     if (reason := record.header("WARC-Truncated")) is not None:
         return f"the record says that it was truncated ({reason[:40]!r})"
-    declared = {value.strip() for value in header_values(exchange.headers, "content-length")}
-    length = declared.pop() if len(declared) == 1 else ""
-    # Longer is common: crawlers undo codings. Shorter means that something is missing.
-    is_number = length.isascii() and length.isdigit() and len(length) <= len(str(1 << 60))
-    if is_number and int(length) > len(exchange.payload):
+    if (number := record.header("WARC-Segment-Number")) is not None:
+        return f"the record goes on in others (WARC-Segment-Number {number[:40]!r})"
+    # Longer is common: crawlers undo codings. Shorter means that something is missing; so it may
+    # where lengths contradict each other.
+    lengths = list_members(exchange.headers, "content-length")
+    length = max((int(item) for item in lengths if _LENGTH.fullmatch(item)), default=0)
+    if length > len(exchange.payload):
         return f"{length} bytes were declared, {len(exchange.payload)} are there"
     return None
 

@@ -4,7 +4,7 @@
 A record that has one keeps it. One whose outcome is not *ok* gets none, and the reason is told.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
@@ -44,6 +44,7 @@ from archive.services.recording import (
     record_ids,
     reserve_numbers,
 )
+from archive.services.request_method import method_across
 from archive.storage.layout import blob_key
 from archive.warc.read import read_record
 from archive.warc.write import ContainerWriter
@@ -90,12 +91,17 @@ class Minting:
 
 
 def mint_imported(
-    archive: Archive, key: SigningKey, container_sha256: str, choice: Choice
+    archive: Archive,
+    key: SigningKey,
+    container_sha256: str,
+    choice: Choice,
+    keep: Callable[[], None],
 ) -> Minting:
     """IDs for the chosen records of a container, durable group by group.
 
-    The caller holds the lock on the file, so that no record gets two. Raises MalformedUrl for a
-    URL that nobody could capture, SigningError, StorageError, CatalogError.
+    The caller holds the lock on the container, so that no record gets two; `keep` is called before
+    each record, and keeps it or raises. Raises MalformedUrl for a URL that nobody could capture,
+    SigningError, StorageError, CatalogError.
     """
     minting = Minting()
     with archive.database.reading() as connection:
@@ -110,7 +116,7 @@ def mint_imported(
         size = container_size(connection, container_sha256) or 0
     container = Container(container_sha256, size)
     group: list[Judged] = []
-    for judged in _judged(archive, container, wanted, minting):
+    for judged in _judged(archive, container, wanted, minting, keep):
         group.append(judged)
         held = sum(len(item.given.record.block) for item in group)
         if len(group) == _GROUP_SIZE or held > _GROUP_BYTES:
@@ -157,14 +163,21 @@ def _href(url: str) -> str | None:
 
 
 def _judged(
-    archive: Archive, container: Container, rows: Sequence[CdxRow], minting: Minting
+    archive: Archive,
+    container: Container,
+    rows: Sequence[CdxRow],
+    minting: Minting,
+    keep: Callable[[], None],
 ) -> Iterator[Judged]:
     for row in rows:
-        if row.method not in {None, "GET"}:
-            _refuse(minting, row, _NO_RESPONSE, f"It answered a {row.method}, not a GET.")
-            continue
+        keep()
         try:
-            judged = judge_record(_given(archive, container, row))
+            given = _given(archive, container, row)
+            method = row.method or method_across(archive, container, row, given.record)
+            if method not in {None, "GET"}:
+                _refuse(minting, row, _NO_RESPONSE, f"It answered a {method}, not a GET.")
+                continue
+            judged = judge_record(given)
         except (MalformedEvidence, MalformedUrl) as error:
             _refuse(minting, row, _NO_RESPONSE, f"It cannot become a capture: {error}.")
             continue

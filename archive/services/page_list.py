@@ -15,7 +15,8 @@ def read_page_list(path: Path) -> list[str]:
     try:
         if path.stat().st_size > _LIST_BYTES_LIMIT:
             raise InputError(f"{path} exceeds {_LIST_BYTES_LIMIT} bytes: give a shorter list")
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        # Not `splitlines`: the text of a page may hold what Unicode calls a line's end.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the list {path} cannot be read as UTF-8 text") from error
     urls = []

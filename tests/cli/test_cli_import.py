@@ -148,6 +148,10 @@ def test_a_url_of_which_nothing_is_there_exits_1(muniment: Muniment, given: Path
             f'{{"id": "1", "url": "{URL}", "ts": "2020-02-03T04:05:06Z", "score": 0.5}}\n'
             '{"id": "2", "url": "https://site.example/page/3"}\n'
         ),
+        (
+            f'{{"url": "{URL}", "text": "a line\u2028and\x85another"}}\r\n'
+            '{"url": "https://site.example/page/3"}'
+        ),
     ],
 )
 def test_a_page_list_names_what_is_cited(

@@ -17,6 +17,7 @@ from support.archives import (
     tables,
 )
 
+from archive import canonical
 from archive.catalog import sequence
 from archive.catalog.sequence import Reservation
 from archive.catalog.statements import statement_by_digest, statements_about
@@ -152,3 +153,12 @@ def test_a_listed_statement_that_is_gone_from_the_catalogue_is_named(
         connection.execute(sa.text("delete from statement"))
     [damage] = audited(archive).damages
     assert damage.code == "NOT_CATALOGUED"
+
+
+def test_a_content_that_nobody_would_read_back_is_not_signed(
+    archive: Archive, key: SigningKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canonical, "CONTENT_LIMIT", 10)
+    with pytest.raises(MalformedStatement, match="over the limit of 10"):
+        state(archive, key, [EXPORT])
+    assert [item.key for item in archive.store.list("statements/")] == []

@@ -46,18 +46,20 @@ from archive.catalog.custody import count_waiting
 from archive.catalog.sequence import Reservation
 from archive.catalog.statements import statements_about
 from archive.catalog.tables import cdx, id_sequence, ops_reservation
+from archive.clock import rfc3339
 from archive.digests import DigestReading, sha256_hex
-from archive.errors import InputError, MalformedWarc, MalformedZip
+from archive.errors import CatalogBusy, InputError, MalformedWarc, MalformedZip
 from archive.ids import RecordId
 from archive.jobs.base import WorkerStopping
-from archive.model.imported import ImportGroup
+from archive.model.imported import FLAWS_LIMIT, ImportGroup
 from archive.model.look import Look
 from archive.net.surt import url_key
 from archive.proofs.dsse import SIGNED_BYTES_LIMIT, read_envelope
-from archive.services import import_reading
+from archive.services import import_lock, import_reading, mint_imported
 from archive.services.context import Archive
 from archive.services.import_file import ImportedFile, ImportOptions, import_file
 from archive.services.import_lock import sole_importer
+from archive.services.imported_look import GivenRecord, Judged
 from archive.services.mint_imported import Choice
 from archive.services.ownership import IMPORT, this_process
 from archive.services.parts import part_bytes
@@ -663,3 +665,162 @@ def test_the_use_of_the_key_is_noted_when_something_is_signed(
     imported(archive, given)
     imported(archive, given)
     assert waiting() == 1
+
+
+def test_what_a_revisit_says_of_itself_is_no_find_of_the_bytes(
+    archive: Archive, tmp_path: Path
+) -> None:
+    nowhere = b"bytes that no record of the file holds"
+    stated = f"sha256:{sha256_hex(nowhere)}"
+    fields = [("WARC-Target-URI", URL), ("WARC-Payload-Digest", stated)]
+    path = write(tmp_path / "given.warc.gz", packed(record("revisit", http(b""), fields)))
+    assert imported(archive, path).indexed == 1
+    found = by_digest(archive, nowhere)
+    assert found.imported == ()
+    assert "imported record" not in (found.note or "")
+
+
+def test_the_lock_is_kept_before_each_record_that_gets_an_id(
+    archive: Archive, given: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(archive, given)
+    renewed: list[int] = []
+    renew = import_lock._renew
+
+    def noted(opened: Archive, number: int) -> None:
+        renewed.append(number)
+        renew(opened, number)
+
+    monkeypatch.setattr(import_lock, "LEASE_SECONDS", -1)
+    monkeypatch.setattr(import_lock, "_renew", noted)
+    imported(archive, given)
+    without = len(renewed)
+    assert len(imported(archive, given, PAGES).minting.minted) == 4
+    assert len(renewed) - without >= without + 4
+
+
+def test_who_lost_the_lock_does_not_take_it_back(
+    archive: Archive, given: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that stood still for longer than the lease: another one goes on, and mints."""
+    imported(archive, given)
+    monkeypatch.setattr(import_lock, "LEASE_SECONDS", -1)
+    sha256 = sha256_hex(given.read_bytes())
+    number = int(sha256[:12], 16)
+    other = Reservation(IMPORT, number, "another-machine 1 1", rfc3339(archive.clock.now()))
+    with sole_importer(archive, sha256, lambda: None) as keep:
+        keep()
+        with archive.database.writing() as connection:
+            sequence.forget(connection, IMPORT, number)
+            sequence.intend(connection, [other])
+        with pytest.raises(CatalogBusy, match="taken over"):
+            keep()
+    with archive.database.reading() as connection:
+        assert sequence.open_reservation(connection, IMPORT, number) == other
+
+
+def test_a_large_file_that_is_packed_anew_keeps_the_lock(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_archive: Archive, _number: int) -> None:
+        raise CatalogBusy("taken over")
+
+    monkeypatch.setattr(import_lock, "LEASE_SECONDS", -1)
+    monkeypatch.setattr(import_lock, "_renew", lost)
+    path = write(tmp_path / "given.warc.gz", shared(*site(4)))
+    stored = tables(archive)
+    with pytest.raises(CatalogBusy):
+        imported(archive, path)
+    assert tables(archive)["container"] == stored["container"]
+
+
+def test_two_files_packed_anew_to_the_same_bytes_give_a_record_one_id(
+    archive: Archive, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a lock of its own, and they meet at the container that both are read from."""
+    records = site(4)
+    first = write(tmp_path / "first.warc.gz", shared(*records))
+    second = write(tmp_path / "second.warc.gz", gzip.compress(b"".join(records), 1, mtime=0))
+    other = multiprocessing.get_context("spawn").Process(
+        target=import_elsewhere, args=(settings, second, CITED)
+    )
+    judge = mint_imported.judge_record
+
+    def judged_while_another_comes(given: GivenRecord) -> Judged:
+        other.start()
+        other.join(5)
+        return judge(given)
+
+    monkeypatch.setattr(mint_imported, "judge_record", judged_while_another_comes)
+    done = imported(archive, first, CITED)
+    other.join(30)
+    assert other.exitcode == 0
+    assert len(tables(archive)["capture"]) == 1
+    assert str(minted_id(done)) in str(tables(archive)["capture"])
+    assert audited(archive).damages == []
+
+
+@pytest.mark.parametrize("is_request_first", [True, False])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_the_border_of_a_group_hides_no_post(
+    archive: Archive, tmp_path: Path, method: str, *, is_request_first: bool
+) -> None:
+    """An ID is for what a GET gave; a group ends between the answer and its request."""
+    request = f"{method} /page/2 HTTP/1.1\r\nHost: site.example\r\n\r\n".encode()
+    fields = [("WARC-Target-URI", URL), ("WARC-Concurrent-To", record_id(2))]
+    pair = [record("request", request, fields, number=9_000), response(URL, number=2)]
+    notes = [record("metadata", b"note", number=9_001 + number) for number in range(999)]
+    behind = record("metadata", b"note", number=8_000)
+    order = pair if is_request_first else pair[::-1]
+    path = write(tmp_path / "given.warc.gz", packed(*notes, *order, behind))
+    done = imported(archive, path, CITED)
+    assert len(tables(archive)["import_group"]) == 2
+    assert len(done.minting.minted) == (1 if method == "GET" else 0)
+    assert [one.reason for one in done.minting.refused] == (
+        [] if method == "GET" else ["It answered a POST, not a GET."]
+    )
+
+
+def test_what_is_signed_of_a_file_can_be_read_back_whatever_it_holds(
+    archive: Archive, tmp_path: Path
+) -> None:
+    """A content over the limit would be damage for good, and lost to a rebuild."""
+    long = "\U0001f600" * 10_000
+    many = [
+        record("resource", b"", [("WARC-Target-URI", URL)], number=number).replace(
+            record_id(number).encode(), f"<urn:{long}:{number}>".encode()
+        )
+        for number in range(500)
+    ]
+    assert imported(archive, write(tmp_path / "ids.warc.gz", packed(*many))).indexed == 500
+    timeless = [b"http://site.example/ 192.0.2.7 never text/html 0\n\n"] * 100_000
+    old = write(tmp_path / "old.arc", arc(arc_record(URL, http(PAGE)), *timeless))
+    done = imported(archive, old)
+    assert (done.indexed, len(done.flaws)) == (1, FLAWS_LIMIT + 1)
+    assert done.flaws[-1].record == 100_002
+    assert done.flaws[-1].detail.startswith("the last of 99000 more flaws: ")
+    assert audited(archive).damages == []
+    before = tables(archive)
+    assert rebuilt(archive).left_out == []
+    assert tables(archive) == before
+
+
+@pytest.mark.parametrize("number", ["1", "2", "none"])
+def test_a_record_that_goes_on_in_others_is_no_whole_answer(
+    archive: Archive, tmp_path: Path, number: str
+) -> None:
+    """ISO 28500:2017 7: what is not whole says so by WARC-Segment-Number alone."""
+    part = response(URL, http(PAGE), [("WARC-Segment-Number", number)])
+    done = imported(archive, write(tmp_path / "given.warc.gz", packed(part)), CITED)
+    assert done.minting.minted == []
+    (refused,) = done.minting.refused
+    assert refused.outcome == "truncated"
+
+
+@pytest.mark.parametrize("lengths", [("5", "99999"), ("99999, 99999",), ("99999", "5")])
+def test_of_lengths_that_contradict_the_longest_must_be_there(
+    archive: Archive, tmp_path: Path, lengths: tuple[str, ...]
+) -> None:
+    block = http(PAGE, *(f"Content-Length: {length}" for length in lengths))
+    path = write(tmp_path / "given.warc.gz", packed(response(URL, block)))
+    assert [one.outcome for one in imported(archive, path, CITED).minting.refused] == ["truncated"]

@@ -227,8 +227,9 @@ def test_a_redirect_to_the_memento_is_followed(
     archive: Archive, other: MementoArchive, origin: Origin
 ) -> None:
     whole = other.add(THIRD, NEW)
-    origin.add("/moved", whole)
-    other.instead(THIRD, response(b"", status="302 Found", headers={"Location": "/moved"}))
+    moved = f"/moved{other.path(THIRD)}"
+    origin.add(moved, whole)
+    other.instead(THIRD, response(b"", status="302 Found", headers={"Location": moved}))
     assert got(archive, other.timemap()).is_sound
 
 
@@ -424,6 +425,21 @@ def test_an_archive_of_unknown_form_is_asked_as_listed_and_that_is_told(
     done = got(archive, origin.url("/timemap"))
     assert (done.taken, codes(done)) == (1, [(NOT_RAW, Status.UNKNOWN)])
     assert got(archive, origin.url("/timemap")).known == 1
+
+
+def test_raw_bytes_that_lead_to_the_replay_are_told_to_be_none(
+    archive: Archive, origin: Origin
+) -> None:
+    other = MementoArchive(origin, URL)
+    other.stamps.append(FIRST)
+    origin.redirect(other.path(FIRST), other.url(FIRST))
+    origin.page(
+        other.path(FIRST, ""),
+        b"<p>the other archive's banner</p>" + OLD,
+        headers={"Memento-Datetime": http_date(FIRST)},
+    )
+    done = got(archive, other.timemap())
+    assert (done.taken, codes(done)) == (1, [(NOT_RAW, Status.UNKNOWN)])
 
 
 @pytest.mark.parametrize(

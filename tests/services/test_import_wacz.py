@@ -25,9 +25,9 @@ from support.packages import PAGES, URL, WARC, Package, anonymous, page_list, wa
 from support.warcs import PAGE, arc, arc_record, http, write
 
 from archive.catalog.tables import cdx, import_group
-from archive.errors import MalformedPackage, MalformedZip
+from archive.errors import MalformedPackage, MalformedWarc, MalformedZip
 from archive.importing.page_file import read_pages
-from archive.importing.wacz_findings import FORM, SIGNATURE
+from archive.importing.wacz_findings import FORM, HASH, HASH_ALGORITHM, SIGNATURE, FormFindings
 from archive.model.claim import Status
 from archive.services.context import Archive, PackageSigners
 from archive.services.import_file import ImportedFile, ImportOptions, import_file
@@ -331,3 +331,30 @@ def test_the_page_lists_behave_as_their_index_says(name: str, urls: int | None) 
             list(read_pages(iter([path.read_bytes()])))
     else:
         assert len(list(read_pages(iter([path.read_bytes()])))) == urls
+
+
+def test_a_package_of_which_nothing_can_be_read_is_refused_also_when_deflated(
+    archive: Archive, settings: Settings, tmp_path: Path
+) -> None:
+    keys = stored_keys(settings)
+    for warc in (b"WARC/1.0\r\nnothing", gzip.compress(b"WARC/1.0\r\nnothing", mtime=0)):
+        for deflated in (frozenset({PAGES}), frozenset({PAGES, WARC})):
+            made = replace(package(**{WARC: warc}), deflated=deflated)
+            with pytest.raises(MalformedWarc, match="nothing of the file was imported"):
+                imported(archive, made.write(tmp_path / "given.wacz"))
+    assert stored_keys(settings) == keys
+
+
+def test_files_beyond_the_first_hundred_are_counted_as_what_they_are() -> None:
+    found = FormFindings()
+    for number in range(150):
+        found.doubt(f"archive/{number}", HASH_ALGORITHM, "MD5")
+    assert {one.status for one in found.finish(None)} == {Status.UNKNOWN}
+    found.add("archive/last", HASH, "it has other bytes")
+    *_, unknown, failed = found.finish(None)
+    assert (unknown.status, unknown.code, unknown.detail) == (
+        Status.UNKNOWN,
+        HASH_ALGORITHM,
+        "so are 50 more files",
+    )
+    assert (failed.status, failed.code, failed.target) == (Status.FAIL, HASH, "package")
