@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from archive import __version__
+from archive.cli.terminal import one_line
 from archive.errors import InputError, MunimentError, NotFound
 
 # 0 to 3 are the answers of `verify`; what kept a command from answering has codes of its own.
@@ -80,7 +81,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except MunimentError as error:
-        click.echo(f"muniment: {error} [{error.code}]", err=True)
+        click.echo(f"muniment: {one_line(error)} [{error.code}]", err=True)
         code = _exit_code(error)
     except BrokenPipeError:
         # The reader went away (`| head`); what Python would flush at exit has nowhere to go.

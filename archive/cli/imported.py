@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archive.cli.terminal import one_line
+
 if TYPE_CHECKING:
     from archive.services.gather import Gathered
     from archive.services.import_file import ImportedFile
@@ -20,17 +22,17 @@ def show_imported(path: Path, done: "ImportedFile") -> None:
     if not done.is_complete:
         state = "imported in part"
     click.echo(
-        f"{path}: {state}: {done.records} records, {done.indexed} indexed  "
+        f"{one_line(path)}: {state}: {done.records} records, {done.indexed} indexed  "
         f"sha256 {done.source.sha256}"
     )
     for flaw in done.flaws:
         ending = "; nothing behind it was read" if flaw.is_end else ""
         click.echo(
             f"  flaw: record {flaw.record} at offset {flaw.offset}: {flaw.code}: "
-            f"{flaw.detail}{ending}"
+            f"{one_line(flaw.detail)}{ending}"
         )
     for finding in done.findings:
-        click.echo(f"  {finding_text(finding)}")
+        click.echo(f"  {one_line(finding_text(finding))}")
     _show_minting(done.minting)
 
 
@@ -43,7 +45,7 @@ def show_gathered(done: "Gathered") -> None:
         f"{done.wanted - done.known - done.taken} not"
     )
     for finding in done.findings:
-        click.echo(f"  {finding_text(finding)}")
+        click.echo(f"  {one_line(finding_text(finding))}")
     _show_minting(done.minting)
 
 
@@ -53,4 +55,4 @@ def _show_minting(minting: "Minting") -> None:
     for kept in minting.kept:
         click.echo(f"  {kept}  (cited before)")
     for item in minting.refused:
-        click.echo(f"  no ID ({item.outcome}): {item.reason}  {item.url}  {item.date}")
+        click.echo(f"  no ID ({item.outcome}): {item.reason}  {one_line(item.url)}  {item.date}")

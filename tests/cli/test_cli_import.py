@@ -375,3 +375,19 @@ def test_a_signer_is_trusted_by_a_setting(
     monkeypatch.setenv("MUNIMENT_IMPORT_WACZ_KEYS", "no-digest")
     bad = muniment("verify", str(path))
     assert (bad.code, "import.wacz_keys" in bad.err) == (4, True)
+
+
+def test_a_file_cannot_write_on_the_terminal_by_its_name(
+    muniment: Muniment, tmp_path: Path
+) -> None:
+    folder = tmp_path / "given"
+    folder.mkdir()
+    good, bad = "a\nb: imported\x1b[2J\u202e.warc", "c\nmuniment: d\u2028.warc"
+    write(folder / good, b"".join(site(1)))
+    (folder / bad).write_bytes(b"no WARC")
+    done = muniment("import", str(folder))
+    assert "a\\nb: imported\\x1b[2J\\u202e.warc: imported: " in done.out
+    assert "c\\nmuniment: d\\u2028.warc cannot be imported: " in done.err
+    for printed in (done.out, done.err):
+        assert not set(printed) & set("\x1b\u202e\u2028")
+        assert all(line.startswith((" ", "/", "muniment: /")) for line in printed.splitlines())

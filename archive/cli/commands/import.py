@@ -12,6 +12,7 @@ import click
 from archive.cli import EXIT_BAD_INPUT, EXIT_COULD_NOT, EXIT_INTERRUPTED, EXIT_NO
 from archive.cli.imported import show_gathered, show_imported
 from archive.cli.session import json_option, opened, print_json, progress
+from archive.cli.terminal import one_line
 from archive.errors import InputError, MalformedEvidence, MunimentError
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _import_files(ctx: click.Context, asked: Mapping[str, Any], *, as_json: bool
     with opened(ctx) as archive:
         for path in files:
             try:
-                with progress(f"import {path.name}") as step:
+                with progress(f"import {one_line(path.name)}") as step:
                     done = import_file(archive, path, options, step)
             except (InputError, MalformedEvidence) as error:
                 code = max(code, EXIT_BAD_INPUT)
@@ -190,4 +191,4 @@ def _show_error(path: Path, error: MunimentError, *, as_json: bool) -> None:
     if as_json:
         print_json({"file": str(path), "code": error.code, "error": str(error)})
     else:
-        click.echo(f"muniment: {error} [{error.code}]", err=True)
+        click.echo(f"muniment: {one_line(error)} [{error.code}]", err=True)
