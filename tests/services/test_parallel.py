@@ -2,14 +2,14 @@
 """Fifty captures of one URL at the same time, by threads of several processes."""
 
 import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 import sqlalchemy as sa
-from support.archives import audited, minted, page, rebuilt, stored_keys, tables
+from support.apart import capture_at_once
+from support.archives import audited, page, rebuilt, stored_keys, tables
 from support.origin import Origin, Wait, response
 
-from archive.bootstrap import open_archive
 from archive.catalog.tables import capture, ops_reservation, part
 from archive.ids import Kind, RecordId
 from archive.services.context import Archive
@@ -23,17 +23,6 @@ THREADS = 10
 COUNT = PROCESSES * THREADS
 
 
-def capture_at_once(settings: Settings, url: str) -> list[int]:
-    """In a process of its own: the numbers of captures by many threads."""
-    archive = open_archive(settings)
-    try:
-        with ThreadPoolExecutor(THREADS) as pool:
-            found = pool.map(lambda _: minted(archive, url).number, range(THREADS))
-            return list(found)
-    finally:
-        archive.close()
-
-
 @pytest.mark.slow
 def test_fifty_captures_of_one_url_are_fifty_whole_records(
     archive: Archive, settings: Settings, origin: Origin
@@ -41,10 +30,11 @@ def test_fifty_captures_of_one_url_are_fifty_whole_records(
     # Every look is under way before the first one is recorded.
     origin.add("/terms", Wait(1), response(page()))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["support.archives", "psycopg"])
+    context.set_forkserver_preload(["support.apart", "psycopg"])
     with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
         asked = [
-            pool.submit(capture_at_once, settings, origin.url("/terms")) for _ in range(PROCESSES)
+            pool.submit(capture_at_once, settings, origin.url("/terms"), THREADS)
+            for _ in range(PROCESSES)
         ]
         numbers = [number for item in asked for number in item.result()]
     assert len(origin.requests_for("/terms")) == COUNT

@@ -2,8 +2,11 @@
 """What tests have done by processes of their own, which load these functions by name."""
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 
-from archive.bootstrap import Stand, init_archive, wire
+from support.archives import minted
+
+from archive.bootstrap import Stand, init_archive, open_archive, wire
 from archive.clock import FixedClock, SystemClock
 from archive.services import ownership
 from archive.services.recover import recover
@@ -25,3 +28,13 @@ def recover_apart(settings: Settings) -> list[str]:
     found = recover(archive)
     archive.close()
     return [*found.adopted, *found.voided]
+
+
+def capture_at_once(settings: Settings, url: str, threads: int) -> list[int]:
+    """The numbers of captures of one URL by so many threads."""
+    archive = open_archive(settings)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(lambda _: minted(archive, url).number, range(threads)))
+    finally:
+        archive.close()
