@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures that many suites share: a real archive in a folder of its own, and a loopback origin."""
 
-import contextlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.archives import new_archive, settings_at
 from support.origin import Origin
-from support.postgres import Missing, Server, debian_server, is_required, wheel_cluster
+from support.postgres import Server, debian_server, running, wheel_cluster
 
 from archive.services.context import Archive
 from archive.settings import DatabaseSettings, Settings
@@ -21,22 +19,13 @@ from archive.settings import DatabaseSettings, Settings
 @pytest.fixture(scope="session")
 def postgres(pytestconfig: pytest.Config) -> Iterator[Server]:
     """A PostgreSQL server as Debian has it (15 on Debian 12)."""
-    yield from _running(pytestconfig, debian_server())
+    yield from running(pytestconfig, debian_server())
 
 
 @pytest.fixture(scope="session")
 def postgres18(pytestconfig: pytest.Config) -> Iterator[Server]:
     """The PostgreSQL server of the wheel."""
-    yield from _running(pytestconfig, wheel_cluster())
-
-
-def _running(config: pytest.Config, starting: AbstractContextManager[Server]) -> Iterator[Server]:
-    with contextlib.ExitStack() as stack:
-        try:
-            server = stack.enter_context(starting)
-        except Missing as error:
-            (pytest.fail if is_required(config) else pytest.skip)(str(error))
-        yield server
+    yield from running(pytestconfig, wheel_cluster())
 
 
 def _setting(request: pytest.FixtureRequest) -> dict[str, str]:

@@ -205,7 +205,7 @@ class Database:
 def _dialect(url: URL, is_writable: Callable[[Path], bool]) -> Dialect:
     if url.get_backend_name() == "postgresql":
         # psycopg takes as long to import as Flask, and a catalogue in a file needs none.
-        from archive.catalog.postgres import PostgresDialect  # noqa: PLC0415
+        from archive.catalog.postgres import PostgresDialect  # noqa: PLC0415 - loads psycopg
 
         return PostgresDialect(url)
     if url.get_backend_name() == "sqlite" and url.database:

@@ -62,7 +62,7 @@ class Bucket:
     def exists(self, key: str, **selection: str) -> bool:
         """Whether the object, or the version selected, is there."""
         try:
-            self.client.head_object(**self.target(key), **selection)  # type: ignore[arg-type]
+            self.client.head_object(**self.target(key), **selection)  # type: ignore[arg-type]  # strings all
         except ClientError as error:
             if status_of(error) != HTTPStatus.NOT_FOUND:
                 raise

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process that lives and failed gives back what it held, as soon as the catalogue is there."""
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from support.archives import minted, new_archive, page, settings_at, tables
 from support.origin import Origin
-from support.postgres import Cluster, Missing, debian_cluster, is_required
+from support.postgres import Cluster, debian_cluster, running
 
 from archive.catalog.tables import ops_custody, ops_idempotency, ops_request, ops_reservation
 from archive.errors import CatalogUnavailable, RequestUnderWay
@@ -29,12 +28,7 @@ ANSWER = KeptAnswer(201, "[]", b"{}")
 @pytest.fixture(scope="module")
 def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
     """A server of this module's own, to stop and to start."""
-    with contextlib.ExitStack() as stack:
-        try:
-            made = stack.enter_context(debian_cluster())
-        except Missing as error:
-            (pytest.fail if is_required(pytestconfig) else pytest.skip)(str(error))
-        yield made
+    yield from running(pytestconfig, debian_cluster())
 
 
 @pytest.fixture

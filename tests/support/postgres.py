@@ -19,7 +19,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
@@ -34,6 +36,9 @@ _TEMPLATE = "muniment_template"
 # What a power cut would lose is lost with the test session anyway; a crash of the server loses
 # nothing.
 _FAST = {"fsync": "off", "full_page_writes": "off"}
+
+
+_S = TypeVar("_S", bound="Server")
 
 
 class Missing(Exception):
@@ -282,3 +287,13 @@ def _can_run(program: Path) -> bool:
 def is_required(config: pytest.Config) -> bool:
     """Whether a server that is missing fails the tests that need it, instead of skipping them."""
     return bool(os.environ.get("CI") or config.getoption("--require-real-data"))
+
+
+def running(config: pytest.Config, starting: AbstractContextManager[_S]) -> Iterator[_S]:
+    """What a fixture gives: the server, while it is used. Missing, it fails tests or skips them."""
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(starting)
+        except Missing as error:
+            (pytest.fail if is_required(config) else pytest.skip)(str(error))
+        yield server

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from support.archives import closed_port, minted, new_archive, page, settings_at
 from support.origin import Origin
-from support.postgres import Cluster, Missing, Server, debian_cluster, is_required
+from support.postgres import Cluster, Server, debian_cluster, running
 from support.reserving import reserve
 from support.rows import rows
 
@@ -58,12 +58,7 @@ def database(url: str) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
     """A server of this module's own, to stop and to start."""
-    with contextlib.ExitStack() as stack:
-        try:
-            made = stack.enter_context(debian_cluster())
-        except Missing as error:
-            (pytest.fail if is_required(pytestconfig) else pytest.skip)(str(error))
-        yield made
+    yield from running(pytestconfig, debian_cluster())
 
 
 @pytest.fixture

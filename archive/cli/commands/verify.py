@@ -95,7 +95,7 @@ def _package_at(archive: "Archive", target: str) -> "PackageAnswer | None":
     from archive.services.verify_package import verify_package
 
     # A pipe was read to its end by now; os.path as in _is_file.
-    is_kept = os.path.isfile(target)  # noqa: PTH113
+    is_kept = os.path.isfile(target)  # noqa: PTH113 - as in _is_file
     return verify_package(archive, Path(target)) if is_kept else None
 
 

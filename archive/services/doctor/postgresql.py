@@ -17,7 +17,7 @@ _RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 def server(connection: Connection) -> Diagnosis:
     """Whether the server is one that this program is tested with, and its database holds UTF-8."""
     # Whoever has a connection has loaded the driver already; others need none of it.
-    from archive.catalog.postgres import OLDEST_SERVER  # noqa: PLC0415
+    from archive.catalog.postgres import OLDEST_SERVER  # noqa: PLC0415 - loads psycopg
 
     check = "database.server"
     major = int(connection.execute(sa.text("show server_version_num")).scalar_one()) // 10_000
