@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from archive.errors import MalformedNote
+from archive.model.anchor import ORIGIN_LIMIT
 from archive.proofs.merkle import HASH_BYTES, TreeHead
 from archive.proofs.note import (
     COSIGNATURE,
@@ -23,7 +24,6 @@ from archive.proofs.note import (
     strict_decimal,
 )
 
-ORIGIN_LIMIT = 100
 _LINES = 3
 _TIME_BYTES = 8
 _SIGNATURE_BYTES = 64

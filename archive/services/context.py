@@ -17,8 +17,9 @@ from archive.model.fetch import Fetch
 from archive.proofs.dsse import Envelope
 from archive.proofs.keyset import Keyset, KeysetKey
 from archive.services.owed import Owed
+from archive.services.publisher import Publisher
 from archive.signing.base import Signer, seal
-from archive.storage.base import Store
+from archive.storage.base import Replacing, Store
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -114,10 +115,13 @@ class Archive:
     reopen_store: Callable[[], Store]
     package_signers: PackageSigners
     remote: RemoteLimits
+    latest: Replacing
+    publisher: Publisher = field(default_factory=Publisher)
     owed: Owed = field(default_factory=Owed)
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Publish what this process logged, and let go of connections."""
+        self.publisher.close()
         self.jobs.close()
         self.fetcher.close()
         self.hot.close()

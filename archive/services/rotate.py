@@ -9,16 +9,17 @@ that was broken off is finished by the next. Records that the old key signed ver
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import Any
 
-from archive.catalog import evidence
+from archive.catalog import evidence, log
 from archive.errors import KeyLocked
 from archive.proofs.keyset import ACTIVE, LOG, MANIFEST, RETIRED, Keyset, KeysetKey
-from archive.proofs.keyset_chain import newest_trusted
+from archive.proofs.keyset_chain import SignedKeyset, newest_trusted
 from archive.services.context import Archive
 from archive.services.initialise import KeyFiles, opened_or_made
 from archive.services.make_keyset import new_keyset_key, new_log, store_keyset
-from archive.services.record import keyset_row
+from archive.services.publishing import publish_soon
+from archive.services.record import keyset_entry, keyset_row
+from archive.services.start_log import start_log
 from archive.services.trust import stored_keysets
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase, replace_private
@@ -58,7 +59,9 @@ def rotate(archive: Archive, files: KeyFiles) -> Rotated:
         store_keyset(archive.store, root, following)
         chain = stored_keysets(archive.store, archive.pinned_roots)
         keyset = newest_trusted(chain, archive.pinned_roots)
-    _take_in(archive, keyset_row(chain[-1]))
+    _take_in(archive, chain[-1])
+    start_log(archive)
+    publish_soon(archive)
     replace_private(coming, files.manifest)
     return Rotated(keyset.version, signer.public_key.keyid, retired)
 
@@ -102,7 +105,9 @@ def _retired(key: KeysetKey, now: dt.datetime) -> KeysetKey:
     )
 
 
-def _take_in(archive: Archive, row: dict[str, Any]) -> None:
+def _take_in(archive: Archive, signed: SignedKeyset) -> None:
+    row = keyset_row(signed)
     with archive.database.writing() as connection:
         if row["content_sha256"] not in evidence.every_keyset_content(connection):
             evidence.add_keyset(connection, row)
+        log.append(connection, [keyset_entry(signed)])
