@@ -121,6 +121,13 @@ class KeysSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSettings:
+    """[log]: the transparency log of everything that is signed."""
+
+    origin: str = ""  # name of a new log; default <host and path of server.base_url>/log
+
+
+@dataclass(frozen=True, slots=True)
 class TrustSettings:
     """[trust]: the root keys that this archive verifies its own records against."""
 
@@ -228,6 +235,7 @@ class Settings:
     network: NetworkSettings = field(default_factory=NetworkSettings)
     capture: CaptureSettings = field(default_factory=CaptureSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
+    log: LogSettings = field(default_factory=LogSettings)
     trust: TrustSettings = field(default_factory=TrustSettings)
     timestamping: TimestampingSettings = field(default_factory=TimestampingSettings)
     importing: ImportSettings = field(default_factory=ImportSettings)
@@ -314,6 +322,7 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "network": NetworkSettings,
     "capture": CaptureSettings,
     "keys": KeysSettings,
+    "log": LogSettings,
     "trust": TrustSettings,
     "timestamping": TimestampingSettings,
     "import": ImportSettings,
