@@ -9,8 +9,10 @@ from typing import Self
 from archive.canonical import JsonValue
 from archive.errors import MalformedKeyset
 from archive.model.fields import Fields
-from archive.proofs.verifier_keys import COSIGNATURE, NAME_LIMIT, VerifierKey, is_note_name
+from archive.proofs.verifier_keys import COSIGNATURE, VerifierKey, is_note_name
 
+# It names files.
+_AUTHORITY = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]{0,18})){1,30}")
 
 
@@ -87,7 +89,7 @@ class Authority:
             is_qualified=fields.flag("qualified"),
         )
         fields.end()
-        if not (1 <= len(found.name) <= NAME_LIMIT and found.name.isprintable()):
+        if not _AUTHORITY.fullmatch(found.name):
             raise MalformedKeyset("the name of an authority is no name")
         if not found.roots or not all(_OID.fullmatch(policy) for policy in found.policies):
             raise MalformedKeyset("an authority has no roots, or a policy that is no identifier")

@@ -17,6 +17,9 @@ from archive.storage.layout import blob_key, keyset_key
 KEY_DAYS = {MANIFEST: 3650, LOG: 36500}
 """How long a new key may sign. That of a log lives as long as its log."""
 
+UNDER_WAY = dt.timedelta(hours=1)
+"""What was begun with one key may end with another."""
+
 _UNNAMED = "muniment.invalid"
 _NAMING_DIGITS = 16
 
@@ -24,8 +27,8 @@ _NAMING_DIGITS = 16
 def new_keyset_key(
     key: PublicKey, role: str, now: dt.datetime, days: int | None = None
 ) -> KeysetKey:
-    """The keyset's entry of a key that is valid from now on."""
-    return KeysetKey(key, role, now, now + dt.timedelta(days=days or KEY_DAYS[role]))
+    """The keyset's entry of a key that is valid from now on, and for what is under way now."""
+    return KeysetKey(key, role, now - UNDER_WAY, now + dt.timedelta(days=days or KEY_DAYS[role]))
 
 
 def new_log(origin: str, base_url: str, key: PublicKey, root_keyid: str) -> TrustedLog:

@@ -11,7 +11,7 @@ from functools import partial
 from archive.catalog import log as rows
 from archive.errors import LogForkDetected, LogStopped, MunimentError
 from archive.proofs.checkpoint import SignedCheckpoint
-from archive.services.context import Archive
+from archive.services.context import Archive, log_signing_key
 from archive.services.transparency import log_of
 from archive.services.trust import trusted_keyset
 from archive.translog.publish import publish
@@ -33,7 +33,10 @@ def publish_log(archive: Archive) -> SignedCheckpoint | None:
     log = log_of(archive, keyset)
     if log is None:
         return None
-    return publish(log, archive.open_log_signer().sign, lambda _: ())
+    key = log_signing_key(archive, keyset)
+    if key is None:
+        return None
+    return publish(log, key.sign, lambda _: ())
 
 
 def publish_soon(archive: Archive) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes the log's sequence back out of the store, for a rebuild: what was logged stays where it was.
+"""Takes the log's sequence back out of the store, for a rebuild: what is logged keeps its place.
 
 Entry bundles are stored before any tile or checkpoint is made of them. So the order of all that
 was ever signed or shown to anybody is in the bundles, and what is in none may come in any order:
@@ -39,7 +39,7 @@ def relog(archive: Archive, keyset: Keyset, connection: Connection) -> list[Faul
     entries = stored_entries(archive.store)
     kept, faults = _kept(entries, newest.size if newest else 0, due)
     log.append_logged(connection, kept)
-    log.append(connection, [entry for digest, entry in due.items() if digest not in dict(kept)])
+    log.append(connection, log.unlogged(connection))
     if newest is not None:
         fault = _contradiction([entry for _, entry in kept], newest)
         if fault is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the log out of the store as anybody can: entries from bundles, notes that its key signed."""
+"""Reads the log out of the store as anybody can: entries from bundles, notes by its key."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -142,7 +142,7 @@ def test_what_the_keyset_says_of_others_is_carried_over(
     first = trusted_keyset(archive)
     root = open_key(files.root, read_passphrase(files.passphrase_file))
     witness = VerifierKey("witness.example", COSIGNATURE, signer(9).public_key)
-    authority = Authority("Stamps", ("1" * 64,), ("1.2.3",), is_qualified=False)
+    authority = Authority("stamps", ("1" * 64,), ("1.2.3",), is_qualified=False)
     (signed,) = stored_keysets(archive.store)
     more = replace(
         first,
