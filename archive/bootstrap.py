@@ -25,7 +25,14 @@ from archive.jobs.hosts import HostTurns
 from archive.jobs.politeness import HostLimits
 from archive.jobs.worker import WorkerSettings
 from archive.net.guard import AddressGuard
-from archive.services.context import Archive, Identity, PackageSigners, Politeness, RemoteLimits
+from archive.services.context import (
+    Archive,
+    Identity,
+    PackageSigners,
+    Politeness,
+    RemoteLimits,
+    WitnessesAsked,
+)
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
 from archive.services.doctor.examine import examine
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
@@ -148,6 +155,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         random_bytes=os.urandom,
         store=store,
         latest=store,
+        witnesses=WitnessesAsked(settings.log.witnesses, settings.log.witness_seconds),
         open_mirror=partial(mirror_of, settings),
         database=database,
         hot=HotReader(database),

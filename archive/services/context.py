@@ -84,6 +84,14 @@ class RemoteLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class WitnessesAsked:
+    """Where witnesses are asked to cosign, and how many seconds all of them have together."""
+
+    urls: tuple[str, ...] = ()
+    seconds: float = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Archive:
     """Everything a service may use, wired once by `archive.bootstrap`.
 
@@ -116,6 +124,7 @@ class Archive:
     package_signers: PackageSigners
     remote: RemoteLimits
     latest: Replacing
+    witnesses: WitnessesAsked = WitnessesAsked()
     publisher: Publisher = field(default_factory=Publisher)
     owed: Owed = field(default_factory=Owed)
 

@@ -9,12 +9,14 @@ import logging
 from functools import partial
 
 from archive.catalog import log as rows
-from archive.errors import LogForkDetected, LogStopped, MunimentError
+from archive.catalog.log import LogHead
+from archive.errors import LogForkDetected, LogStopped, MalformedEvidence, MunimentError
 from archive.proofs.checkpoint import SignedCheckpoint
 from archive.services.context import Archive, log_signing_key
 from archive.services.transparency import log_of
 from archive.services.trust import trusted_keyset
-from archive.translog.publish import publish
+from archive.services.witnesses import cosign_by, lacks_quorum
+from archive.translog.publish import add_cosignatures, publish
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +38,13 @@ def publish_log(archive: Archive) -> SignedCheckpoint | None:
     key = log_signing_key(archive, keyset)
     if key is None:
         return None
-    return publish(log, key.sign, lambda _: ())
+    cosign = cosign_by(archive, log, keyset, head)
+    newest = publish(log, key.sign, cosign)
+    is_old = newest is not None and newest.to_bytes() == head.published_note
+    if newest is None or not is_old or not lacks_quorum(archive, newest, keyset):
+        return newest
+    lines = cosign(newest)
+    return add_cosignatures(log, newest, lines) if lines else newest
 
 
 def publish_soon(archive: Archive) -> None:
@@ -45,13 +53,25 @@ def publish_soon(archive: Archive) -> None:
 
 
 def publish_pending(archive: Archive) -> bool:
-    """Let this process publish what others left; whether there is anything."""
+    """Let this process publish what others left, if there is anything; whether there is."""
     with archive.database.reading() as connection:
         head = rows.log_head_of(connection)
-    is_pending = head is not None and head.published < head.appended
-    if is_pending:
+    if head is None or head.fault is not None:
+        return False
+    is_pending = head.published < head.appended
+    if is_pending or _wants_witnesses(archive, head):
         publish_soon(archive)
     return is_pending
+
+
+def _wants_witnesses(archive: Archive, head: LogHead) -> bool:
+    if not archive.witnesses.urls or head.published_note is None:
+        return False
+    try:
+        newest = SignedCheckpoint.from_bytes(head.published_note)
+        return lacks_quorum(archive, newest, trusted_keyset(archive))
+    except MalformedEvidence:
+        return False  # the audit names it
 
 
 def _publish_quietly(archive: Archive) -> None:

@@ -24,9 +24,18 @@ _CHUNK = 1 << 20
 @click.command("verify")
 @click.argument("target", metavar="ID|FILE|HASH|-")
 @click.option("--policy", default="standard", show_default=True, help="bytes-only, standard, court")
+@click.option(
+    "--checkpoint",
+    "kept",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A checkpoint of the log that you kept elsewhere, for claim log.consistency of a record.",
+)
 @json_option
 @click.pass_context
-def command(ctx: click.Context, target: str, policy: str, *, as_json: bool) -> None:
+def command(
+    ctx: click.Context, target: str, policy: str, kept: tuple[Path, ...], *, as_json: bool
+) -> None:
     """Verify a record, a file, or a SHA-256 in any spelling.
 
     A file that is named like a record ID is given as ./NAME; - reads standard input.
@@ -35,11 +44,14 @@ def command(ctx: click.Context, target: str, policy: str, *, as_json: bool) -> N
 
     Exit 0 verified, 1 failed, 2 incomplete (nothing disproven), 3 malformed.
     """
+    from archive.cli.small_files import read_small
     from archive.model.claim import Result
+    from archive.services.log import read_notes
     from archive.services.report_text import finding_text, report_text
     from archive.services.resolve import resolve, resolve_cited
     from archive.services.verify import verify_record
 
+    pinned = read_notes([read_small(path) for path in kept])
     with opened(ctx) as archive:
         found = resolve(archive, target)
         if found.status == "malformed" and target != "-" and not _is_file(target):
@@ -47,7 +59,7 @@ def command(ctx: click.Context, target: str, policy: str, *, as_json: bool) -> N
         if found.status != "malformed":
             if found.id is None:
                 ctx.exit(_no_record(found, as_json=as_json))
-            report = verify_record(archive, found.id, policy)
+            report = verify_record(archive, found.id, policy, pinned)
             if as_json:
                 print_json(report.to_json())
             else:
