@@ -8,8 +8,7 @@ from archive.errors import SettingsError
 from archive.model.statement import CONTENT, KEYSET_V1, Statement
 from archive.proofs.keys import PublicKey
 from archive.proofs.keyset import LOG, MANIFEST, Keyset, KeysetKey
-from archive.proofs.keyset_trust import TrustedLog
-from archive.proofs.verifier_keys import NAME_LIMIT, is_note_name
+from archive.proofs.keyset_trust import NAME_LIMIT, TrustedLog, is_plain_name
 from archive.signing.base import Signer, seal
 from archive.storage.base import Store
 from archive.storage.layout import blob_key, keyset_key
@@ -39,7 +38,7 @@ def new_log(origin: str, base_url: str, key: PublicKey, root_keyid: str) -> Trus
     """
     place = base_url.partition("://")[2] or f"{_UNNAMED}/{root_keyid[:_NAMING_DIGITS]}"
     chosen = origin or f"{place}/log"
-    if not is_note_name(chosen):
+    if not is_plain_name(chosen):
         raise SettingsError(
             f"log.origin must be 1 to {NAME_LIMIT} printable ASCII characters without blank and "
             f"plus, such as archive.example/log; {chosen} is none"

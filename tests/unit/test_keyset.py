@@ -22,7 +22,8 @@ from archive.proofs.keyset_chain import (
     UnpinnedRoot,
     newest_trusted,
 )
-from archive.proofs.verifier_keys import COSIGNATURE, SIGNED_NOTE, VerifierKey
+from archive.proofs.note import COSIGNATURE, VerifierKey
+from archive.proofs.note import ED25519 as SIGNED_NOTE
 from archive.signing.file import FileSigner
 
 ROOT, NEW_ROOT, THIRD_ROOT, ONLINE, NEXT, STRANGER = (signer(seed) for seed in range(1, 7))
@@ -144,7 +145,7 @@ def test_further_signatures_of_strangers_do_no_harm() -> None:
 
 
 def vkey(of: FileSigner, name: str = "witness.example", kind: int = COSIGNATURE) -> str:
-    return VerifierKey(name, kind, of.public_key).text
+    return VerifierKey(name, kind, of.public_key).to_text()
 
 
 def witnesses(*of: FileSigner, quorum: int = 1) -> dict[str, Any]:
