@@ -14,7 +14,7 @@ from archive.bootstrap import init_archive, key_files
 from archive.errors import KeyLocked, MunimentError, SigningError, StorageUnavailable
 from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_trust import Authority, Witnesses
-from archive.proofs.verifier_keys import COSIGNATURE, VerifierKey
+from archive.proofs.note import COSIGNATURE, VerifierKey
 from archive.services import rotate as module
 from archive.services.context import Archive, signing_key
 from archive.services.make_keyset import store_keyset
