@@ -45,6 +45,13 @@ class PublicKey:
         """The SubjectPublicKeyInfo in base64."""
         return base64.b64encode(self.spki).decode("ascii")
 
+    @property
+    def pem(self) -> bytes:
+        """The SubjectPublicKeyInfo as PEM (RFC 7468), as openssl reads it."""
+        return (
+            f"-----BEGIN PUBLIC KEY-----\n{self.spki_base64}\n-----END PUBLIC KEY-----\n"
+        ).encode("ascii")
+
     def verifies(self, signature: bytes, data: bytes) -> bool:
         """Whether the signature over the data is by this key (RFC 8032)."""
         try:
