@@ -147,6 +147,8 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         hot=HotReader(database),
         fetcher=_fetcher(settings, clock),
         open_signer=partial(_signer, settings),
+        open_log_signer=partial(_log_signer, settings),
+        log_origin=settings.log.origin,
         pinned_roots=pinned_roots(settings),
         base_url=settings.server.base_url.rstrip("/"),
         upload_bytes_limit=settings.server.upload_bytes_limit,
@@ -273,6 +275,11 @@ def key_files(settings: Settings) -> KeyFiles:
 def _signer(settings: Settings) -> Signer:
     files = key_files(settings)
     return open_key(files.manifest, read_passphrase(files.passphrase_file))
+
+
+def _log_signer(settings: Settings) -> Signer:
+    files = key_files(settings)
+    return open_key(files.log, read_passphrase(files.passphrase_file))
 
 
 def pinned_roots(settings: Settings) -> tuple[str, ...]:

@@ -49,6 +49,9 @@ MunimentError
 ├─ RemoteError                another archive's server did not give what was asked for
 │  ├─ RemoteRefused           its answer is definite; asking again gives the same
 │  └─ RemoteUnavailable       it could not be asked now; try again
+├─ TimestampError             a timestamp authority gave no token
+│  ├─ TimestampRefused        its answer is definite
+│  └─ TimestampUnavailable    it could not be asked now; try again
 ├─ SigningError
 │  ├─ KeyLocked               the private key cannot be opened
 │  └─ StatementTooLarge
@@ -365,6 +368,24 @@ class RemoteUnavailable(RemoteError):
     def __init__(self, message: str, again_at: dt.datetime | None = None) -> None:
         super().__init__(message)
         self.again_at = again_at
+
+
+class TimestampError(MunimentError):
+    """A timestamp authority gave no token."""
+
+    code = "TIMESTAMP_FAILED"
+
+
+class TimestampRefused(TimestampError):
+    """The authority's answer is definite: it gives no token for this, or answers what is none."""
+
+    code = "TIMESTAMP_REFUSED"
+
+
+class TimestampUnavailable(TimestampError):
+    """The authority could not be asked, or is not able to answer now. Try again."""
+
+    code = "TIMESTAMP_UNAVAILABLE"
 
 
 class SigningError(MunimentError):

@@ -21,7 +21,8 @@ from archive.model.look import Look
 from archive.model.statement import Statement
 from archive.proofs.bag import BagFault
 from archive.proofs.dsse import Envelope, read_envelope
-from archive.proofs.keyset import Keyset, KeysetChain
+from archive.proofs.keyset import Keyset
+from archive.proofs.keyset_chain import KeysetChain
 from archive.warc.parts import OpenedPart, open_part
 from archive.warc.read import WarcRecord, read_record, read_records
 

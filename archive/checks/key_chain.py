@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from archive.checks.evidence import Claim, Evidence
 from archive.errors import MalformedEvidence
 from archive.model.claim import Finding
-from archive.proofs.keyset import BrokenChain, UnpinnedRoot
+from archive.proofs.keyset_chain import BrokenChain, UnpinnedRoot
 
 CLAIM = Claim(
     "key.chain",

@@ -28,7 +28,8 @@ from archive.model.inventory import Container, RecordSpan
 from archive.model.statement import CONTENT, CONTENT_TYPES, Statement
 from archive.proofs.bag import Bag, open_bag
 from archive.proofs.dsse import read_envelope
-from archive.proofs.keyset import Keyset, KeysetChain, SignedKeyset, UnpinnedRoot
+from archive.proofs.keyset import Keyset
+from archive.proofs.keyset_chain import KeysetChain, SignedKeyset, UnpinnedRoot
 from archive.services.judge import claims_to_run, judge, not_proven, reading_order
 
 _CHUNK_BYTES = 1 << 20

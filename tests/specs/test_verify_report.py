@@ -14,7 +14,7 @@ import archive.checks
 from archive.checks.runner import all_checks
 from archive.errors import MalformedEvidence, ObjectConflict, StorageError
 from archive.model.claim import Finding, Result, Status
-from archive.proofs.keyset import BrokenChain, UnpinnedRoot
+from archive.proofs.keyset_chain import BrokenChain, UnpinnedRoot
 from archive.services.context import Archive
 from archive.services.judge import POLICIES, judge
 from archive.services.verify import verify_record

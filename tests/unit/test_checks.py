@@ -22,7 +22,7 @@ from archive.model.lock import COMPLIANCE, GOVERNANCE, NO_LOCK, LockPromise, Obj
 from archive.model.look import Look, Redirect, Signer
 from archive.model.outcome import OutcomeKind
 from archive.model.statement import CAPTURE_V1, INVENTORY, KEYSET_V1, OBSERVATION_V1, Statement
-from archive.proofs.keyset import KeysetChain, SignedKeyset
+from archive.proofs.keyset_chain import KeysetChain, SignedKeyset
 from archive.signing.file import FileSigner
 
 ROOT, ONLINE, OTHER = (signer(seed) for seed in (1, 2, 3))
