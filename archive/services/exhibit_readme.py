@@ -149,10 +149,13 @@ covered() {{
   printf 'DSSEv1 {len(kind)} {kind} %d ' "$(payload "$1" | wc -c)"
   payload "$1"
 }}
+work=$(mktemp -d)
 signed_by() {{
   test "$(openssl pkey -pubin -in {names.KEYS}$2.pem -outform DER | sha256sum)" = "$2  -"
+  covered "$1" > "$work/covered"
+  jq -j '.signatures[0].sig' "$1" | base64 -d > "$work/signature"
   openssl pkeyutl -verify -pubin -inkey {names.KEYS}$2.pem -rawin \\
-    -in <(covered "$1") -sigfile <(jq -j '.signatures[0].sig' "$1" | base64 -d)
+    -in "$work/covered" -sigfile "$work/signature"
 }}
 content_of() {{
   payload "$1" | jq -e --arg found "$(sha256sum < "$2" | cut -d' ' -f1)" \\

@@ -18,7 +18,13 @@ from archive.checks.package_form import CLAIM as PACKAGE
 from archive.checks.runner import run_checks
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
-from archive.errors import MalformedBag, MalformedEvidence, MalformedId, MalformedStatement
+from archive.errors import (
+    MalformedBag,
+    MalformedEvidence,
+    MalformedId,
+    MalformedKeyset,
+    MalformedStatement,
+)
 from archive.ids import RecordId, parse_id
 from archive.model import exhibit as names
 from archive.model.claim import Finding, Report, Result, Status, TrustInputs
@@ -29,7 +35,12 @@ from archive.model.statement import CONTENT, CONTENT_TYPES, Statement
 from archive.proofs.bag import Bag, open_bag
 from archive.proofs.dsse import read_envelope
 from archive.proofs.keyset import Keyset
-from archive.proofs.keyset_chain import KeysetChain, SignedKeyset, UnpinnedRoot
+from archive.proofs.keyset_chain import (
+    KeysetChain,
+    KeysetNotAtHand,
+    SignedKeyset,
+    UnpinnedRoot,
+)
 from archive.services.judge import claims_to_run, judge, not_proven, reading_order
 
 _CHUNK_BYTES = 1 << 20
@@ -83,9 +94,9 @@ def _report_on(
 ) -> Report:
     policy, claims = wanted
     record = trust.record or record_of(bag)
-    versions = keysets_of(bag)
+    versions, fault = keysets_of(bag)
     own = tuple(sorted(versions[0].open().roots)) if versions and not trust.roots else ()
-    gathered = evidence_of(bag, record, KeysetChain(versions, trust.roots or own))
+    gathered = evidence_of(bag, record, KeysetChain(versions, trust.roots or own, fault))
     findings = list(run_checks(gathered, claims))
     if not trust.roots:
         findings = [_unpinned(finding, own) for finding in findings]
@@ -168,25 +179,22 @@ def record_of(bag: Bag) -> RecordId:
         raise MalformedBag("bag-info.txt names no record as External-Identifier") from error
 
 
-def keysets_of(bag: Bag) -> tuple[SignedKeyset, ...]:
-    """The keyset versions of an exhibit in order, up to the first that cannot be read."""
+def keysets_of(bag: Bag) -> tuple[tuple[SignedKeyset, ...], MalformedKeyset | None]:
+    """The keyset versions of an exhibit in order, and what keeps others from being read."""
+    damaged = [name for name in bag.damaged if name.startswith(names.KEYSETS)]
+    if damaged:
+        return (), KeysetNotAtHand(f"{damaged[0]} is damaged: see package.form")
     versions: list[SignedKeyset] = []
-    while True:
-        number = len(versions) + 1
-        content = bag.read(names.keyset_content_file(number))
-        start = f"{names.KEYSETS}{number}."
-        files = [
-            name for name in bag.names if name.startswith(start) and name.endswith(".dsse.json")
-        ]
-        if content is None or not files:
-            return tuple(versions)
+    while (content := bag.read(names.keyset_content_file(len(versions) + 1))) is not None:
+        start = f"{names.KEYSETS}{len(versions) + 1}."
+        files = [n for n in bag.names if n.startswith(start) and n.endswith(".dsse.json")]
         try:
-            envelopes = [read_envelope(data) for data in map(bag.read, files) if data is not None]
-            signed = SignedKeyset(tuple(envelopes), content)
-            signed.open()
-        except MalformedEvidence:
-            return tuple(versions)
-        versions.append(signed)
+            envelopes = [read_envelope(bag.read(name) or b"") for name in files]
+            versions.append(SignedKeyset(tuple(envelopes), content))
+            versions[-1].open()
+        except MalformedEvidence as error:
+            return (), MalformedKeyset(f"keyset {len(versions)}: {error}")
+    return tuple(versions), None
 
 
 def evidence_of(bag: Bag, record: RecordId, chain: KeysetChain) -> Evidence:
