@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from archive.digests import sha256_hex
 from archive.model.exhibit import BAG_INFO, BAGIT, BAGIT_TEXT, MANIFEST, PAYLOAD, TAG_MANIFEST
 from archive.proofs.bag import manifest_text
-from archive.proofs.plain_zip import Member, write_zip
+from archive.proofs.plain_zip import Member, write_zip, zip_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,17 @@ class PackedBag:
     name: str
     files: tuple[Content, ...]
 
+    @property
+    def size(self) -> int:
+        """The bytes of the ZIP file."""
+        return zip_size(self._members())
+
     def pieces(self) -> Iterator[bytes]:
         """The bytes of the ZIP file. Raises InputTooLarge before the first when over 4 GiB."""
-        return write_zip(
-            [Member(f"{self.name}/{f.name}", f.size, f.crc32, f.data) for f in self.files]
-        )
+        return write_zip(self._members())
+
+    def _members(self) -> list[Member]:
+        return [Member(f"{self.name}/{f.name}", f.size, f.crc32, f.data) for f in self.files]
 
 
 def pack(name: str, info: Sequence[tuple[str, str]], contents: Sequence[Content]) -> PackedBag:

@@ -40,13 +40,20 @@ def write_zip(members: Sequence[Member]) -> Iterator[bytes]:
     """
     heads = [_local(member.name, member.size, member.crc32) for member in members]
     directory = _directory([(m.name, m.size, m.crc32) for m in members])
-    size = sum(map(len, heads)) + sum(member.size for member in members) + len(directory)
+    size = zip_size(members)
     if size > _BYTES_LIMIT or len(members) > _ENTRIES_LIMIT:
         raise InputTooLarge(f"a ZIP file of {size} bytes is over the limit of {_BYTES_LIMIT}")
     for member, head in zip(members, heads, strict=True):
         yield head
         yield from member.data()
     yield directory
+
+
+def zip_size(members: Sequence[Member]) -> int:
+    """How many bytes `write_zip` gives."""
+    per_file = _LOCAL.size + _CENTRAL.size
+    names = sum(2 * len(member.name.encode("utf-8")) for member in members)
+    return len(members) * per_file + names + sum(m.size for m in members) + _END.size
 
 
 def differing_offset(file: Bytes, entries: Sequence[ZipEntry]) -> int | None:

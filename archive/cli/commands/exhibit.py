@@ -23,12 +23,18 @@ def command(
 
     An existing file is never replaced. Exit 0 when the file was written, whatever its report says.
     """
-    from archive.errors import InputError
+    from archive.errors import CatalogError, InputError
+    from archive.services.custody import note_export
     from archive.services.exhibit import exhibit
     from archive.services.resolve import required_id
 
     with opened(ctx) as archive:
-        made = exhibit(archive, required_id(archive, record), policy)
+        record_id = required_id(archive, record)
+        made = exhibit(archive, record_id, policy)
+        try:
+            note_export(archive, record_id, "operator")
+        except CatalogError as error:
+            click.echo(f"muniment: its custody does not tell of this export: {error}", err=True)
         place = output or Path()
         path = place / made.file_name if place.is_dir() else place
         try:
