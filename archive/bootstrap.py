@@ -330,7 +330,7 @@ def _sealing(settings: Settings) -> Sealing:
     return Sealing(
         certificates=wanted.certificates,
         key=wanted.key,
-        key_passphrase_file=wanted.key_passphrase_file,
+        key_secret_file=wanted.key_secret_file,
         roots=wanted.roots,
         timestamp_roots=wanted.timestamp_roots,
         revocation_lists=wanted.revocation_lists,

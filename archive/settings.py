@@ -229,7 +229,7 @@ class SealSettings:
 
     certificates: str = ""  # PEM file: the organisation's certificate, then those up to its root
     key: str = ""  # PEM file of its private key
-    key_passphrase_file: str = ""  # whose first line opens the key; empty: nothing is needed
+    key_secret_file: str = ""  # whose first line opens the key; empty: nothing is needed
     roots: str = ""  # PEM file of the authorities that seals must lead to
     timestamp_url: str = ""  # an RFC 3161 authority
     timestamp_roots: str = ""  # PEM file of the authorities that its tokens must lead to

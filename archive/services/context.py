@@ -83,7 +83,7 @@ class Sealing:
 
     certificates: str = ""
     key: str = ""
-    key_passphrase_file: str = ""
+    key_secret_file: str = ""
     roots: str = ""
     timestamp_roots: str = ""
     revocation_lists: tuple[str, ...] = ()

@@ -14,10 +14,8 @@ def seal_certificate(archive: Archive, pdf: bytes) -> bytes:
     if not wanted.key or wanted.ask is None:
         raise SettingsError("there is no seal: set seal.key, seal.certificates, seal.timestamp_url")
     passphrase = None
-    if wanted.key_passphrase_file:
-        passphrase = (
-            _read("key_passphrase_file", wanted.key_passphrase_file).partition(b"\n")[0].strip()
-        )
+    if wanted.key_secret_file:
+        passphrase = _read("key_secret_file", wanted.key_secret_file).partition(b"\n")[0].strip()
     key = SealKey(_read("key", wanted.key), passphrase, _read("certificates", wanted.certificates))
     try:
         return seal(pdf, key, _trust(wanted), wanted.ask)
