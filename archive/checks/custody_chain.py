@@ -12,8 +12,7 @@ from archive.checks.evidence import Absent, Claim, CustodyStatement, Evidence
 from archive.clock import parse_rfc3339
 from archive.ids import RecordId
 from archive.model.claim import Finding
-from archive.model.custody import CustodyEvent, SignedCustody
-from archive.model.restriction import Restriction
+from archive.model.custody import SignedCustody
 from archive.proofs.keyset import Keyset
 
 CLAIM = Claim(
@@ -77,7 +76,7 @@ def _of_itself(
         return CLAIM.fails(target, "CUSTODY_KEY", "its key may not sign, or no longer")
     if not key.valid_from <= made_at < key.valid_until:
         return CLAIM.fails(target, "CUSTODY_KEY", "its key was not valid when it was signed")
-    if record_id not in _records(said.told):
+    if record_id not in said.told.records:
         return CLAIM.fails(
             target, "CUSTODY_FOREIGN", f"it is listed for {record_id} and tells of another"
         )
@@ -90,7 +89,7 @@ def _of_order(
     target: str, said: SignedCustody, known: dict[str, CustodyStatement]
 ) -> Finding | None:
     before = None if said.previous is None else known.get(said.previous)
-    number = said.told.number if isinstance(said.told, Restriction) else None
+    number = said.told.number
     if said.previous is not None and before is None:
         return CLAIM.fails(
             target, "CUSTODY_GAP", f"the statement before it, {said.previous}, is not there"
@@ -103,16 +102,11 @@ def _of_order(
         return None  # which has its own finding
     if parse_rfc3339(before.signed.made_at) > parse_rfc3339(said.made_at) + SKEW:
         return CLAIM.fails(target, "CUSTODY_ORDER", "the one before it was signed after it")
-    if type(before.signed.told) is not type(said.told):
+    if before.signed.kind != said.kind:
         return CLAIM.fails(target, "CUSTODY_ORDER", "the one before it is of another kind")
-    if isinstance(before.signed.told, Restriction) and before.signed.told.number + 1 != number:
+    number_before = before.signed.told.number
+    if number_before is not None and number_before + 1 != number:
         return CLAIM.fails(
-            target,
-            "CUSTODY_ORDER",
-            f"it is number {number}, after number {before.signed.told.number}",
+            target, "CUSTODY_ORDER", f"it is number {number}, after number {number_before}"
         )
     return None
-
-
-def _records(told: CustodyEvent | Restriction) -> Sequence[RecordId]:
-    return (told.record,) if isinstance(told, Restriction) else told.records
