@@ -35,6 +35,9 @@ MunimentError
 │  ├─ MalformedStatement
 │  ├─ MalformedInventory
 │  ├─ MalformedKeyset
+│  ├─ MalformedNote           bytes that are no signed note, checkpoint or verifier key
+│  ├─ MalformedProof          bytes that are no proof, tile or bundle of a log
+│  ├─ MalformedLogEntry
 │  ├─ MalformedWarc
 │  │  ├─ OversizedRecord      one record is over a limit; those behind it may be sound
 │  │  └─ SharedMember         one gzip member holds several records
@@ -44,13 +47,24 @@ MunimentError
 │  │  ├─ ZipSymlink          an entry that is neither a plain file nor a folder
 │  │  └─ OversizedZip
 │  ├─ MalformedPackage
+│  ├─ MalformedBag           a folder or ZIP file that is no exhibit
 │  └─ UndecodableBody
+├─ LibraryMissing             only some evidence needs it: install it, or ask where it is
 ├─ RemoteError                another archive's server did not give what was asked for
 │  ├─ RemoteRefused           its answer is definite; asking again gives the same
 │  └─ RemoteUnavailable       it could not be asked now; try again
+├─ TimestampError             a timestamp authority gave no token
+│  ├─ TimestampRefused        its answer is definite
+│  └─ TimestampUnavailable    it could not be asked now; try again
 ├─ SigningError
 │  ├─ KeyLocked               the private key cannot be opened
 │  └─ StatementTooLarge
+├─ LogError
+│  ├─ LogForkDetected         the log's files, rows and checkpoints contradict each other
+│  ├─ LogStopped              a contradiction was found before; nothing is published since
+│  ├─ LogKeyMissing           the log's key is not here, or not the one that the keyset lists
+│  ├─ WitnessRefused          a witness says no, or answers with something else
+│  └─ WitnessUnavailable      a witness could not be asked in time
 ├─ StorageError
 │  ├─ ObjectMissing
 │  ├─ ObjectConflict          other bytes lie under a create-once key: an integrity alarm
@@ -275,6 +289,24 @@ class MalformedKeyset(MalformedEvidence):
     code = "KEYSET_MALFORMED"
 
 
+class MalformedNote(MalformedEvidence):
+    """Bytes that are no signed note, checkpoint or verifier key of the accepted forms."""
+
+    code = "NOTE_MALFORMED"
+
+
+class MalformedProof(MalformedEvidence):
+    """Bytes that are no inclusion proof, tile or entry bundle of a log."""
+
+    code = "PROOF_MALFORMED"
+
+
+class MalformedLogEntry(MalformedEvidence):
+    """Bytes that are no log entry of the accepted version and schema."""
+
+    code = "LOG_ENTRY_MALFORMED"
+
+
 class MalformedWarc(MalformedEvidence):
     """Bytes that are no well-formed WARC record; the message names record and offset."""
 
@@ -329,10 +361,22 @@ class MalformedPackage(MalformedEvidence):
     code = "WACZ_DATAPACKAGE"
 
 
+class MalformedBag(MalformedEvidence):
+    """A folder or file that is no BagIt bag of the one form; the message says why."""
+
+    code = "BAG_MALFORMED"
+
+
 class UndecodableBody(MalformedEvidence):
     """An HTTP body whose transfer or content coding cannot be undone."""
 
     code = "BODY_UNDECODABLE"
+
+
+class LibraryMissing(MunimentError):
+    """A library that only some evidence needs is not installed here; the message names it."""
+
+    code = "LIBRARY_MISSING"
 
 
 class RemoteError(MunimentError):
@@ -360,6 +404,24 @@ class RemoteUnavailable(RemoteError):
         self.again_at = again_at
 
 
+class TimestampError(MunimentError):
+    """A timestamp authority gave no token."""
+
+    code = "TIMESTAMP_FAILED"
+
+
+class TimestampRefused(TimestampError):
+    """The authority's answer is definite: it gives no token for this, or answers what is none."""
+
+    code = "TIMESTAMP_REFUSED"
+
+
+class TimestampUnavailable(TimestampError):
+    """The authority could not be asked, or is not able to answer now. Try again."""
+
+    code = "TIMESTAMP_UNAVAILABLE"
+
+
 class SigningError(MunimentError):
     """A statement could not be signed; nothing was stored under its name."""
 
@@ -376,6 +438,42 @@ class StatementTooLarge(SigningError):
     """The bytes to sign exceed 4,096, the most that a cloud KMS signs."""
 
     code = "STATEMENT_TOO_LARGE"
+
+
+class LogError(MunimentError):
+    """The transparency log could not do what was asked; what is not published stays pending."""
+
+    code = "LOG_FAILED"
+
+
+class LogForkDetected(LogError):
+    """The log's files, rows and checkpoints contradict each other: an integrity alarm."""
+
+    code = "LOG_FORK_DETECTED"
+
+
+class LogStopped(LogError):
+    """A contradiction was found in the log before, and nothing is published until it is solved."""
+
+    code = "LOG_STOPPED"
+
+
+class LogKeyMissing(LogError):
+    """The log's private key cannot be used here, so that no checkpoint can be signed."""
+
+    code = "LOG_KEY_MISSING"
+
+
+class WitnessRefused(LogError):
+    """A witness does not cosign, or what it answered is no cosignature of its key."""
+
+    code = "WITNESS_REFUSED"
+
+
+class WitnessUnavailable(LogError):
+    """A witness could not be asked, or did not answer in time; try again."""
+
+    code = "WITNESS_UNAVAILABLE"
 
 
 class StorageError(MunimentError):

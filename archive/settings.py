@@ -31,6 +31,16 @@ INTERVALS: Mapping[str, int | None] = {
     "monthly": 30 * _DAY_SECONDS,
 }
 """The words of [schedule], and the seconds from one job to the next; None: no job."""
+CHECKPOINT_INTERVALS: Mapping[str, int | None] = {
+    "never": None,
+    "hourly": 60 * 60,
+    "daily": _DAY_SECONDS,
+    "always": 0,
+}
+"""The words of timestamping.checkpoints, and the seconds from one that is stamped to the next."""
+# A name is part of the names of files in the store.
+_AUTHORITY_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_AUTHORITY = re.compile(r"(?:([a-z0-9][a-z0-9.-]{0,62})=)?(https?://[\x21-\x7e]+)")
 _KEYID = re.compile(r"[0-9a-f]{64}")
 # RFC 3986 without user, query, fragment and the quote: it is printed in citations and in HTML.
 _BASE_URL = re.compile(
@@ -111,10 +121,37 @@ class KeysSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSettings:
+    """[log]: the transparency log of everything that is signed."""
+
+    origin: str = ""  # name of a new log; default <host and path of server.base_url>/log
+
+
+@dataclass(frozen=True, slots=True)
 class TrustSettings:
     """[trust]: the root keys that this archive verifies its own records against."""
 
     roots: tuple[str, ...] = ()  # key IDs (64 hex digits); default: in <data>/root.keyid
+
+
+@dataclass(frozen=True, slots=True)
+class TimestampingSettings:
+    """[timestamping]: which authorities are asked for trusted time (RFC 3161), and for what.
+
+    Whose tokens count is not said here: that is in the signed keyset, under the same names.
+    """
+
+    urls: tuple[str, ...] = ()  # NAME=URL, or a URL, whose host is the name; in the order to ask
+    envelopes: str = "on"  # a token over each capture's statement: on or off
+    tokens: int = 1  # of so many authorities for each capture; the next one when one refuses
+    checkpoints: str = "always"  # one of each authority: never, hourly, daily or always
+    timeout_seconds: int = 30  # for one answer
+    renew_before_days: int = 180  # before the certificates behind the last tokens end
+
+    @property
+    def authorities(self) -> tuple[tuple[str, str], ...]:
+        """Names and URLs, in the order to ask. Raises SettingsError."""
+        return _authorities(self.urls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +235,9 @@ class Settings:
     network: NetworkSettings = field(default_factory=NetworkSettings)
     capture: CaptureSettings = field(default_factory=CaptureSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
+    log: LogSettings = field(default_factory=LogSettings)
     trust: TrustSettings = field(default_factory=TrustSettings)
+    timestamping: TimestampingSettings = field(default_factory=TimestampingSettings)
     importing: ImportSettings = field(default_factory=ImportSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
@@ -283,7 +322,9 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "network": NetworkSettings,
     "capture": CaptureSettings,
     "keys": KeysSettings,
+    "log": LogSettings,
     "trust": TrustSettings,
+    "timestamping": TimestampingSettings,
     "import": ImportSettings,
     "server": ServerSettings,
     "limits": LimitsSettings,
@@ -338,6 +379,7 @@ def load_settings(
     _check_lock("store", settings.store)
     _check_lock("mirror", settings.mirror)
     _check_schedule(settings.schedule)
+    _check_timestamping(settings.timestamping)
     check_roots("trust.roots", settings.trust.roots)
     check_roots("import.wacz_keys", settings.importing.wacz_keys, "SHA-256 of a public key")
     return settings
@@ -453,6 +495,34 @@ def _check_schedule(schedule: ScheduleSettings) -> None:
             raise SettingsError(f"schedule.{name} must be one of {', '.join(INTERVALS)}")
     if schedule.audit_level not in _AUDIT_LEVELS:
         raise SettingsError(f"schedule.audit_level must be one of {', '.join(_AUDIT_LEVELS)}")
+
+
+def _check_timestamping(timestamping: TimestampingSettings) -> None:
+    if timestamping.envelopes not in {"on", "off"}:
+        raise SettingsError("timestamping.envelopes must be on or off")
+    if timestamping.checkpoints not in CHECKPOINT_INTERVALS:
+        known = ", ".join(CHECKPOINT_INTERVALS)
+        raise SettingsError(f"timestamping.checkpoints must be one of {known}")
+    _authorities(timestamping.urls)
+
+
+def _authorities(urls: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for text in urls:
+        match = _AUTHORITY.fullmatch(text)
+        host = match and re.match(r"https?://(?:[^/@?#]*@)?([^/:?#]*)", match[2])
+        name = (match[1] or (host[1].lower() if host else "")) if match else ""
+        if match is None or not _AUTHORITY_NAME.fullmatch(name):
+            raise SettingsError(
+                "timestamping.urls: give NAME=URL, an http(s) URL and a name of lower-case "
+                f"letters, digits, dots and hyphens, not {text[:100]!r}"
+            )
+        if name in found:
+            raise SettingsError(
+                f"timestamping.urls: there are two authorities {name}: give NAME=URL"
+            )
+        found[name] = match[2]
+    return tuple(found.items())
 
 
 def _check_base_url(url: str) -> None:

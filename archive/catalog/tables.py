@@ -203,6 +203,31 @@ cdx = Table(
     Index("cdx_sha1", "sha1"),
 )
 
+# The sequence of the transparency log: one leaf for each statement, in the order of logging.
+log_entry = Table(
+    "log_entry",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("statement_sha256", String(64), nullable=False, unique=True),
+    Column("entry", LargeBinary, nullable=False),
+)
+
+# One row, there once the log has started: how many entries there are, the tree whose tiles are
+# stored, what the log's key signed last, what was published last, and why the log stands still.
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("appended", BigInteger, nullable=False),
+    Column("integrated", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("signed", BigInteger, nullable=False),
+    Column("signed_note", LargeBinary),
+    Column("published", BigInteger, nullable=False),
+    Column("published_note", LargeBinary),
+    Column("fault", Text),
+)
+
 id_sequence = Table(
     "id_sequence",
     metadata,
@@ -299,4 +324,5 @@ EVIDENCE_TABLES = (
     custody_event,
     import_group,
     cdx,
+    log_entry,
 )

@@ -90,6 +90,7 @@ class Report:
     verified_at: str
     claimed_time: str | None
     verifier: tuple[str, str] = field(default=("muniment", ""))
+    is_offline: bool = False
     standing: JsonValue = None
 
     def to_json(self) -> JsonValue:
@@ -107,7 +108,7 @@ class Report:
             },
             "policy": self.policy,
             "verified_at": self.verified_at,
-            "offline": False,
+            "offline": self.is_offline,
             "subject": self.subject,
             "standing": self.standing,
             "trust_inputs": {

@@ -5,14 +5,19 @@ The content of a `custody/v1` statement. Making a capture is told by the capture
 and an import by its import statement; what happens to a record afterwards is told here.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, Self
 
 from archive.canonical import JsonValue
 from archive.errors import MalformedStatement
 from archive.ids import RecordId
+from archive.model.correction import Correction
 from archive.model.fields import Fields
 from archive.model.look import Signer
+from archive.model.restriction import Restriction
+from archive.model.supersession import Supersession
+from archive.model.withdrawal import Withdrawal
 
 EVENTS = ("access", "export", "grant", "grant-end", "key-use", "withdrawal")
 _TEXT_LIMIT = 300
@@ -80,6 +85,16 @@ class Told(Protocol):
     def number(self) -> int | None:
         """Which one of its kind about the record it is, from 1; None: not numbered."""
         ...
+
+
+TOLD: Mapping[str, Callable[[JsonValue], Told]] = {
+    "custody": CustodyEvent.from_json,
+    "restriction": Restriction.from_json,
+    "withdrawal": Withdrawal.from_json,
+    "supersession": Supersession.from_json,
+    "correction": Correction.from_json,
+}
+"""The kinds of statement that tell of a record's custody, and how the content of each is read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 
 from archive.errors import MalformedEvidence
 
@@ -20,7 +21,6 @@ _CHAIN_LIMIT = 10
 _TEXT_LIMIT = 128 * 1024
 _BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 _UNREADABLE = (
-    binascii.Error,
     ValueError,
     TypeError,
     LookupError,
@@ -55,6 +55,54 @@ def read_pem_bundle(text: str) -> tuple[x509.Certificate, ...]:
     if len(found) != text.count("-----BEGIN ") or not found:
         raise MalformedEvidence("there are blocks that are no certificates, or none at all")
     return found
+
+
+def read_der(data: bytes) -> x509.Certificate:
+    """The certificate of DER bytes, which are all of it. Raises MalformedEvidence."""
+    try:
+        with warnings.catch_warnings(action="error", category=UserWarning):
+            certificate = x509.load_der_x509_certificate(data)
+            # These are read late; one that cannot be read must not surprise a check.
+            _ = (certificate.extensions, certificate.issuer, certificate.subject)
+            _ = certificate.public_key()
+    except _UNREADABLE as error:
+        raise MalformedEvidence("there is a certificate that cannot be read") from error
+    return certificate
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """The SHA-256 of the certificate in DER, lower-case hex: how a keyset names a root."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def path_to_anchor(
+    leaf: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    anchors: Sequence[x509.Certificate],
+    at: dt.datetime,
+) -> tuple[x509.Certificate, ...] | None:
+    """A chain from the leaf to one of the anchors, that one last, each valid at the time; or None.
+
+    Of the others, which may be anything in any order, those are taken that lead there.
+    """
+
+    def onward(path: tuple[x509.Certificate, ...]) -> tuple[x509.Certificate, ...] | None:
+        last = path[-1]
+        if not _is_valid_at(last, at):
+            return None
+        if last in anchors:
+            return path
+        if len(path) == _CHAIN_LIMIT:
+            return None
+        for issuer in (*anchors, *others):
+            is_fit = issuer not in path and _may_issue(issuer, len(path) - 1)
+            if is_fit and _is_issued_by(last, issuer):
+                found = onward((*path, issuer))
+                if found is not None:
+                    return found
+        return None
+
+    return onward((leaf,))
 
 
 def leads_to(
@@ -92,13 +140,9 @@ def _certificate(block: str) -> x509.Certificate:
     text = "".join(block.split())
     try:
         data = base64.b64decode(text, validate=True)
-        with warnings.catch_warnings(action="error", category=UserWarning):
-            certificate = x509.load_der_x509_certificate(data)
-            # These are read late; one that cannot be read must not surprise a check.
-            _ = (certificate.extensions, certificate.issuer, certificate.subject)
-            _ = certificate.public_key()
-    except _UNREADABLE as error:
+    except (binascii.Error, ValueError) as error:
         raise MalformedEvidence("there is a certificate that cannot be read") from error
+    certificate = read_der(data)
     if base64.b64encode(data).decode("ascii") != text:
         raise MalformedEvidence("there is a certificate in base64 of another spelling than its own")
     return certificate

@@ -45,6 +45,18 @@ class PublicKey:
         """The SubjectPublicKeyInfo in base64."""
         return base64.b64encode(self.spki).decode("ascii")
 
+    @property
+    def pem(self) -> bytes:
+        """The SubjectPublicKeyInfo as PEM (RFC 7468), as openssl reads it."""
+        return (
+            f"-----BEGIN PUBLIC KEY-----\n{self.spki_base64}\n-----END PUBLIC KEY-----\n"
+        ).encode("ascii")
+
+    @property
+    def raw(self) -> bytes:
+        """The 32 bytes of the key itself."""
+        return self._key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
     def verifies(self, signature: bytes, data: bytes) -> bool:
         """Whether the signature over the data is by this key (RFC 8032)."""
         try:

@@ -29,7 +29,7 @@ from archive.canonical import JsonValue
 from archive.clock import Precision, read_time
 from archive.errors import MalformedEvidence, MalformedTime
 from archive.proofs.certificates import is_self_issued, read_pem_chain
-from archive.proofs.wacz_token import Token, is_made_by, is_over, is_token_of, read_token
+from archive.proofs.time_token import Token, is_made_by, is_over, is_token_of, read_token
 
 SIGNATURE_INVALID = "WACZ_SIG"
 SIGNATURE_REPLAYED = "WACZ_SIG_REPLAYED"

@@ -20,7 +20,8 @@ from archive.checks.storage_lock import CLAIM as LOCK_CLAIM
 from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import parse_id
 from archive.model.claim import Finding, Status
-from archive.proofs.keyset import Keyset, newest_trusted
+from archive.proofs.keyset import Keyset
+from archive.proofs.keyset_chain import newest_trusted
 from archive.services.adopt import (
     FurtherSignature,
     adopt_assertion,

@@ -87,9 +87,11 @@ class Archive:
     """Everything a service may use, wired once by `archive.bootstrap`.
 
     `open_mirror` gives the second store of the settings, or raises SettingsError.
-    `open_signer` opens the private key when something is to be signed, so that an archive
-    without its keys still reads and verifies. `reopen` and `reopen_store` can be pickled: worker
-    processes open an archive, or a store alone, of their own with them.
+    `open_signer` opens the private key when something is to be signed, and `open_log_signer` that
+    of the log, so that an archive without its keys still reads and verifies. `log_origin` is what
+    a new log is to be called; empty for the name that follows from `base_url` and the root key.
+    `reopen` and `reopen_store` can be pickled: worker processes open an archive, or a store alone,
+    of their own with them.
     """
 
     identity: Identity
@@ -101,6 +103,8 @@ class Archive:
     hot: HotReader
     fetcher: Fetcher
     open_signer: Callable[[], Signer]
+    open_log_signer: Callable[[], Signer]
+    log_origin: str
     pinned_roots: Sequence[str]
     base_url: str
     upload_bytes_limit: int

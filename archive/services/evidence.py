@@ -12,7 +12,7 @@ from archive.errors import ObjectMissing, StorageError
 from archive.ids import RecordId
 from archive.model.inventory import Container, RecordSpan
 from archive.model.lock import ObjectLock
-from archive.proofs.keyset import KeysetChain
+from archive.proofs.keyset_chain import KeysetChain
 from archive.services.context import Archive
 from archive.services.custody_told import custody_told
 from archive.services.lock_promises import LockPromises

@@ -9,31 +9,22 @@ store, new keys would take the place of the old trust, so nothing but the catalo
 """
 
 import base64
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive import canonical
-from archive.canonical import JsonValue
 from archive.catalog import access, evidence, sequence
-from archive.clock import rfc3339
-from archive.digests import sha256_hex
 from archive.errors import KeyLocked, SettingsError
 from archive.ids import Kind
-from archive.model.statement import CONTENT, KEYSET_V1, Statement
-from archive.proofs.keys import PublicKey
-from archive.proofs.keyset import KeysetKey, keyset_content
+from archive.proofs.keyset import LOG, MANIFEST, Keyset
 from archive.services.access import SECRET_BYTES, make_api_key
 from archive.services.context import Archive
+from archive.services.make_keyset import new_keyset_key, new_log, store_keyset
 from archive.services.record import keyset_row
 from archive.services.trust import has_keyset, stored_keysets
-from archive.signing.base import Signer, seal
+from archive.signing.base import Signer
 from archive.signing.file import create_key, open_key, read_passphrase, write_private
-from archive.storage.base import Store
-from archive.storage.layout import CAPTURES, blob_key, keyset_key, read_key
-
-MANIFEST_KEY_DAYS = 3650
+from archive.storage.layout import CAPTURES, read_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +50,13 @@ class KeyFiles:
         return self.folder / "manifest.pem"
 
     @property
+    def log(self) -> Path:
+        """The key that signs the checkpoints of the log."""
+        return self.folder / "log.pem"
+
+    @property
     def are_complete(self) -> bool:
-        """Whether every file that signing needs is there, the root key's too."""
+        """Whether every file that captures and keysets are signed with is there."""
         return all(path.exists() for path in (self.passphrase_file, self.root, self.manifest))
 
 
@@ -124,13 +120,14 @@ def _make_keys(archive: Archive, files: KeyFiles) -> str:
         write_private(files.passphrase_file, passphrase)
     passphrase = read_passphrase(files.passphrase_file)
     # An earlier run may have died between the files: keys that are there are kept.
-    root = _opened_or_made(files.root, passphrase)
-    _opened_or_made(files.manifest, passphrase)
+    root = opened_or_made(files.root, passphrase)
+    opened_or_made(files.manifest, passphrase)
     write_private(files.root_keyid, f"{root.public_key.keyid}\n".encode("ascii"))
     return root.public_key.keyid
 
 
-def _opened_or_made(path: Path, passphrase: bytes) -> Signer:
+def opened_or_made(path: Path, passphrase: bytes) -> Signer:
+    """The key in a file, made first when there is none. Raises KeyLocked."""
     return open_key(path, passphrase) if path.exists() else create_key(path, passphrase)
 
 
@@ -139,36 +136,23 @@ def _store_first_keyset(archive: Archive, files: KeyFiles, roots: Sequence[str])
     root = open_key(files.root, passphrase)
     if root.public_key.keyid not in roots:
         raise KeyLocked(f"the root key {files.root} is none of the trusted roots")
-    manifest = open_key(files.manifest, passphrase)
+    manifest = open_key(files.manifest, passphrase).public_key
+    log = opened_or_made(files.log, passphrase).public_key
     now = archive.clock.now()
-    keys = [new_keyset_key(manifest.public_key, now).to_json()]
-    store_keyset(
-        archive.store, root, keyset_content(1, None, rfc3339(now), [root.public_key], keys)
+    keyset = Keyset(
+        version=1,
+        previous=None,
+        issued_at=now,
+        is_development=True,
+        threshold=1,
+        roots={root.public_key.keyid: root.public_key},
+        keys={
+            key.keyid: new_keyset_key(key, role, now)
+            for key, role in ((manifest, MANIFEST), (log, LOG))
+        },
+        logs=(new_log(archive.log_origin, archive.base_url, log, root.public_key.keyid),),
     )
-
-
-def store_keyset(store: Store, root: Signer, keyset: Mapping[str, JsonValue]) -> None:
-    """Store a keyset's content, and its statement signed by one root key.
-
-    Raises SigningError, StorageError.
-    """
-    content = canonical.dumps(keyset)
-    content_sha256 = sha256_hex(content)
-    version = keyset["version"]
-    statement = Statement(
-        {CONTENT: content_sha256},
-        KEYSET_V1,
-        {"version": version, "previous": keyset["previous"]},
-    ).to_bytes()
-    envelope = seal(root, statement, root.public_key).to_bytes()
-    store.put(blob_key(content_sha256), content)
-    store.put(keyset_key(version, root.public_key.keyid8), envelope)
-
-
-def new_keyset_key(key: PublicKey, now: dt.datetime) -> KeysetKey:
-    """The keyset's entry of a signing key that is valid from now on."""
-    until = now + dt.timedelta(days=MANIFEST_KEY_DAYS)
-    return KeysetKey(key, "manifest", now, until, "active", None)
+    store_keyset(archive.store, root, keyset)
 
 
 def _take_in_keysets(archive: Archive, roots: Sequence[str]) -> None:

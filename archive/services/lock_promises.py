@@ -15,7 +15,7 @@ from archive.errors import MalformedEvidence, StorageError
 from archive.model.claim import Finding, Status
 from archive.model.lock import LockPromise, ObjectLock
 from archive.model.probe import ProbeResult
-from archive.proofs.keyset import KeysetChain
+from archive.proofs.keyset_chain import KeysetChain
 from archive.services.adopt import adopt_assertion
 from archive.services.context import Archive
 from archive.storage.layout import blob_key, is_content

@@ -19,7 +19,7 @@ from archive.checks.runner import run_checks
 from archive.errors import StorageError, StorageUnavailable
 from archive.ids import parse_id
 from archive.model.claim import Finding
-from archive.proofs.keyset import KeysetChain
+from archive.proofs.keyset_chain import KeysetChain
 from archive.services.agreement import agreement
 from archive.services.context import Archive
 from archive.services.evidence import (

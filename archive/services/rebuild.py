@@ -14,7 +14,8 @@ from archive.catalog import evidence, requests, sequence
 from archive.catalog.evidence import CaptureRows
 from archive.errors import MalformedEvidence
 from archive.ids import Kind
-from archive.proofs.keyset import Keyset, newest_trusted
+from archive.proofs.keyset import Keyset
+from archive.proofs.keyset_chain import newest_trusted
 from archive.services.adopt import (
     FurtherSignature,
     adopt_assertion,

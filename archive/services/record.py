@@ -14,7 +14,7 @@ from archive.digests import sha256_hex
 from archive.model.inventory import Container, Inventory, Part
 from archive.model.look import ImportedFrom, Look
 from archive.net.surt import url_key
-from archive.proofs.keyset import SignedKeyset
+from archive.proofs.keyset_chain import SignedKeyset
 from archive.warc.dates import cdx_stamp
 
 

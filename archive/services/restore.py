@@ -39,7 +39,7 @@ from archive.errors import (
     RestoreRefused,
 )
 from archive.ids import Kind
-from archive.proofs.keyset import newest_trusted
+from archive.proofs.keyset_chain import newest_trusted
 from archive.services.installation import Installation, without_password
 from archive.services.trust import has_keyset, stored_keysets
 from archive.storage.base import Store

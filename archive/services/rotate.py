@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replaces the signing key: a new one, and a keyset in which the old one is retired.
 
+An archive that has no log yet gets the key of one with it. Everything else is carried over.
+
 The new private key lies beside the old one until the keyset that lists it is stored, so a run
 that was broken off is finished by the next. Records that the old key signed verify as before.
 """
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archive.canonical import JsonValue
 from archive.catalog import evidence
-from archive.clock import rfc3339
 from archive.errors import KeyLocked
-from archive.proofs.keyset import Keyset, KeysetKey, keyset_content, newest_trusted
+from archive.proofs.keyset import ACTIVE, LOG, MANIFEST, RETIRED, Keyset, KeysetKey
+from archive.proofs.keyset_chain import newest_trusted
 from archive.services.context import Archive
-from archive.services.initialise import KeyFiles, new_keyset_key, store_keyset
+from archive.services.initialise import KeyFiles, opened_or_made
+from archive.services.make_keyset import new_keyset_key, new_log, store_keyset
 from archive.services.record import keyset_row
 from archive.services.trust import stored_keysets
 from archive.signing.base import Signer
-from archive.signing.file import create_key, open_key, read_passphrase, replace_private
+from archive.signing.file import open_key, read_passphrase, replace_private
 
 _UNDER_WAY = dt.timedelta(hours=1)  # what was begun with the old key may end with it
 
@@ -46,13 +47,15 @@ def rotate(archive: Archive, files: KeyFiles) -> Rotated:
     keyset = newest_trusted(chain, archive.pinned_roots)
     root = _root(keyset, files, passphrase)
     coming = files.manifest.with_suffix(".next.pem")
-    signer = open_key(coming, passphrase) if coming.exists() else create_key(coming, passphrase)
-    listed = keyset.keys.get(signer.public_key.keyid)
+    signer = opened_or_made(coming, passphrase)
     retired: tuple[str, ...] = ()
-    if listed is None:
-        retired = tuple(id_ for id_, key in keyset.keys.items() if key.state == "active")
-        content = _next_content(archive, keyset, chain[-1].statement_sha256, signer)
-        store_keyset(archive.store, root, content)
+    if signer.public_key.keyid not in keyset.keys:
+        following = _following(archive, files, keyset, signer)
+        retired = tuple(
+            keyid for keyid, key in keyset.keys.items() if key.state != following.keys[keyid].state
+        )
+        following = replace(following, previous=chain[-1].statement_sha256)
+        store_keyset(archive.store, root, following)
         chain = stored_keysets(archive.store, archive.pinned_roots)
         keyset = newest_trusted(chain, archive.pinned_roots)
     _take_in(archive, keyset_row(chain[-1]))
@@ -70,24 +73,33 @@ def _root(keyset: Keyset, files: KeyFiles, passphrase: bytes) -> Signer:
     return root
 
 
-def _next_content(
-    archive: Archive, keyset: Keyset, previous: str, signer: Signer
-) -> Mapping[str, JsonValue]:
+def _following(archive: Archive, files: KeyFiles, keyset: Keyset, signer: Signer) -> Keyset:
+    """The next keyset: the signer's key for those before; a log, if there was none yet."""
     now = archive.clock.now()
-    keys = [_retired(key, now).to_json() for key in keyset.keys.values()]
-    return keyset_content(
-        keyset.version + 1,
-        previous,
-        rfc3339(now),
-        list(keyset.roots.values()),
-        [*keys, new_keyset_key(signer.public_key, now).to_json()],
+    made = [(signer.public_key, MANIFEST)]
+    logs = keyset.logs
+    if keyset.log is None:
+        log = opened_or_made(files.log, read_passphrase(files.passphrase_file)).public_key
+        root_keyid = next(iter(keyset.roots))
+        logs = (*logs, new_log(archive.log_origin, archive.base_url, log, root_keyid))
+        made.append((log, LOG))
+    kept = {keyid: _retired(key, now) for keyid, key in keyset.keys.items()}
+    added = {key.keyid: new_keyset_key(key, role, now) for key, role in made}
+    return replace(
+        keyset, version=keyset.version + 1, issued_at=now, keys={**kept, **added}, logs=logs
     )
 
 
 def _retired(key: KeysetKey, now: dt.datetime) -> KeysetKey:
-    if key.state != "active":
+    if key.state != ACTIVE or key.role != MANIFEST:
         return key
-    return replace(key, state="retired", valid_until=min(key.valid_until, now + _UNDER_WAY))
+    return replace(
+        key,
+        state=RETIRED,
+        state_at=now,
+        reason="replaced",
+        valid_until=min(key.valid_until, now + _UNDER_WAY),
+    )
 
 
 def _take_in(archive: Archive, row: dict[str, Any]) -> None:

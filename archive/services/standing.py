@@ -141,6 +141,8 @@ def refuse_withdrawn(standing: Standing) -> None:
 
 def told_bytes(data: bytes, standing: Standing) -> bytes:
     """The record as it is served, with what was done with it: as the catalogue writes records."""
+    if not standing.members():
+        return data
     record = standing.told(json.loads(data))
     return json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 

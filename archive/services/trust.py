@@ -18,7 +18,8 @@ from archive.errors import (
 )
 from archive.model.statement import CONTENT, Statement
 from archive.proofs.dsse import Envelope, read_envelope
-from archive.proofs.keyset import Keyset, KeysetChain, SignedKeyset, chosen_chain, newest_trusted
+from archive.proofs.keyset import Keyset
+from archive.proofs.keyset_chain import KeysetChain, SignedKeyset, chosen_chain, newest_trusted
 from archive.services.context import Archive
 from archive.storage.base import Store
 from archive.storage.layout import KEYSETS, blob_key, read_key

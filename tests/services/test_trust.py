@@ -7,7 +7,7 @@ from support.keysets import Draft, key_row, sealed, signer
 from archive.digests import sha256_hex
 from archive.errors import MalformedEvidence, ObjectMissing
 from archive.model.statement import KEYSET_V1, Statement
-from archive.proofs.keyset import BrokenChain, SignedKeyset, newest_trusted
+from archive.proofs.keyset_chain import BrokenChain, SignedKeyset, newest_trusted
 from archive.services.trust import has_keyset, stored_keysets, stray_keyset_files
 from archive.storage.layout import blob_key, keyset_key
 from archive.storage.memory import MemoryStore

@@ -1,20 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prints the JSON examples of the specs afresh: `python tests/specs/remake_examples.py`.
+"""Writes the JSON examples of the specs afresh: `python -m specs.remake_examples`, in `tests/`.
 
-Run it after a format changed, and paste each block under its heading. The keys are thrown away.
+Run it after a format changed, with the package installed; it puts each block in its place, and
+the digests and the signature that the text names. The keys are thrown away.
 """
 
+import base64
 import datetime as dt
 import hashlib
 import json
+import re
 import tempfile
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from specs.documents import SPECS, spec
 
 from archive import canonical
 from archive.bootstrap import Stand, init_archive
 from archive.clock import FixedClock
+from archive.digests import sha256_hex
 from archive.model.fetch import Exchange, Fetch, FetchEnd
+from archive.proofs.dsse import read_envelope
 from archive.services.capture import capture
 from archive.services.trust import stored_keysets
 from archive.services.verify import verify_record
@@ -31,6 +41,11 @@ PAGE = (
     f"<body><main><h1>Terms of Use</h1>{CLAUSES}</main></body></html>"
 ).encode()
 MISSING = b"<!doctype html><title>Not found</title><p>There is no such page.</p>"
+REPORTED_CLAIMS = {
+    ("envelope.form", "statement"),
+    ("object.digest", "body"),
+    ("server.authorship", "server"),
+}
 
 
 class StandInFetcher:
@@ -66,8 +81,8 @@ class StandInFetcher:
         """Nothing is open."""
 
 
-def main() -> None:
-    """Print every example."""
+def examples() -> dict[str, bytes]:
+    """Every example by its name, all of one new archive, and the signature of the capture."""
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(environment={"MUNIMENT_DATA": str(Path(folder) / "data")})
         archive, _ = init_archive(settings, Stand(FixedClock(NOW)))
@@ -75,30 +90,76 @@ def main() -> None:
         signed = capture(archive, "https://policies.example/terms").signed
         observed = capture(archive, "https://policies.example/missing").signed
         (keyset,) = stored_keysets(archive.store)
-        envelope = canonical.loads(archive.store.get(signed.envelope_key))
+        envelope = read_envelope(archive.store.get(signed.envelope_key))
         assert signed.look.capture_id is not None
-        _show("keyset content", keyset.content)
-        _show("keyset statement", keyset.envelopes[0].payload)
-        _show("keyset envelope", keyset.envelopes[0].to_bytes())
-        _show("inventory", archive.store.get(inventory_key(signed.look.capture_id)))
-        _show("capture statement", _payload(archive.store.get(signed.envelope_key)))
-        _show("observation statement", _payload(archive.store.get(observed.envelope_key)))
         report = verify_record(archive, signed.look.capture_id).to_json()
-        _show("report", canonical.dumps(report))
-        print("\ncapture statement:", signed.statement_sha256)
-        print("signature:", envelope["signatures"][0]["sig"])
+        found = {
+            "keyset content": keyset.content,
+            "keyset statement": keyset.envelopes[0].payload,
+            "keyset envelope": keyset.envelopes[0].to_bytes(),
+            "inventory": archive.store.get(inventory_key(signed.look.capture_id)),
+            "capture statement": envelope.payload,
+            "observation statement": read_envelope(
+                archive.store.get(observed.envelope_key)
+            ).payload,
+            "report": canonical.dumps(_excerpt(report)),
+            "signature": base64.b64encode(envelope.signature),
+        }
         archive.close()
+    return found
 
 
-def _payload(envelope: bytes) -> bytes:
-    from archive.proofs.dsse import read_envelope
+def _excerpt(report: dict[str, Any]) -> dict[str, Any]:
+    """The report with three of its claims, which add up as if they were all."""
+    claims = [
+        claim for claim in report["claims"] if (claim["id"], claim["target"]) in REPORTED_CLAIMS
+    ]
+    counts = Counter(claim["status"] for claim in claims)
+    summary = {name: counts[name] for name in ("pass", "fail", "unknown")}
+    return {**report, "claims": claims, "summary": {**report["summary"], **summary}}
 
-    return read_envelope(envelope).payload
+
+PLACES = {
+    "statement.md": (
+        ("json statement", ("capture statement", "observation statement", "keyset statement")),
+        ("json keyset", ("keyset content",)),
+        ("json envelope", ("keyset envelope",)),
+        ("text signature", ("signature",)),
+    ),
+    "inventory.md": (("json inventory", ("inventory",)),),
+    "verify-report.md": (("json report", ("report",)),),
+}
+"""Which example stands in which block: spec, heads of blocks, and names in order."""
 
 
-def _show(name: str, data: bytes) -> None:
-    pretty = json.dumps(json.loads(data), indent=2, ensure_ascii=False)
-    print(f"\n{name}, sha256 {hashlib.sha256(data).hexdigest()}\n{pretty}")
+def rewritten(text: str, head: str, made: Sequence[bytes]) -> str:
+    """The spec with these examples in its blocks of this head, their digests in the text too."""
+    coming = iter(made)
+    digests: dict[str, str] = {}
+
+    def put(match: re.Match[str]) -> str:
+        data = next(coming)
+        if head.startswith("text"):
+            return f"```{head}\n{data.decode()}\n```"
+        before = canonical.dumps(canonical.loads(match[1].encode()))
+        digests[sha256_hex(before)] = sha256_hex(data)
+        pretty = json.dumps(json.loads(data), indent=2, ensure_ascii=False)
+        return f"```{head}\n{pretty}\n```"
+
+    text = re.sub(rf"^```{head}\n(.*?)^```$", put, text, flags=re.MULTILINE | re.DOTALL)
+    for old, new in digests.items():
+        text = text.replace(f"`{old}`", f"`{new}`")
+    return text
+
+
+def main() -> None:
+    """Write every example into its spec."""
+    made = examples()
+    for name, blocks in PLACES.items():
+        text = spec(name)
+        for head, names in blocks:
+            text = rewritten(text, head, [made[each] for each in names])
+        (SPECS / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -280,7 +280,7 @@ def test_the_passphrase_is_another_afterwards(machine: Machine, origin: Origin) 
     list(follow(machine, "Change passphrases"))
     assert machine.settings.passphrase_file.read_bytes() != before
     names = sorted(path.name for path in machine.settings.keys_folder.iterdir())
-    assert names == ["manifest.pem", "root.pem"]
+    assert names == ["log.pem", "manifest.pem", "root.pem"]
 
 
 def test_what_root_does_names_what_there_is() -> None:

@@ -53,11 +53,14 @@ class Wish:
     for_timestamps: bool = False
     valid_from: dt.datetime | None = None
     valid_until: dt.datetime | None = None
+    usages: tuple[x509.ObjectIdentifier, ...] = ()
+    is_usage_critical: bool = True
+    crl_url: str | None = None
 
 
-def root(name: str) -> Holder:
+def root(name: str, valid_until: dt.datetime | None = None) -> Holder:
     """A self-signed authority."""
-    return _issue(Wish(name, is_authority=True), None)
+    return _issue(Wish(name, is_authority=True, valid_until=valid_until), None)
 
 
 def issued(wish: Wish, by: Holder) -> Holder:
@@ -103,10 +106,51 @@ def _issue(wish: Wish, by: Holder | None) -> Holder:
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         builder = builder.add_extension(name, critical=False)
         builder = builder.add_extension(usage, critical=False)
-    if wish.for_timestamps:
-        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
-        builder = builder.add_extension(usage, critical=True)
+    usages = wish.usages or ((ExtendedKeyUsageOID.TIME_STAMPING,) if wish.for_timestamps else ())
+    if usages:
+        usage = x509.ExtendedKeyUsage(usages)
+        builder = builder.add_extension(usage, critical=wish.is_usage_critical)
+    if wish.crl_url:
+        point = x509.DistributionPoint(
+            [x509.UniformResourceIdentifier(wish.crl_url)], None, None, None
+        )
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
     return Holder(key, builder.sign(issuer_key, hashes.SHA256()))
+
+
+@dataclass(frozen=True)
+class Revoked:
+    """A certificate in a revocation list."""
+
+    holder: Holder
+    at: dt.datetime
+    reason: x509.ReasonFlags | None = None
+
+
+def crl(
+    issuer: Holder,
+    *revoked: Revoked,
+    made_at: dt.datetime | None = None,
+    lasts: dt.timedelta = 7 * _DAY,
+) -> bytes:
+    """A revocation list in DER."""
+    made_at = made_at or now()
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.certificate.subject)
+        .last_update(made_at)
+        .next_update(made_at + lasts)
+    )
+    for one in revoked:
+        entry = (
+            x509.RevokedCertificateBuilder()
+            .serial_number(one.holder.certificate.serial_number)
+            .revocation_date(one.at)
+        )
+        if one.reason is not None:
+            entry = entry.add_extension(x509.CRLReason(one.reason), critical=False)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(issuer.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
 class TimestampAuthority:
@@ -134,6 +178,16 @@ class TimestampAuthority:
         self._run("-query", "-data", data, "-sha256", "-no_nonce", *more, "-out", query)
         self._run("-reply", "-config", self._folder / "tsa.cnf", "-queryfile", query, "-out", reply)
         return reply.read_bytes()
+
+    def reply(self, query: bytes, *chain: Holder) -> bytes:
+        """The answer to a query, with these certificates beside the signer's, in that order."""
+        asked, answer, others = (self._folder / name for name in ("asked", "answer", "others"))
+        asked.write_bytes(query)
+        others.write_text("".join(one.pem for one in chain))
+        more = ["-chain", others] if chain else []
+        config = ["-config", self._folder / "tsa.cnf"]
+        self._run("-reply", *config, "-queryfile", asked, *more, "-out", answer)
+        return answer.read_bytes()
 
     def _run(self, *arguments: str | Path) -> None:
         command = ["openssl", "ts", *map(str, arguments)]

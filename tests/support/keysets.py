@@ -14,7 +14,7 @@ from archive.digests import sha256_hex
 from archive.model.statement import CONTENT, KEYSET_V1, Statement
 from archive.proofs.dsse import Envelope
 from archive.proofs.keys import ED25519
-from archive.proofs.keyset import SignedKeyset
+from archive.proofs.keyset_chain import SignedKeyset
 from archive.signing.file import FileSigner
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -40,6 +40,8 @@ def key_row(of: FileSigner, **changes: Any) -> dict[str, Any]:
         "valid_until": rfc3339(START + dt.timedelta(days=3650)),
         "state": "active",
         "invalid_since": None,
+        "state_at": None,
+        "reason": None,
         **changes,
     }
 
@@ -57,13 +59,16 @@ class Draft:
     def content(self, **changes: Any) -> dict[str, Any]:
         """The content, some members changed."""
         return {
-            "v": 1,
+            "v": 2,
             "version": self.version,
             "previous": self.previous,
             "issued_at": rfc3339(START),
             "development": False,
             "root": {"threshold": self.threshold, "keys": [root_row(root) for root in self.roots]},
             "keys": list(self.keys),
+            "logs": [],
+            "witnesses": {"quorum": 0, "keys": []},
+            "authorities": [],
             **changes,
         }
 

@@ -214,7 +214,13 @@ class Origin:
                     return
                 received += piece
             head, _, received = received.partition(b"\r\n\r\n")
-            request = head + b"\r\n\r\n"
+            while len(received) < (length := _body_length(head)):
+                piece = connection.recv(65536)
+                if not piece:
+                    return
+                received += piece
+            request = head + b"\r\n\r\n" + received[:length]
+            received = received[length:]
             self.requests.append(request)
             reply = self._replies.get(_path(request))
             if callable(reply):
@@ -224,7 +230,7 @@ class Origin:
                 reply = Reply((response(b"no such page\n", status="404 Not Found"),), True)
             for step in reply.steps:
                 self._take(step, connection)
-            if not reply.keep_alive or b"connection: close" in request.lower():
+            if not reply.keep_alive or b"connection: close" in head.lower():
                 self._end(connection)
                 return
 
@@ -254,6 +260,13 @@ class Origin:
             connection.unwrap()
         else:
             connection.shutdown(socket.SHUT_WR)
+
+
+def _body_length(head: bytes) -> int:
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return int(line.partition(b":")[2])
+    return 0
 
 
 def _path(request: bytes) -> str:

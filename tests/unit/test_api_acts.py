@@ -101,6 +101,7 @@ DOORS: dict[str, tuple[Callable[[Site], TestResponse], int, str]] = {
     "text": (lambda site: site.get(f"/{FIRST}/parts/text"), 410, "application/problem+json"),
     "headers": (lambda site: site.get(f"/{FIRST}/parts/headers"), 410, "application/problem+json"),
     "cite": (lambda site: site.get(f"/{FIRST}/cite", "text/plain"), 410, ""),
+    "exhibit": (lambda site: site.get(f"/{FIRST}/exhibit"), 410, "application/problem+json"),
     "verify": (lambda site: site.get(f"/{FIRST}/verify"), 200, "application/json"),
     "verify page": (lambda site: site.get(f"/{FIRST}/verify", "text/html"), 200, "text/html"),
     "custody": (lambda site: site.get(f"/api/v1/records/{FIRST}/custody"), 200, ""),
@@ -197,6 +198,7 @@ def test_the_command_line_answers_like_the_other_doors(site: Site) -> None:
     assert (code, "WITHDRAWN" in out, SECOND in out) == (0, True, True)
     assert site.run("show", FIRST, "--part", "body")[0] == 1
     assert site.run("cite", FIRST)[0] == 1
+    assert site.run("exhibit", FIRST, "-o", str(site.settings.data / "x.zip"))[0] == 1
     code, out = site.run("resolve", "--json", FIRST)
     assert (code, '"status":"withdrawn"' in out) == (0, True)
     assert site.run("verify", FIRST)[0] == 0

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keyset chains: what follows from a pinned root, and every way in which a chain is broken."""
 
+import base64
+import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -12,14 +14,16 @@ from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.errors import MalformedEvidence, MalformedKeyset
 from archive.model.statement import CAPTURE_V1, CONTENT, KEYSET_V1, Statement
-from archive.proofs.keyset import (
+from archive.proofs.keyset import Keyset
+from archive.proofs.keyset_chain import (
     BrokenChain,
-    Keyset,
     KeysetChain,
     SignedKeyset,
     UnpinnedRoot,
     newest_trusted,
 )
+from archive.proofs.verifier_keys import COSIGNATURE, SIGNED_NOTE, VerifierKey
+from archive.signing.file import FileSigner
 
 ROOT, NEW_ROOT, THIRD_ROOT, ONLINE, NEXT, STRANGER = (signer(seed) for seed in range(1, 7))
 PINNED = (ROOT.public_key.keyid,)
@@ -139,19 +143,61 @@ def test_further_signatures_of_strangers_do_no_harm() -> None:
     assert newest_trusted([ONE.signed(STRANGER, ROOT)], PINNED).version == 1
 
 
+def vkey(of: FileSigner, name: str = "witness.example", kind: int = COSIGNATURE) -> str:
+    return VerifierKey(name, kind, of.public_key).text
+
+
+def witnesses(*of: FileSigner, quorum: int = 1) -> dict[str, Any]:
+    names = [f"witness{number}.example" for number in range(len(of))]
+    rows = [{"name": name, "vkey": vkey(one, name)} for name, one in zip(names, of, strict=True)]
+    return {"quorum": quorum, "keys": rows}
+
+
+def with_witness(name: str, text: str) -> bytes:
+    return changed(witnesses={"quorum": 1, "keys": [{"name": name, "vkey": text}]})
+
+
+def with_logs(*logs: dict[str, str]) -> bytes:
+    return changed(keys=[key_row(ONLINE), key_row(NEXT, role="log")], logs=list(logs))
+
+
+def with_authority(**changes: Any) -> bytes:
+    return changed(authorities=[{**AUTHORITY, **changes}])
+
+
 def changed(**changes: Any) -> bytes:
     return canonical.dumps(ONE.content(**changes))
+
+
+def without(member: str) -> bytes:
+    return canonical.dumps({k: v for k, v in ONE.content().items() if k != member})
 
 
 def with_key(**changes: Any) -> bytes:
     return changed(keys=[key_row(ONLINE, **changes)])
 
 
+OF_NEXT = {"origin": "log.example/log", "keyid": NEXT.public_key.keyid}
+AUTHORITY = {"name": "Stamps", "roots": ["1" * 64], "policies": ["1.2.3.4"], "qualified": False}
+ENDED = {"state": "retired", "state_at": rfc3339(START), "reason": "replaced"}
+# Of order 8, as C2SP/CCTV lists it.
+LOW_ORDER = "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"
+HIGH = "f" * 62 + "7f"  # y is above the prime
+
+
+def forged_vkey(raw: bytes, kind: int = COSIGNATURE, name: str = "witness.example") -> str:
+    """A line that is right in all but the key that it holds."""
+    data = bytes([kind]) + raw
+    digest = hashlib.sha256(name.encode() + b"\n" + data).hexdigest()[:8]
+    return f"{name}+{digest}+{base64.b64encode(data).decode()}"
+
+
 MALFORMED: dict[str, bytes] = {
     "nothing": b"",
     "no object": b"[]",
     "not canonical": b" " + changed(),
-    "another format version": changed(v=2),
+    "another format version": changed(v=3),
+    "no format version": changed(v=0),
     "a format version that is true": changed(v=True),
     "an unknown member": changed(extra=1),
     "a version that is text": changed(version="1"),
@@ -177,7 +223,122 @@ MALFORMED: dict[str, bytes] = {
     "a time without being revoked": with_key(invalid_since=rfc3339(START)),
     "no end of validity": with_key(valid_until=None),
     "an unknown member of a key": with_key(comment="hello"),
+    "an active key that ended": with_key(state_at=rfc3339(START)),
+    "an active key with a reason to end": with_key(reason="replaced"),
+    "a reason without end": with_key(**{**ENDED, "reason": "x" * 201}),
+    "an empty reason": with_key(**{**ENDED, "reason": ""}),
+    "a reason that turns the line round": with_key(**{**ENDED, "reason": "\u202egood"}),
+    "a reason on two lines": with_key(**{**ENDED, "reason": "one\ntwo"}),
+    "no logs at all": without("logs"),
+    "no witnesses at all": without("witnesses"),
+    "no authorities at all": without("authorities"),
+    "a log of no listed key": changed(logs=[OF_NEXT]),
+    "a log of a manifest key": changed(keys=[key_row(NEXT)], logs=[OF_NEXT]),
+    "a log of a root key": with_logs({**OF_NEXT, "keyid": ROOT.public_key.keyid}),
+    "one log twice": with_logs(OF_NEXT, OF_NEXT),
+    "one key for two logs": with_logs(OF_NEXT, {**OF_NEXT, "origin": "other.example/log"}),
+    "an origin with a blank": with_logs({**OF_NEXT, "origin": "my log"}),
+    "an origin with a plus": with_logs({**OF_NEXT, "origin": "a+b"}),
+    "an origin on two lines": with_logs({**OF_NEXT, "origin": "a\nb"}),
+    "an origin that looks like another": with_logs({**OF_NEXT, "origin": "lоg.example"}),
+    "no origin": with_logs({**OF_NEXT, "origin": ""}),
+    "an unknown member of a log": with_logs({**OF_NEXT, "url": "https://log.example"}),
+    "more witnesses asked than listed": changed(witnesses=witnesses(NEXT, quorum=2)),
+    "a negative quorum": changed(witnesses=witnesses(NEXT, quorum=-1)),
+    "one witness under two names": changed(witnesses=witnesses(NEXT, NEXT)),
+    "two witnesses of one name": changed(
+        witnesses={"quorum": 1, "keys": [*witnesses(NEXT)["keys"], *witnesses(STRANGER)["keys"]]}
+    ),
+    "a witness that is root": changed(witnesses=witnesses(ROOT)),
+    "a witness that signs captures": changed(witnesses=witnesses(ONLINE)),
+    "a witness of another name": with_witness("other.example", vkey(NEXT)),
+    "a log's key as witness": with_witness("witness.example", vkey(NEXT, kind=SIGNED_NOTE)),
+    "a witness of an unknown kind": with_witness(
+        "witness.example", forged_vkey(NEXT.public_key.raw, 6)
+    ),
+    "a witness with another hash": with_witness(
+        "witness.example", vkey(NEXT).replace("+", "+0", 1)[:-1]
+    ),
+    "a witness with a hash of another name": with_witness(
+        "witness.example", "witness.example+" + vkey(NEXT, "other").partition("+")[2]
+    ),
+    "a witness with bad base64": with_witness("witness.example", vkey(NEXT) + "="),
+    "a witness with a short key": with_witness(
+        "witness.example", forged_vkey(NEXT.public_key.raw[:-1])
+    ),
+    "a witness of low order": with_witness(
+        "witness.example", forged_vkey(bytes.fromhex(LOW_ORDER))
+    ),
+    "a witness that is not canonical": with_witness(
+        "witness.example", forged_vkey(bytes.fromhex(HIGH))
+    ),
+    "an authority without roots": with_authority(roots=[]),
+    "one root twice": with_authority(roots=["1" * 64, "1" * 64]),
+    "a root that is no digest": with_authority(roots=["1" * 63]),
+    "a policy that is no identifier": with_authority(policies=["1.02"]),
+    "an authority without a name": with_authority(name=""),
+    "an authority that may be qualified": with_authority(qualified=None),
+    "one authority twice": changed(authorities=[AUTHORITY, AUTHORITY]),
 }
+
+
+FULL = ONE.content(
+    keys=[key_row(ONLINE, **ENDED), key_row(NEXT, role="log")],
+    logs=[OF_NEXT],
+    witnesses=witnesses(STRANGER, THIRD_ROOT, quorum=1),
+    authorities=[AUTHORITY, {**AUTHORITY, "name": "Others", "policies": [], "qualified": True}],
+)
+
+
+def test_a_keyset_is_written_as_it_was_read() -> None:
+    data = canonical.dumps(FULL)
+    keyset = Keyset.from_bytes(data)
+    assert keyset.to_bytes() == data
+    assert keyset.log is not None
+    assert keyset.log.origin == "log.example/log"
+    assert [one.name for one in keyset.witnesses.keys] == ["witness0.example", "witness1.example"]
+    assert [one.is_qualified for one in keyset.authorities] == [False, True]
+    assert keyset.keys[ONLINE.public_key.keyid].reason == "replaced"
+
+
+def test_a_log_whose_key_ended_is_not_written_to() -> None:
+    ended = {**FULL, "keys": [key_row(ONLINE), key_row(NEXT, role="log", **ENDED)]}
+    keyset = Keyset.from_bytes(canonical.dumps(ended))
+    assert (keyset.log, len(keyset.logs)) == (None, 1)
+
+
+def first_format(**changes: Any) -> dict[str, Any]:
+    """The content of format 1, which knew neither logs nor when a key ended."""
+    rows = [
+        {name: row[name] for name in row if name not in {"state_at", "reason"}}
+        for row in [key_row(ONLINE)]
+    ]
+    left_out = {"logs", "witnesses", "authorities"}
+    content = {name: value for name, value in ONE.content().items() if name not in left_out}
+    return {**content, "v": 1, "keys": rows, **changes}
+
+
+def test_a_keyset_of_the_first_format_is_read_and_trusts_nobody_else() -> None:
+    keyset = newest_trusted([ONE.signed(content=first_format())], PINNED)
+    assert (keyset.logs, keyset.witnesses.keys, keyset.authorities) == ((), (), ())
+    assert (keyset.log, keyset.witnesses.quorum) == (None, 0)
+    assert set(keyset.keys) == {ONLINE.public_key.keyid}
+    # What is written of it is of the newest format, and says the same.
+    assert Keyset.from_bytes(keyset.to_bytes()) == keyset
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"logs": []},
+        {"keys": [key_row(ONLINE)]},
+        {"keys": [{**first_format()["keys"][0], "role": "log"}]},
+    ],
+    ids=["with logs", "with when a key ended", "with a log key"],
+)
+def test_the_first_format_has_no_members_of_the_second(changes: dict[str, Any]) -> None:
+    with pytest.raises(MalformedKeyset):
+        Keyset.from_bytes(canonical.dumps(first_format(**changes)))
 
 
 @pytest.mark.parametrize("data", list(MALFORMED.values()), ids=list(MALFORMED))

@@ -199,3 +199,33 @@ def test_words_of_people_are_taken(tmp_path: Path) -> None:
     settings = from_file(tmp_path, text, MUNIMENT_ARCHIVE_CONTACT="a@b.example")
     assert settings.archive.name == "Archív – 档案"
     assert settings.trust.roots == ("0a" * 32,)
+
+
+def test_authorities_are_named_by_their_host_or_by_what_is_before_the_url() -> None:
+    urls = "https://TSA.example/tsr?x=1 own=http://127.0.0.1:8318/ two=https://tsa.example/2"
+    found = load_settings(environment={"MUNIMENT_TIMESTAMPING_URLS": urls}).timestamping
+    assert found.authorities == (
+        ("tsa.example", "https://TSA.example/tsr?x=1"),
+        ("own", "http://127.0.0.1:8318/"),
+        ("two", "https://tsa.example/2"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("URLS", "ftp://tsa.example/"),
+        ("URLS", "tsa.example"),
+        ("URLS", "../x=https://tsa.example/"),
+        ("URLS", "Own=https://tsa.example/"),
+        ("URLS", "https://[::1]/"),
+        ("URLS", "http://127.0.0.1:1/ http://127.0.0.1:2/"),
+        ("URLS", "a=http://127.0.0.1:1/ a=http://127.0.0.1:2/"),
+        ("ENVELOPES", "yes"),
+        ("CHECKPOINTS", "weekly"),
+        ("TOKENS", "0"),
+    ],
+)
+def test_timestamping_that_cannot_be_is_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"timestamping.{name.lower()}"):
+        load_settings(environment={f"MUNIMENT_TIMESTAMPING_{name}": value})

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from archive.errors import KeyLocked, MunimentError
-from archive.proofs.keyset import Keyset, newest_trusted
+from archive.proofs.keyset import Keyset
+from archive.proofs.keyset_chain import newest_trusted
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok, unknown, warn
 from archive.services.initialise import KeyFiles
 from archive.services.installation import Installation

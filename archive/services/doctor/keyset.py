@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from archive.catalog import evidence
 from archive.digests import sha256_hex
 from archive.errors import CatalogError, MalformedEvidence, ObjectMissing, SettingsError
-from archive.proofs.keyset import SignedKeyset, UnpinnedRoot, newest_trusted
+from archive.proofs.keyset_chain import SignedKeyset, UnpinnedRoot, newest_trusted
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok, unknown, warn
 from archive.services.installation import Installation
 from archive.services.trust import stored_keysets, stray_keyset_files

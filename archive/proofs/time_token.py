@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks the RFC 3161 token of a signed WACZ: what it is over, by whom, and when.
+"""Reads RFC 3161 tokens strictly, and checks what one is over, by whom it is made, and when.
 
-The library trusts every certificate that it is given, so it never gets a self-issued one out of
-the package, and the chain is followed here as well.
+The library trusts every certificate that it is given, so it never gets a self-issued one that
+came with the token, and the chain is followed here as well.
 """
 
 import datetime as dt
@@ -20,9 +20,10 @@ from rfc3161_client import (
     VerifierBuilder,
     decode_timestamp_response,
 )
+from rfc3161_client.tsp import PKIStatus
 
 from archive.errors import MalformedEvidence
-from archive.proofs.certificates import is_self_issued, leads_to
+from archive.proofs.certificates import is_self_issued, leads_to, read_der
 
 # What the library lets through of the parsers below it.
 _UNREADABLE = (
@@ -44,14 +45,19 @@ _ALGORITHMS = {
 class Token:
     """A token as it came, and what it states: its time, the digest of what, by whose key.
 
-    `signers` are issuer and serial number of the certificates that it names.
+    `signers` are issuer and serial number of the certificates that it names, `carried` those
+    certificates that it holds itself, whosoever they are.
     """
 
     response: TimeStampResponse
     at: dt.datetime
     algorithm: str
     digest: bytes
+    policy: str
+    serial: int
+    nonce: int | None
     signers: tuple[tuple[x509.Name, int], ...]
+    carried: tuple[x509.Certificate, ...]
 
 
 def read_token(der: bytes) -> Token:
@@ -66,13 +72,19 @@ def read_token(der: bytes) -> Token:
 
 def _token(response: TimeStampResponse) -> Token:
     # All of it now: the library reads each part when it is asked for, and may fail there.
+    if response.status != PKIStatus.GRANTED:
+        raise MalformedEvidence("the timestamp was not granted as it was asked for")
     info, signers = response.tst_info, response.signed_data.signer_infos
     return Token(
         response=response,
         at=info.gen_time.astimezone(dt.UTC),
         algorithm=info.message_imprint.hash_algorithm.dotted_string,
         digest=info.message_imprint.message,
+        policy=info.policy.dotted_string,
+        serial=info.serial_number,
+        nonce=info.nonce,
         signers=tuple((one.issuer, one.serial_number) for one in signers),
+        carried=tuple(read_der(one) for one in sorted(response.signed_data.certificates)),
     )
 
 
@@ -87,7 +99,7 @@ def is_token_of(
     The certificate must be for timestamps and nothing else (RFC 3161 2.3), and every certificate
     up to the anchor valid at the token's time. Revocation is not looked at.
     """
-    if not anchors or not _is_for_timestamps(chain[0]) or not leads_to(chain, anchors, token.at):
+    if not anchors or not is_for_timestamps(chain[0]) or not leads_to(chain, anchors, token.at):
         return False
     if not is_made_by(token, chain[0]):
         return False
@@ -117,7 +129,8 @@ def is_over(token: Token, message: bytes) -> bool:
     return algorithm is not None and hashlib.new(algorithm, message).digest() == token.digest
 
 
-def _is_for_timestamps(leaf: x509.Certificate) -> bool:
+def is_for_timestamps(leaf: x509.Certificate) -> bool:
+    """Whether the certificate is for timestamps and nothing else, and says so critically."""
     try:
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except x509.ExtensionNotFound:
