@@ -31,6 +31,7 @@ from archive.services.context import (
     PackageSigners,
     Politeness,
     RemoteLimits,
+    Sealing,
     WitnessesAsked,
 )
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
@@ -57,6 +58,7 @@ from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
 from archive.storage.base import WholeStore
 from archive.storage.open import find_store, open_store
+from archive.timestamping.rfc3161 import ClientSettings, Rfc3161Client
 
 _RECORDING_SECONDS = 30
 _UNBOUNDED = 1 << 30
@@ -163,7 +165,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         open_signer=partial(_signer, settings),
         open_log_signer=partial(_log_signer, settings),
         log_origin=settings.log.origin,
-        pinned_roots=_pinned_roots(settings),
+        pinned_roots=pinned_roots(settings),
         base_url=settings.server.base_url.rstrip("/"),
         upload_bytes_limit=settings.server.upload_bytes_limit,
         reopen=partial(wire, settings, stand),
@@ -178,6 +180,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         remote=RemoteLimits(
             settings.importing.requests_per_minute, settings.importing.patience_seconds
         ),
+        sealing=_sealing(settings),
     )
 
 
@@ -202,7 +205,7 @@ def installation(
             endpoint=settings.store.endpoint or None,
             promise=settings.store.promise,
         ),
-        find_roots=partial(_pinned_roots, settings),
+        find_roots=partial(pinned_roots, settings),
         settings=settings.tree(),
         config=config,
         databases=(settings.jobs_url,),
@@ -296,7 +299,8 @@ def _log_signer(settings: Settings) -> Signer:
     return open_key(files.log, read_passphrase(files.passphrase_file))
 
 
-def _pinned_roots(settings: Settings) -> tuple[str, ...]:
+def pinned_roots(settings: Settings) -> tuple[str, ...]:
+    """The root fingerprints that these settings trust. Raises SettingsError."""
     if settings.trust.roots:
         return settings.trust.roots
     path = settings.root_keyid_file
@@ -313,10 +317,9 @@ def _pinned_roots(settings: Settings) -> tuple[str, ...]:
 
 
 def _fetcher(settings: Settings, clock: Clock) -> HttpFetcher:
-    contact = f"; {settings.archive.contact}" if settings.archive.contact else ""
     return HttpFetcher(
         FetchSettings(
-            user_agent=f"Muniment/{__version__} (citation archive{contact})",
+            user_agent=_user_agent(settings),
             accept_language=settings.capture.language,
             total_timeout_seconds=settings.capture.timeout_seconds,
             wire_bytes_limit=settings.capture.bytes_limit,
@@ -325,6 +328,29 @@ def _fetcher(settings: Settings, clock: Clock) -> HttpFetcher:
         AddressGuard(settings.allowed_networks()),
         clock,
     )
+
+
+def _sealing(settings: Settings) -> Sealing:
+    wanted = settings.seal
+
+    def ask(query: bytes) -> bytes:
+        client = Rfc3161Client(ClientSettings(_user_agent(settings)))
+        return client.relay(wanted.timestamp_url, query)
+
+    return Sealing(
+        certificates=wanted.certificates,
+        key=wanted.key,
+        key_secret_file=wanted.key_secret_file,
+        roots=wanted.roots,
+        timestamp_roots=wanted.timestamp_roots,
+        revocation_lists=wanted.revocation_lists,
+        ask=ask if wanted.timestamp_url else None,
+    )
+
+
+def _user_agent(settings: Settings) -> str:
+    contact = f"; {settings.archive.contact}" if settings.archive.contact else ""
+    return f"Muniment/{__version__} (citation archive{contact})"
 
 
 def _politeness(settings: Settings, jobs: JobsDatabase, clock: Clock) -> Politeness:

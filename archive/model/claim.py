@@ -81,7 +81,10 @@ class TrustInputs:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All findings about one subject under one policy, and the result that follows."""
+    """All findings about one subject under one policy, and the result that follows.
+
+    `standing` is what was done with the record since it was made, None when nothing was.
+    """
 
     report_id: str
     policy: str
@@ -93,6 +96,8 @@ class Report:
     verified_at: str
     claimed_time: str | None
     verifier: tuple[str, str] = field(default=("muniment", ""))
+    is_offline: bool = False
+    standing: JsonValue = None
 
     def to_json(self) -> JsonValue:
         """The report in the form of `archive/specs/verify-report.md`."""
@@ -109,8 +114,9 @@ class Report:
             },
             "policy": self.policy,
             "verified_at": self.verified_at,
-            "offline": False,
+            "offline": self.is_offline,
             "subject": self.subject,
+            "standing": self.standing,
             "trust_inputs": {
                 "root_fingerprints": list(self.trust.root_fingerprints),
                 "root_source": self.trust.root_source,

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The signed statements that tell of a record's custody, read out of the store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from archive.catalog.statements import StatementRow, count_about, statements_about
 from archive.checks.evidence import Absent, CustodyStatement
 from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import RecordId
-from archive.model.custody import SignedCustody
-from archive.model.restriction import Restriction
+from archive.model.custody import TOLD, SignedCustody
 from archive.proofs.keyset import Keyset
 from archive.services.adopt import adopt_assertion
 from archive.services.assertion import Stated
 from archive.services.context import Archive
+from archive.storage.layout import blob_key
 
-KINDS_TOLD = ("custody", "restriction")
+KINDS_TOLD = tuple(TOLD)
 
 
 def custody_told(
@@ -30,10 +30,24 @@ def custody_told(
     )
 
 
+def custody_files(archive: Archive, record_id: RecordId) -> Iterator[tuple[str, bytes, bytes]]:
+    """Digest, envelope and content of each statement listed for a record, as stored.
+
+    Raises StorageError, ObjectMissing when one is not there.
+    """
+    with archive.database.reading() as connection:
+        rows = [
+            row for kind in KINDS_TOLD for row in statements_about(connection, str(record_id), kind)
+        ]
+    for row in rows:
+        content = archive.store.get(blob_key(row.content_sha256))
+        yield row.statement_sha256, archive.store.get(row.envelope_key), content
+
+
 def signed_custody(stated: Stated) -> SignedCustody:
     """What a statement of one of these kinds says and how it is bound."""
     said = stated.predicate
-    return SignedCustody(stated.content, said.made_at, said.previous, said.signer)
+    return SignedCustody(stated.row.kind, stated.content, said.made_at, said.previous, said.signer)
 
 
 def _signed(archive: Archive, keyset: Keyset, row: StatementRow) -> SignedCustody | Absent:
@@ -45,11 +59,6 @@ def _signed(archive: Archive, keyset: Keyset, row: StatementRow) -> SignedCustod
         return Absent(error.code, f"{row.envelope_key}: {error}", is_certain=False)
 
 
-def kind_of(signed: SignedCustody) -> str:
-    """The kind of the statement."""
-    return "restriction" if isinstance(signed.told, Restriction) else "custody"
-
-
 def grouped(
     read: Sequence[Stated], unread: Sequence[tuple[str, Sequence[str]]]
 ) -> dict[RecordId, list[CustodyStatement]]:
@@ -59,9 +68,7 @@ def grouped(
     """
     found: dict[RecordId, list[CustodyStatement]] = {}
     for item in (item for item in read if item.row.kind in KINDS_TOLD):
-        told = item.content
-        records = (told.record,) if isinstance(told, Restriction) else told.records
-        for record in records:
+        for record in item.content.records:
             signed = CustodyStatement(item.row.statement_sha256, signed_custody(item))
             found.setdefault(record, []).append(signed)
     for digest, names in unread:

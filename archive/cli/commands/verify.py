@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archive.cli.exhibits import is_exhibit, print_report, verify_exhibit_at
 from archive.cli.session import json_option, opened, print_json, read_chunks
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ _CHUNK = 1 << 20
 
 
 @click.command("verify")
-@click.argument("target", metavar="ID|FILE|HASH|-")
+@click.argument("target", metavar="ID|FILE|HASH|EXHIBIT|-")
 @click.option("--policy", default="standard", show_default=True, help="bytes-only, standard, court")
+@click.option(
+    "--root", "roots", multiple=True, metavar="KEYID", help="Root fingerprint for an exhibit."
+)
 @click.option(
     "--checkpoint",
     "kept",
@@ -33,12 +37,21 @@ _CHUNK = 1 << 20
 )
 @json_option
 @click.pass_context
-def command(
-    ctx: click.Context, target: str, policy: str, kept: tuple[Path, ...], *, as_json: bool
+def command(  # noqa: PLR0913 - click hands over each option
+    ctx: click.Context,
+    target: str,
+    policy: str,
+    roots: tuple[str, ...],
+    kept: tuple[Path, ...],
+    *,
+    as_json: bool,
 ) -> None:
     """Verify a record, a file, or a SHA-256 in any spelling.
 
     A file that is named like a record ID is given as ./NAME; - reads standard input.
+
+    An exhibit (ZIP file or folder) is verified by what is in it, without the archive, under the
+    root fingerprints given, else those that this archive trusts.
 
     Of a WACZ it also tells what the package claims of itself: wacz.form and wacz.signature.
 
@@ -51,6 +64,8 @@ def command(
     from archive.services.resolve import resolve, resolve_cited
     from archive.services.verify import verify_record
 
+    if is_exhibit(target):
+        ctx.exit(verify_exhibit_at(ctx, target, policy, roots, as_json=as_json))
     pinned = read_notes([read_small(path) for path in kept])
     with opened(ctx) as archive:
         found = resolve(archive, target)
@@ -60,11 +75,7 @@ def command(
             if found.id is None:
                 ctx.exit(_no_record(found, as_json=as_json))
             report = verify_record(archive, found.id, policy, pinned)
-            if as_json:
-                print_json(report.to_json())
-            else:
-                click.echo(report_text(report, found.detail))
-            ctx.exit(report.result.exit_code)
+            ctx.exit(print_report(report, found.detail, as_json=as_json))
         answer = _of_bytes(archive, target, policy)
         package = _package_at(archive, target)
     code = Result.FAILED.exit_code if package and package.is_disproven else answer.exit_code
