@@ -165,10 +165,15 @@ def entry_of(connection: Connection, statement_sha256: str) -> tuple[int, bytes]
 def every_anchor(connection: Connection) -> set[tuple[int, str]]:
     """Size and digest of each checkpoint that the record of a capture names."""
     found: set[tuple[int, str]] = set()
-    wanted = sa.select(capture.c.record_json).execution_options(yield_per=_ROWS_AT_ONCE)
-    for record in connection.execute(wanted).scalars():
-        if (match := _ANCHOR.search(bytes(record))) is not None:
-            found.add((int(match[2]), match[1].decode("ascii")))
+    wanted = sa.select(capture.c.number, capture.c.record_json).order_by(capture.c.number)
+    last, is_end = -1, False
+    while not is_end:
+        some = connection.execute(wanted.where(capture.c.number > last).limit(_ROWS_AT_ONCE)).all()
+        is_end = len(some) < _ROWS_AT_ONCE
+        for number, record in some:
+            last = number
+            if (match := _ANCHOR.search(bytes(record))) is not None:
+                found.add((int(match[2]), match[1].decode("ascii")))
     return found
 
 

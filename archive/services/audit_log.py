@@ -213,12 +213,12 @@ def _audit_head(archive: Archive, found: _Found, *, is_whole: bool) -> None:
     if is_whole and found.roots.get(head.integrated) != head.root:
         detail = "the root of the integrated tree is another: run `muniment rebuild`"
         found.name(_HEAD, CONSISTENCY, "CATALOG_DISAGREES", detail)
-    notes = {item.checkpoint.to_bytes() for item in found.checkpoints.found}
+    same = [item for item in found.checkpoints.found if item.size == head.published]
+    notes = {item.checkpoint.to_bytes() for item in same}
     if head.published and head.published_note not in notes:
         key = checkpoint_key(head.published)
-        is_there = any(item.size == head.published for item in found.checkpoints.found)
         is_named = any(damage.key == key for damage in found.damages)
-        if is_there:
+        if notes:
             detail = "the newest checkpoint is another in the catalogue: run `muniment rebuild`"
             found.name(_HEAD, CHECKPOINT, "CATALOG_DISAGREES", detail)
         elif not is_named:

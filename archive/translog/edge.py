@@ -55,6 +55,11 @@ class Edge:
         return edge
 
     @property
+    def unfinished(self) -> list[bytes]:
+        """The leaf hashes of the tile that is not full yet."""
+        return self._partial[0] if self._partial else []
+
+    @property
     def head(self) -> TreeHead:
         """The tree's size and root."""
         found: bytes | None = None

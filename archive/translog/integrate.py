@@ -59,6 +59,9 @@ def _take(log: Log, edge: Edge, end: int) -> None:
     entries = log.sequence.entries(first, end)
     if len(entries) != end - first:
         raise halted(log, f"the sequence lacks entries between {first} and {end}")
+    begun = [leaf_hash(entry) for entry in entries[: before.size - first]]
+    if begun != edge.unfinished:
+        raise halted(log, f"entries before {before.size} are others than those in the tree")
     bundles = []
     for tile in tiles_between(before.size, end, None):
         start = tile.start - first
