@@ -19,6 +19,7 @@ from archive.model.inventory import Container, Inventory, Part, RecordSpan
 from archive.model.lock import LockPromise, ObjectLock
 from archive.model.look import Look
 from archive.model.statement import Statement
+from archive.proofs.bag import BagFault
 from archive.proofs.dsse import Envelope, read_envelope
 from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_chain import KeysetChain
@@ -72,6 +73,18 @@ class CustodyStatement:
     trusted_not_after: dt.datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Package:
+    """The exhibit that evidence came in: how many files, what is wrong with them, and the parts.
+
+    `part` gives the plain file of a part, by its role and media type.
+    """
+
+    files: int
+    faults: Sequence[BagFault]
+    part: Callable[[str, str], bytes | Absent]
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything about one capture or observation that verification may look at.
@@ -79,7 +92,7 @@ class Evidence:
     `record_id` and `statement_sha256` are what the caller asked for. `container` gives the bytes
     of a WARC file by digest; `foreign`, where there is one, reads imported containers. `store` is
     None for a verifier who has no store to ask, `custody` for one who has no list of what was done
-    with the record.
+    with the record. `package` is the exhibit that all of it came in, if it did.
     """
 
     record_id: RecordId | None
@@ -91,6 +104,7 @@ class Evidence:
     foreign: ForeignReader | None = None
     store: StoreFacts | None = None
     custody: Callable[[], Sequence[CustodyStatement]] | None = None
+    package: Package | None = None
     _containers: dict[str, bytes | Absent] = field(default_factory=dict)
     _records: dict[str, tuple[WarcRecord, ...]] = field(default_factory=dict)
     _opened: dict[str, OpenedPart] = field(default_factory=dict)

@@ -51,8 +51,10 @@ class PublicKey:
 
     @property
     def pem(self) -> bytes:
-        """The key as a PEM file."""
-        return self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        """The SubjectPublicKeyInfo as PEM (RFC 7468), as openssl reads it."""
+        return (
+            f"-----BEGIN PUBLIC KEY-----\n{self.spki_base64}\n-----END PUBLIC KEY-----\n"
+        ).encode("ascii")
 
     @property
     def raw(self) -> bytes:

@@ -41,6 +41,7 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
 
 
 READING_ORDER = (
+    "package.form",
     *_STANDARD[:-1],
     *_SINCE,
     *(claim for claim in POLICIES["court"] if claim not in {*_STANDARD[:-1], *_SINCE}),
@@ -63,13 +64,18 @@ def claims_to_run(policy: str) -> frozenset[str] | None:
     return frozenset({*whole, *_BYTES})
 
 
-def not_proven(findings: Sequence[Finding], policy: str) -> tuple[str, ...]:
-    """The required claims that are not proven for every target, in the policy's order."""
+def reading_order(claim: str) -> int:
+    """The place of a claim in a report that a person reads; of unlisted ones, the end."""
+    return READING_ORDER.index(claim) if claim in READING_ORDER else len(READING_ORDER)
+
+
+def not_proven(findings: Sequence[Finding], policy: str, *more: str) -> tuple[str, ...]:
+    """The required claims, and `more`, that are not proven for every target, in that order."""
     held: dict[str, bool] = {}
     for finding in findings:
         is_proven = finding.status in {Status.PASS, Status.NOT_APPLICABLE}
         held[finding.claim] = held.get(finding.claim, True) and is_proven
-    return tuple(claim for claim in required_claims(policy) if not held.get(claim, False))
+    return tuple(claim for claim in (*more, *required_claims(policy)) if not held.get(claim, False))
 
 
 def judge(findings: Sequence[Finding], policy: str) -> Result:
