@@ -297,11 +297,13 @@ def pinned_roots(settings: Settings) -> tuple[str, ...]:
         return settings.trust.roots
     path = settings.root_keyid_file
     try:
-        roots = (path.read_text(encoding="ascii").strip(),)
+        roots = tuple(path.read_text(encoding="ascii").split())
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"the root fingerprint {path} cannot be read") from error
+    if not roots:
+        raise SettingsError(f"the root fingerprint {path} is empty")
     check_roots(str(path), roots)
     return roots
 
