@@ -25,7 +25,14 @@ from archive.jobs.hosts import HostTurns
 from archive.jobs.politeness import HostLimits
 from archive.jobs.worker import WorkerSettings
 from archive.net.guard import AddressGuard
-from archive.services.context import Archive, Identity, PackageSigners, Politeness, RemoteLimits
+from archive.services.context import (
+    Archive,
+    Identity,
+    PackageSigners,
+    Politeness,
+    RemoteLimits,
+    Sealing,
+)
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
 from archive.services.doctor.examine import examine
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
@@ -49,6 +56,7 @@ from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
 from archive.storage.base import Store
 from archive.storage.open import find_store, open_store
+from archive.timestamping.rfc3161 import ClientSettings, Rfc3161Client
 
 _RECORDING_SECONDS = 30
 _UNBOUNDED = 1 << 30
@@ -164,6 +172,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         remote=RemoteLimits(
             settings.importing.requests_per_minute, settings.importing.patience_seconds
         ),
+        sealing=_sealing(settings),
     )
 
 
@@ -288,20 +297,21 @@ def pinned_roots(settings: Settings) -> tuple[str, ...]:
         return settings.trust.roots
     path = settings.root_keyid_file
     try:
-        roots = (path.read_text(encoding="ascii").strip(),)
+        roots = tuple(path.read_text(encoding="ascii").split())
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"the root fingerprint {path} cannot be read") from error
+    if not roots:
+        raise SettingsError(f"the root fingerprint {path} is empty")
     check_roots(str(path), roots)
     return roots
 
 
 def _fetcher(settings: Settings, clock: Clock) -> HttpFetcher:
-    contact = f"; {settings.archive.contact}" if settings.archive.contact else ""
     return HttpFetcher(
         FetchSettings(
-            user_agent=f"Muniment/{__version__} (citation archive{contact})",
+            user_agent=_user_agent(settings),
             accept_language=settings.capture.language,
             total_timeout_seconds=settings.capture.timeout_seconds,
             wire_bytes_limit=settings.capture.bytes_limit,
@@ -310,6 +320,29 @@ def _fetcher(settings: Settings, clock: Clock) -> HttpFetcher:
         AddressGuard(settings.allowed_networks()),
         clock,
     )
+
+
+def _sealing(settings: Settings) -> Sealing:
+    wanted = settings.seal
+
+    def ask(query: bytes) -> bytes:
+        client = Rfc3161Client(ClientSettings(_user_agent(settings)))
+        return client.relay(wanted.timestamp_url, query)
+
+    return Sealing(
+        certificates=wanted.certificates,
+        key=wanted.key,
+        key_secret_file=wanted.key_secret_file,
+        roots=wanted.roots,
+        timestamp_roots=wanted.timestamp_roots,
+        revocation_lists=wanted.revocation_lists,
+        ask=ask if wanted.timestamp_url else None,
+    )
+
+
+def _user_agent(settings: Settings) -> str:
+    contact = f"; {settings.archive.contact}" if settings.archive.contact else ""
+    return f"Muniment/{__version__} (citation archive{contact})"
 
 
 def _politeness(settings: Settings, jobs: JobsDatabase, clock: Clock) -> Politeness:

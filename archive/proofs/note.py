@@ -67,7 +67,7 @@ class VerifierKey:
 
     @property
     def _raw(self) -> bytes:
-        return self.key.spki[-_KEY_BYTES:]
+        return self.key.raw
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from archive.bootstrap import init_archive, key_files
 from archive.errors import KeyLocked, MunimentError, SigningError, StorageUnavailable
 from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_trust import Authority, Witnesses
-from archive.proofs.verifier_keys import COSIGNATURE, VerifierKey
+from archive.proofs.note import COSIGNATURE, VerifierKey
+from archive.services import amend as amending
 from archive.services import rotate as module
 from archive.services.context import Archive, signing_key
 from archive.services.make_keyset import store_keyset
@@ -78,7 +79,10 @@ def test_old_records_verify_and_new_ones_name_the_new_key(
     assert tables(archive) == known
 
 
-@pytest.mark.parametrize("deed", ["store_keyset", "_take_in", "replace_private"])
+DEEDS = {"store_keyset": amending, "take_in": amending, "replace_private": module}
+
+
+@pytest.mark.parametrize("deed", list(DEEDS))
 def test_a_run_that_was_broken_off_is_finished_by_the_next(
     archive: Archive,
     settings: Settings,
@@ -93,7 +97,7 @@ def test_a_run_that_was_broken_off_is_finished_by_the_next(
         raise StorageUnavailable("the power is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, deed, dies)
+        patch.setattr(DEEDS[deed], deed, dies)
         with pytest.raises(StorageUnavailable):
             rotated(archive, settings)
     if deed != "store_keyset":
@@ -142,7 +146,7 @@ def test_what_the_keyset_says_of_others_is_carried_over(
     first = trusted_keyset(archive)
     root = open_key(files.root, read_passphrase(files.passphrase_file))
     witness = VerifierKey("witness.example", COSIGNATURE, signer(9).public_key)
-    authority = Authority("Stamps", ("1" * 64,), ("1.2.3",), is_qualified=False)
+    authority = Authority("stamps", ("1" * 64,), ("1.2.3",), is_qualified=False)
     (signed,) = stored_keysets(archive.store)
     more = replace(
         first,
