@@ -83,7 +83,7 @@ def _signer(
     path = files.manifest if role == MANIFEST else files.log
     is_here = role not in files.elsewhere
     if is_here and not (path.is_file() and files.passphrase_file.is_file()):
-        if role == LOG:
+        if role == LOG and files.has_manifest and files.passphrase_file.is_file():
             detail = f"{path}: missing, so no checkpoint can be signed"
             yield fail(f"{prefix}.there", detail, _BRING_BACK)
         return  # of the other one it is said already
