@@ -6,6 +6,7 @@ row is taken last. So whoever holds it commits next: indexes have no gap, a tran
 rolled back gives its own back, and a reader who sees an entry sees all before it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,12 @@ from archive.model.log_entry import KEYSET, LogEntry
 
 _ONLY = log_head.c.id == 1
 _KNOWN_AT_ONCE = 500
+_ROWS_AT_ONCE = 1000
+# As `record_bytes` writes it: reading a million records as JSON would take minutes.
+_ANCHOR = re.compile(
+    rb'"checkpoint":\{"note_sha256":"([0-9a-f]{64})","origin":"[^"\\]*","root":"[0-9a-f]{64}",'
+    rb'"size":([0-9]{1,18})\}'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +121,24 @@ def log_head_of(connection: Connection) -> LogHead | None:
     """How far the log has come, or None when none was started."""
     columns = [column for column in log_head.c if column.name != "id"]
     row = connection.execute(sa.select(*columns).where(_ONLY)).first()
-    return None if row is None else LogHead(*row)
+    if row is None:
+        return None
+    return LogHead(
+        appended=row.appended,
+        integrated=row.integrated,
+        root=_bytes(row.root),
+        signed=row.signed,
+        signed_note=None if row.signed_note is None else _bytes(row.signed_note),
+        published=row.published,
+        published_note=None if row.published_note is None else _bytes(row.published_note),
+        fault=row.fault,
+    )
 
 
 def published_note(connection: Connection) -> bytes | None:
     """The newest published checkpoint's note, or None."""
     found = connection.execute(sa.select(log_head.c.published_note).where(_ONLY)).scalar()
-    return None if found is None else bytes(found)
+    return None if found is None else _bytes(found)
 
 
 def entries_between(connection: Connection, start: int, end: int) -> list[bytes]:
@@ -130,7 +148,7 @@ def entries_between(connection: Connection, start: int, end: int) -> list[bytes]
         .where(log_entry.c.idx >= start, log_entry.c.idx < end)
         .order_by(log_entry.c.idx)
     )
-    return [bytes(entry) for entry in connection.execute(wanted).scalars()]
+    return [_bytes(entry) for entry in connection.execute(wanted).scalars()]
 
 
 def rows_between(connection: Connection, start: int, end: int) -> list[tuple[int, str, bytes]]:
@@ -140,7 +158,9 @@ def rows_between(connection: Connection, start: int, end: int) -> list[tuple[int
         .where(log_entry.c.idx >= start, log_entry.c.idx < end)
         .order_by(log_entry.c.idx)
     )
-    return [(row.idx, row.statement_sha256, bytes(row.entry)) for row in connection.execute(wanted)]
+    return [
+        (row.idx, row.statement_sha256, _bytes(row.entry)) for row in connection.execute(wanted)
+    ]
 
 
 def last_index(connection: Connection) -> int | None:
@@ -152,7 +172,27 @@ def entry_of(connection: Connection, statement_sha256: str) -> tuple[int, bytes]
     """The index and the leaf of a statement, or None when it has none."""
     wanted = sa.select(log_entry.c.idx, log_entry.c.entry)
     row = connection.execute(wanted.where(log_entry.c.statement_sha256 == statement_sha256)).first()
-    return None if row is None else (row.idx, bytes(row.entry))
+    return None if row is None else (row.idx, _bytes(row.entry))
+
+
+def _bytes(value: object) -> bytes:
+    """The bytes of a column; on SQLite whoever edits a row can leave a text there."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+
+
+def every_anchor(connection: Connection) -> set[tuple[int, str]]:
+    """Size and digest of each checkpoint that the record of a capture names."""
+    found: set[tuple[int, str]] = set()
+    wanted = sa.select(capture.c.number, capture.c.record_json).order_by(capture.c.number)
+    last, is_end = -1, False
+    while not is_end:
+        some = connection.execute(wanted.where(capture.c.number > last).limit(_ROWS_AT_ONCE)).all()
+        is_end = len(some) < _ROWS_AT_ONCE
+        for number, record in some:
+            last = number
+            if (match := _ANCHOR.search(_bytes(record))) is not None:
+                found.add((int(match[2]), match[1].decode("ascii")))
+    return found
 
 
 def every_due_entry(connection: Connection) -> list[LogEntry]:

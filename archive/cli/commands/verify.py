@@ -4,7 +4,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import click
 
@@ -38,6 +38,13 @@ _CHUNK = 1 << 20
 @click.option(
     "--root", "roots", multiple=True, metavar="KEYID", help="Root fingerprint for an exhibit."
 )
+@click.option(
+    "--checkpoint",
+    "kept",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A checkpoint of the log that you kept elsewhere, for claim log.consistency of a record.",
+)
 @json_option
 @click.pass_context
 def command(  # noqa: PLR0913 - click hands over each option
@@ -47,6 +54,7 @@ def command(  # noqa: PLR0913 - click hands over each option
     against: str | None,
     policy: str,
     roots: tuple[str, ...],
+    kept: tuple[Path, ...],
     *,
     as_json: bool,
 ) -> None:
@@ -68,7 +76,8 @@ def command(  # noqa: PLR0913 - click hands over each option
     if source is not None:
         ctx.exit(_verify_list(ctx, source, policy, as_json=as_json))
     if target is not None:
-        _verify_one(ctx, target, (policy, against, roots), as_json=as_json)
+        asked = _Asked(policy, against, roots, kept)
+        _verify_one(ctx, target, asked, as_json=as_json)
 
 
 def _verify_list(ctx: click.Context, source: BinaryIO, policy: str, *, as_json: bool) -> int:
@@ -95,21 +104,27 @@ def _verify_list(ctx: click.Context, source: BinaryIO, policy: str, *, as_json: 
     return exit_code(counted)
 
 
-def _verify_one(
-    ctx: click.Context,
-    target: str,
-    asked: tuple[str, str | None, tuple[str, ...]],
-    *,
-    as_json: bool,
-) -> None:
+class _Asked(NamedTuple):
+    """How one thing is to be verified."""
+
+    policy: str
+    against: str | None
+    roots: tuple[str, ...]
+    kept: tuple[Path, ...]
+
+
+def _verify_one(ctx: click.Context, target: str, asked: _Asked, *, as_json: bool) -> None:
+    from archive.cli.small_files import read_small
     from archive.model.claim import Result
+    from archive.services.log import read_notes
     from archive.services.report_text import finding_text, report_text
     from archive.services.resolve import resolve, resolve_cited
     from archive.services.verify import verify_record
 
-    policy, against, roots = asked
+    policy, against, roots, kept = asked
     if is_exhibit(target):
         ctx.exit(verify_exhibit_at(ctx, target, policy, roots, as_json=as_json))
+    pinned = read_notes([read_small(path) for path in kept])
     with opened(ctx) as archive:
         found = resolve(archive, target)
         if found.status == "malformed" and target != "-" and not _is_file(target):
@@ -117,7 +132,7 @@ def _verify_one(
         if found.status != "malformed":
             if found.id is None:
                 ctx.exit(_no_record(found, as_json=as_json))
-            report = verify_record(archive, found.id, policy)
+            report = verify_record(archive, found.id, policy, pinned)
             ctx.exit(print_report(report, found.detail, as_json=as_json))
         answer = _of_bytes(archive, target, policy, against)
         package = _package_at(archive, target)
