@@ -2,6 +2,7 @@
 """The one place that wires: settings in, an Archive out. Nothing opens at import."""
 
 import contextlib
+import datetime as dt
 import fcntl
 import os
 import socket
@@ -25,7 +26,14 @@ from archive.jobs.hosts import HostTurns
 from archive.jobs.politeness import HostLimits
 from archive.jobs.worker import WorkerSettings
 from archive.net.guard import AddressGuard
-from archive.services.context import Archive, Identity, PackageSigners, Politeness, RemoteLimits
+from archive.services.context import (
+    Archive,
+    Identity,
+    PackageSigners,
+    Politeness,
+    RemoteLimits,
+    Timestamping,
+)
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
 from archive.services.doctor.examine import examine
 from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
@@ -37,6 +45,7 @@ from archive.services.schedule import Scheduled
 from archive.services.work_queues import BATCHES, CAPTURES, LONG
 from archive.services.worker import JobsWorker
 from archive.settings import (
+    CHECKPOINT_INTERVALS,
     INTERVALS,
     Settings,
     StoreSettings,
@@ -49,6 +58,7 @@ from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
 from archive.storage.base import Store
 from archive.storage.open import find_store, open_store
+from archive.timestamping.rfc3161 import ClientSettings, Rfc3161Client
 
 _RECORDING_SECONDS = 30
 _UNBOUNDED = 1 << 30
@@ -164,6 +174,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         remote=RemoteLimits(
             settings.importing.requests_per_minute, settings.importing.patience_seconds
         ),
+        timestamping=_timestamping(settings),
     )
 
 
@@ -296,11 +307,26 @@ def _pinned_roots(settings: Settings) -> tuple[str, ...]:
     return roots
 
 
-def _fetcher(settings: Settings, clock: Clock) -> HttpFetcher:
+def _user_agent(settings: Settings) -> str:
     contact = f"; {settings.archive.contact}" if settings.archive.contact else ""
+    return f"Muniment/{__version__} (citation archive{contact})"
+
+
+def _timestamping(settings: Settings) -> Timestamping:
+    wanted = settings.timestamping
+    return Timestamping(
+        asker=Rfc3161Client(ClientSettings(_user_agent(settings), wanted.timeout_seconds)),
+        authorities=wanted.authorities,
+        tokens=wanted.tokens if wanted.envelopes == "on" else 0,
+        checkpoint_seconds=CHECKPOINT_INTERVALS[wanted.checkpoints],
+        renew_before=dt.timedelta(days=wanted.renew_before_days),
+    )
+
+
+def _fetcher(settings: Settings, clock: Clock) -> HttpFetcher:
     return HttpFetcher(
         FetchSettings(
-            user_agent=f"Muniment/{__version__} (citation archive{contact})",
+            user_agent=_user_agent(settings),
             accept_language=settings.capture.language,
             total_timeout_seconds=settings.capture.timeout_seconds,
             wire_bytes_limit=settings.capture.bytes_limit,

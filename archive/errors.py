@@ -33,6 +33,7 @@ MunimentError
 │  ├─ MalformedEnvelope
 │  ├─ MalformedStatement
 │  ├─ MalformedInventory
+│  ├─ MalformedProofs
 │  ├─ MalformedKeyset
 │  ├─ MalformedWarc
 │  │  ├─ OversizedRecord      one record is over a limit; those behind it may be sound
@@ -263,6 +264,12 @@ class MalformedInventory(MalformedEvidence):
     """Bytes that are no inventory of the accepted version."""
 
     code = "INVENTORY_MALFORMED"
+
+
+class MalformedProofs(MalformedEvidence):
+    """A batch of proofs that is not what its listing says, or a listing that is none."""
+
+    code = "PROOFS_MALFORMED"
 
 
 class MalformedKeyset(MalformedEvidence):

@@ -92,6 +92,20 @@ class TokenVerdict:
         """Whether the token proves its time."""
         return not self.code
 
+    def is_due(self, now: dt.datetime, renew_before: dt.timedelta) -> bool:
+        """Whether it is to be renewed: past its middle, and soon to end, or ended."""
+        if self.at is None or self.ends_at is None:
+            return False
+        return middle(self.at, self.ends_at) <= now and self.ends_at - renew_before < now
+
+
+def middle(at: dt.datetime, ends_at: dt.datetime) -> dt.datetime:
+    """When half the time has gone by between a token and the end of the certificate behind it.
+
+    Before that nothing is due: a certificate of few days would be renewed for ever.
+    """
+    return at + (ends_at - at) / 2
+
 
 class _Refused(Exception):
     """The token is not good, by this code. Never leaves this module."""

@@ -17,9 +17,13 @@ from archive.catalog.statements import StatementRow, concerned_by, every_stateme
 from archive.checks.custody_chain import CLAIM as CUSTODY
 from archive.checks.custody_chain import faults, target_of
 from archive.checks.storage_lock import CLAIM as LOCK_CLAIM
+from archive.checks.ts_renewal import CLAIM as RENEWAL_CLAIM
+from archive.checks.ts_rfc3161 import CLAIM as TOKENS_CLAIM
+from archive.checks.ts_rfc3161 import PENDING
 from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import parse_id
 from archive.model.claim import Finding, Status
+from archive.model.proof_batch import PROOFS, RENEWAL
 from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_chain import newest_trusted
 from archive.services.adopt import (
@@ -33,7 +37,9 @@ from archive.services.assertion import Stated, concerns_of
 from archive.services.content_kinds import KINDS
 from archive.services.context import Archive
 from archive.services.custody_told import KINDS_TOLD, grouped
+from archive.services.damage import Damage
 from archive.services.lock_promises import LockPromises
+from archive.services.proofs_listed import proof_damages
 from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
 from archive.services.trust import (
     keyset_chain,
@@ -42,7 +48,7 @@ from archive.services.trust import (
     trusted_keyset,
 )
 from archive.storage.base import Store
-from archive.storage.layout import KEYSETS, blob_key, inventory_key, read_key
+from archive.storage.layout import KEYSETS, blob_key, inventory_key, proof_key, read_key
 
 Progress = Callable[[int, int], None]
 
@@ -61,7 +67,8 @@ _DIFFERING_SHOWN = 5
 AGREES = CATALOG_CLAIM.id
 LOCK = LOCK_CLAIM.id
 VERSIONS = "storage.versions"
-_PLAIN_CLAIMS = _ENVELOPE_CLAIMS | {"inventory.bound", LOCK}
+TOKEN_CLAIMS = frozenset({TOKENS_CLAIM.id, RENEWAL_CLAIM.id})
+_PLAIN_CLAIMS = _ENVELOPE_CLAIMS | TOKEN_CLAIMS | {"inventory.bound", LOCK}
 _DEEP_CLAIMS = _PLAIN_CLAIMS | {"object.digest", "warc.records", "body.from_warc"}
 CLAIMS = {
     "plain": _PLAIN_CLAIMS,
@@ -77,20 +84,6 @@ class AuditOptions:
     level: str = "plain"
     sample: int | None = None
     workers: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """One object that is not what it should be, the claim that says so, and how.
-
-    `is_certain` is false when the object could not be read: that is no proof of damage.
-    """
-
-    key: str
-    claim: str
-    code: str
-    detail: str
-    is_certain: bool = True
 
 
 @dataclass
@@ -276,6 +269,9 @@ def _audit_objects(
     for row in stated:
         named.update((row.envelope_key, blob_key(row.content_sha256)))
     blobs, seen = _listed(archive, report, options, (in_records, named))
+    damages, needed = proof_damages(archive, sorted(seen))
+    report.damages.extend(damages)
+    report.unreferenced = [key for key in report.unreferenced if key not in needed]
     for sha256 in sorted(containers):
         if blob_key(sha256) not in seen:
             report.damages.append(
@@ -364,7 +360,7 @@ def _add_findings(report: Audit, item: Kept, findings: Sequence[Finding]) -> Non
     known = {damage.key for damage in report.damages}
     for finding in findings:
         is_answer = finding.status in {Status.FAIL, Status.UNKNOWN}
-        if not is_answer or finding.claim == "server.authorship":
+        if not is_answer or finding.claim == "server.authorship" or finding.code == PENDING:
             continue
         if finding.claim == "key.chain" and KEYSETS in known:
             continue
@@ -390,6 +386,8 @@ def _damaged_key(item: Kept, finding: Finding) -> str:
         return _inventory_place(item)
     if finding.claim == AGREES:
         return f"catalogue row of {item.name}"
+    if finding.claim in TOKEN_CLAIMS and finding.target and item.capture_id is not None:
+        return _proof_place(item.capture_id, finding.target)
     return f"{item.name} {finding.target}"
 
 
@@ -397,3 +395,13 @@ def _inventory_place(item: Kept) -> str:
     if item.capture_id is not None:
         return inventory_key(parse_id(item.capture_id))
     return blob_key(item.files.inventory_sha256)
+
+
+def _proof_place(subject: str, target: str) -> str:
+    """The file that a finding about tokens is about: `token:1/own`, `renewal:2` or `proofs:3`."""
+    kind, _, place = target.partition(":")
+    number, _, authority = place.partition("/")
+    if not number.isdecimal():
+        return f"{subject} {target}"
+    file = {"token": f"{authority}.tsr", "renewal": RENEWAL}.get(kind, PROOFS)
+    return proof_key(subject, int(number), file)

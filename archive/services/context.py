@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The archive as services see it: every outside thing behind the interface that they need."""
 
+import datetime as dt
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -82,6 +83,47 @@ class RemoteLimits:
     patience_seconds: int
 
 
+class TimeAnswer(Protocol):
+    """What an authority for time answered, and the nonce that it was asked with."""
+
+    @property
+    def response(self) -> bytes:
+        """The TimeStampResp, or what is none."""
+        ...
+
+    @property
+    def nonce(self) -> int:
+        """That of the question."""
+        ...
+
+
+class TimeAsker(Protocol):
+    """Asks an authority for a token."""
+
+    def ask(self, url: str, message: bytes, *, is_strong: bool = False) -> TimeAnswer:
+        """The answer about a digest of the message, which is the longer one if it is to be strong.
+
+        Raises TimestampRefused, TimestampUnavailable, MalformedUrl.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamping:
+    """Whom the archive asks for trusted time, by name and URL, and for what.
+
+    `tokens` is of how many authorities an envelope gets one, 0 for none; a checkpoint gets those
+    of all of them, one in so many seconds, None for never. A token is renewed so long before the
+    certificate behind it ends.
+    """
+
+    asker: TimeAsker
+    authorities: tuple[tuple[str, str], ...]
+    tokens: int
+    checkpoint_seconds: int | None
+    renew_before: dt.timedelta
+
+
 @dataclass(frozen=True, slots=True)
 class Archive:
     """Everything a service may use, wired once by `archive.bootstrap`.
@@ -114,6 +156,7 @@ class Archive:
     reopen_store: Callable[[], Store]
     package_signers: PackageSigners
     remote: RemoteLimits
+    timestamping: Timestamping
     owed: Owed = field(default_factory=Owed)
 
     def close(self) -> None:

@@ -4,18 +4,27 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import TypeVar
 
-from archive.checks.evidence import Absent, Evidence, ForeignReader, StoreFacts
+from archive.checks.evidence import (
+    Absent,
+    Evidence,
+    ForeignReader,
+    StampEvidence,
+    StoredBatch,
+    StoreFacts,
+)
 from archive.errors import ObjectMissing, StorageError
 from archive.ids import RecordId
 from archive.model.inventory import Container, RecordSpan
 from archive.model.lock import ObjectLock
 from archive.proofs.keyset_chain import KeysetChain
+from archive.services.authorities import Authorities, pinned_authorities
 from archive.services.context import Archive
 from archive.services.custody_told import custody_told
 from archive.services.lock_promises import LockPromises
+from archive.services.proof_batches import digests_of, stored_batches
 from archive.storage.layout import blob_key, inventory_key
 
 _T = TypeVar("_T")
@@ -34,12 +43,23 @@ ContainerDigests = dict[str, tuple[int, str] | Absent]
 """Bytes and SHA-256 of imported containers."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KnownBefore:
-    """What many records share, read once for one run: promised locks, imported containers."""
+    """What many records share, read once for one run: locks, imported containers, authorities."""
 
-    promises: LockPromises
+    archive: Archive
+    chain: KeysetChain
     digests: ContainerDigests = field(default_factory=dict)
+
+    @cached_property
+    def promises(self) -> LockPromises:
+        """The locks that were promised."""
+        return LockPromises(self.archive, self.chain)
+
+    @cached_property
+    def authorities(self) -> Authorities:
+        """The authorities for time whose tokens count."""
+        return pinned_authorities(self.archive.store, self.chain)
 
 
 def capture_evidence(
@@ -53,7 +73,7 @@ def capture_evidence(
 
     `known` spares whoever asks about many records reading what they share each time.
     """
-    known = known or KnownBefore(LockPromises(archive, chain))
+    known = known or KnownBefore(archive, chain)
     files = {"statement": envelope_key, "inventory": inventory_key(capture_id)}
     return Evidence(
         record_id=capture_id,
@@ -65,6 +85,7 @@ def capture_evidence(
         foreign=_foreign_reader(archive, known.digests),
         store=_store_facts(archive, files, known.promises),
         custody=cache(lambda: custody_told(archive, capture_id, chain.newest)),
+        stamps=_stamps(archive, str(capture_id), known),
     )
 
 
@@ -75,7 +96,7 @@ def observation_evidence(
     known: KnownBefore | None = None,
 ) -> Evidence:
     """The evidence of an observation, by the digests of its statement and inventory."""
-    known = known or KnownBefore(LockPromises(archive, chain))
+    known = known or KnownBefore(archive, chain)
     files = {"statement": observed.envelope_key, "inventory": blob_key(observed.inventory_sha256)}
     return Evidence(
         record_id=None,
@@ -86,6 +107,28 @@ def observation_evidence(
         container=_container_reader(archive),
         store=_store_facts(archive, files, known.promises),
     )
+
+
+def _stamps(archive: Archive, subject: str, known: KnownBefore) -> StampEvidence:
+    wanted = archive.timestamping
+    named = [name for name, _ in wanted.authorities if name in known.authorities]
+    tokens = min(wanted.tokens, len(named) or 1) if known.authorities else 0
+    return StampEvidence(
+        load=lambda: _batches(archive, subject),
+        authorities=known.authorities,
+        wanted=tokens,
+        digests=lambda key: digests_of(archive.store, key),
+        renew_before=wanted.renew_before,
+        now=archive.clock.now(),
+    )
+
+
+def _batches(archive: Archive, subject: str) -> tuple[StoredBatch, ...]:
+    try:
+        return stored_batches(archive.store, subject)
+    except StorageError as error:
+        unlisted = Absent(error.code, f"its proofs cannot be listed: {error}", is_certain=False)
+        return (StoredBatch(0, unlisted, {}),)
 
 
 def _container_reader(archive: Archive) -> Callable[[Container], bytes | Absent]:

@@ -20,6 +20,7 @@ _STANDARD = (
     "key.valid_at_time",
     *_BYTES,
     "text.derives",
+    "ts.rfc3161",
 )
 _SINCE = ("storage.lock", "custody.chain")
 BYTES_ONLY = "bytes-only"
@@ -28,7 +29,7 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
     "standard": _STANDARD,
     "court": (
         *_STANDARD,
-        "ts.rfc3161",
+        "ts.renewal",
         "log.entry",
         "log.inclusion",
         "log.checkpoint",
@@ -40,11 +41,12 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-READING_ORDER = (
-    *_STANDARD[:-1],
-    *_SINCE,
-    *(claim for claim in POLICIES["court"] if claim not in {*_STANDARD[:-1], *_SINCE}),
+_TIME = tuple(
+    claim for claim in POLICIES["court"] if claim.partition(".")[0] in {"ts", "log", "time"}
 )
+_TIME_ITSELF = frozenset(_TIME) - {"ts.renewal"}
+_BEFORE = tuple(claim for claim in _STANDARD if claim not in {"text.derives", *_TIME})
+READING_ORDER = (*_BEFORE, *_SINCE, "text.derives", *_TIME)
 """In which order a person reads a report: who signed what, the bytes, the text, since, when."""
 
 
@@ -64,10 +66,17 @@ def claims_to_run(policy: str) -> frozenset[str] | None:
 
 
 def not_proven(findings: Sequence[Finding], policy: str) -> tuple[str, ...]:
-    """The required claims that are not proven for every target, in the policy's order."""
+    """The required claims that are not proven for every target, in the policy's order.
+
+    What has no meaning needs no proof; but to a court it must be shown when a thing was there,
+    however little the archive was configured to make.
+    """
     held: dict[str, bool] = {}
     for finding in findings:
-        is_proven = finding.status in {Status.PASS, Status.NOT_APPLICABLE}
+        is_needless = policy != "court" or finding.claim not in _TIME_ITSELF
+        is_proven = finding.status is Status.PASS or (
+            finding.status is Status.NOT_APPLICABLE and is_needless
+        )
         held[finding.claim] = held.get(finding.claim, True) and is_proven
     return tuple(claim for claim in required_claims(policy) if not held.get(claim, False))
 
