@@ -35,6 +35,9 @@ MunimentError
 │  ├─ MalformedInventory
 │  ├─ MalformedProofs
 │  ├─ MalformedKeyset
+│  ├─ MalformedNote           bytes that are no signed note, checkpoint or verifier key
+│  ├─ MalformedProof          bytes that are no proof, tile or bundle of a log
+│  ├─ MalformedLogEntry
 │  ├─ MalformedWarc
 │  │  ├─ OversizedRecord      one record is over a limit; those behind it may be sound
 │  │  └─ SharedMember         one gzip member holds several records
@@ -54,6 +57,12 @@ MunimentError
 ├─ SigningError
 │  ├─ KeyLocked               the private key cannot be opened
 │  └─ StatementTooLarge
+├─ LogError
+│  ├─ LogForkDetected         the log's files, rows and checkpoints contradict each other
+│  ├─ LogStopped              a contradiction was found before; nothing is published since
+│  ├─ LogKeyMissing           the log's key is not here, or not the one that the keyset lists
+│  ├─ WitnessRefused          a witness says no, or answers with something else
+│  └─ WitnessUnavailable      a witness could not be asked in time
 ├─ StorageError
 │  ├─ ObjectMissing
 │  ├─ ObjectConflict          other bytes lie under a create-once key: an integrity alarm
@@ -278,6 +287,24 @@ class MalformedKeyset(MalformedEvidence):
     code = "KEYSET_MALFORMED"
 
 
+class MalformedNote(MalformedEvidence):
+    """Bytes that are no signed note, checkpoint or verifier key of the accepted forms."""
+
+    code = "NOTE_MALFORMED"
+
+
+class MalformedProof(MalformedEvidence):
+    """Bytes that are no inclusion proof, tile or entry bundle of a log."""
+
+    code = "PROOF_MALFORMED"
+
+
+class MalformedLogEntry(MalformedEvidence):
+    """Bytes that are no log entry of the accepted version and schema."""
+
+    code = "LOG_ENTRY_MALFORMED"
+
+
 class MalformedWarc(MalformedEvidence):
     """Bytes that are no well-formed WARC record; the message names record and offset."""
 
@@ -397,6 +424,42 @@ class StatementTooLarge(SigningError):
     """The bytes to sign exceed 4,096, the most that a cloud KMS signs."""
 
     code = "STATEMENT_TOO_LARGE"
+
+
+class LogError(MunimentError):
+    """The transparency log could not do what was asked; what is not published stays pending."""
+
+    code = "LOG_FAILED"
+
+
+class LogForkDetected(LogError):
+    """The log's files, rows and checkpoints contradict each other: an integrity alarm."""
+
+    code = "LOG_FORK_DETECTED"
+
+
+class LogStopped(LogError):
+    """A contradiction was found in the log before, and nothing is published until it is solved."""
+
+    code = "LOG_STOPPED"
+
+
+class LogKeyMissing(LogError):
+    """The log's private key cannot be used here, so that no checkpoint can be signed."""
+
+    code = "LOG_KEY_MISSING"
+
+
+class WitnessRefused(LogError):
+    """A witness does not cosign, or what it answered is no cosignature of its key."""
+
+    code = "WITNESS_REFUSED"
+
+
+class WitnessUnavailable(LogError):
+    """A witness could not be asked, or did not answer in time; try again."""
+
+    code = "WITNESS_UNAVAILABLE"
 
 
 class StorageError(MunimentError):

@@ -27,7 +27,7 @@ from archive.errors import (
     SettingsError,
 )
 
-SCHEMA_VERSION = "0008"
+SCHEMA_VERSION = "0009"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _PAUSES_SECONDS = (0.1, 0.3, 1, 2, 4, 8)

@@ -208,6 +208,31 @@ time_token = Table(
     Index("time_token_ends", "ends_at"),
 )
 
+# The sequence of the transparency log: one leaf for each statement, in the order of logging.
+log_entry = Table(
+    "log_entry",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("statement_sha256", String(64), nullable=False, unique=True),
+    Column("entry", LargeBinary, nullable=False),
+)
+
+# One row, there once the log has started: how many entries there are, the tree whose tiles are
+# stored, what the log's key signed last, what was published last, and why the log stands still.
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("appended", BigInteger, nullable=False),
+    Column("integrated", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("signed", BigInteger, nullable=False),
+    Column("signed_note", LargeBinary),
+    Column("published", BigInteger, nullable=False),
+    Column("published_note", LargeBinary),
+    Column("fault", Text),
+)
+
 id_sequence = Table(
     "id_sequence",
     metadata,
@@ -327,4 +352,5 @@ EVIDENCE_TABLES = (
     import_group,
     cdx,
     time_token,
+    log_entry,
 )

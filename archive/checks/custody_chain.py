@@ -14,7 +14,8 @@ from archive.ids import RecordId
 from archive.model.claim import Finding
 from archive.model.custody import CustodyEvent, SignedCustody
 from archive.model.restriction import Restriction
-from archive.proofs.keyset import Keyset
+from archive.proofs.key_state import Signing, key_fault
+from archive.proofs.keyset import MANIFEST, Keyset
 
 CLAIM = Claim(
     "custody.chain",
@@ -56,7 +57,7 @@ def faults(
         if isinstance(item.signed, Absent):
             yield CLAIM.absent(target, item.signed)
             continue
-        found = _of_itself(target, item.signed, record_id, keyset) or _of_order(
+        found = _of_itself(item, item.signed, record_id, keyset) or _of_order(
             target, item.signed, known
         )
         if found is not None:
@@ -69,14 +70,16 @@ def target_of(statement_sha256: str) -> str:
 
 
 def _of_itself(
-    target: str, said: SignedCustody, record_id: RecordId, keyset: Keyset
+    item: CustodyStatement, said: SignedCustody, record_id: RecordId, keyset: Keyset
 ) -> Finding | None:
+    target = target_of(item.statement_sha256)
     key = keyset.keys.get(said.signer.keyid)
     made_at = parse_rfc3339(said.made_at)
-    if key is None or key.role != "manifest" or key.state == "revoked":
-        return CLAIM.fails(target, "CUSTODY_KEY", "its key may not sign, or no longer")
-    if not key.valid_from <= made_at < key.valid_until:
-        return CLAIM.fails(target, "CUSTODY_KEY", "its key was not valid when it was signed")
+    if key is None:
+        return CLAIM.fails(target, "CUSTODY_KEY", "no trusted keyset lists its key")
+    fault = key_fault(key, Signing(MANIFEST, made_at, item.trusted_not_after))
+    if fault is not None:
+        return CLAIM.fails(target, "CUSTODY_KEY", f"{fault.code}: {fault.detail}")
     if record_id not in _records(said.told):
         return CLAIM.fails(
             target, "CUSTODY_FOREIGN", f"it is listed for {record_id} and tells of another"

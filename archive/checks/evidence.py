@@ -63,10 +63,14 @@ class StoreFacts:
 
 @dataclass(frozen=True, slots=True)
 class CustodyStatement:
-    """A statement that is listed as telling of a record's custody, or why it is not at hand."""
+    """A statement that is listed as telling of a record's custody, or why it is not at hand.
+
+    `trusted_not_after` is a time by which its envelope was there for certain, as others say.
+    """
 
     statement_sha256: str
     signed: SignedCustody | Absent
+    trusted_not_after: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

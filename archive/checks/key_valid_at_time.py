@@ -6,12 +6,16 @@ time (RFC 3161, witness) is at hand, an unrevoked key is judged at the claimed t
 finding says so.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 
 from archive.checks.evidence import Claim, Evidence
+from archive.checks.trusted_time import trusted_not_after
 from archive.clock import parse_rfc3339
 from archive.errors import MalformedEvidence
 from archive.model.claim import Finding
+from archive.proofs.key_state import Signing, key_fault
+from archive.proofs.keyset import MANIFEST, KeysetKey
 
 CLAIM = Claim(
     "key.valid_at_time",
@@ -43,23 +47,25 @@ def run(evidence: Evidence) -> Iterator[Finding]:
             "key", "KEYID_BINDING", f"the statement names key {look.signer.keyid[:8]} as its signer"
         )
         return
-    if key.role != "manifest":
-        yield CLAIM.fails("key", "KEY_ROLE_MISMATCH", f"the key's role is {key.role}")
-        return
-    if key.state == "revoked":
-        yield CLAIM.fails(
-            "key", "KEY_REVOKED_TIME_UNPROVEN", "the key is revoked and no trusted time is at hand"
-        )
-        return
-    claimed = parse_rfc3339(look.claimed_time)
-    if claimed < key.valid_from:
-        yield CLAIM.fails("key", "KEY_NOT_YET_VALID", f"the key is valid from {key.valid_from}")
-        return
-    if claimed >= key.valid_until:
-        yield CLAIM.fails("key", "KEY_EXPIRED", f"the key was valid until {key.valid_until}")
+    claimed, trusted = parse_rfc3339(look.claimed_time), trusted_not_after(evidence)
+    fault = key_fault(key, Signing(MANIFEST, claimed, trusted))
+    if fault is not None:
+        yield CLAIM.fails("key", fault.code, fault.detail)
         return
     yield CLAIM.passes(
         "key",
         f"role {key.role}, valid {key.valid_from:%Y-%m-%d} to {key.valid_until:%Y-%m-%d}; "
-        "judged at the claimed time, for no trusted time is at hand",
+        + _judged_at(key, trusted),
     )
+
+
+def _judged_at(key: KeysetKey, trusted: dt.datetime | None) -> str:
+    """By which time the key was judged, and how far that carries."""
+    if trusted is None:
+        return "judged at the claimed time, for no trusted time is at hand"
+    shown = f"{trusted:%Y-%m-%d %H:%M:%S} UTC"
+    if trusted >= key.valid_until:
+        return f"judged at the claimed time, for the earliest trusted time, {shown}, is after that"
+    if key.invalid_since is not None:
+        return f"revoked as of {key.invalid_since:%Y-%m-%d}; signed before, at the latest {shown}"
+    return f"signed at the latest {shown}, as others vouch"

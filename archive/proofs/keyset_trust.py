@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Self
 
 from archive.canonical import JsonValue
-from archive.errors import MalformedKeyset
+from archive.errors import MalformedKeyset, MalformedNote
 from archive.model.fields import Fields
-from archive.proofs.verifier_keys import COSIGNATURE, NAME_LIMIT, VerifierKey, is_note_name
+from archive.proofs.note import COSIGNATURE, VerifierKey
 
+NAME_LIMIT = 200
+# Notes allow any UTF-8 without blank and plus; in ASCII no two names look alike.
+_NAME = re.compile(rf"[!-*,-~]{{1,{NAME_LIMIT}}}")
+# It names files.
+_AUTHORITY = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]{0,18})){1,30}")
 
 
@@ -27,7 +32,7 @@ class TrustedLog:
         fields = Fields(value, MalformedKeyset, "keyset log")
         found = cls(fields.text("origin"), fields.sha256("keyid"))
         fields.end()
-        if not is_note_name(found.origin):
+        if not is_plain_name(found.origin):
             raise MalformedKeyset("the origin of a log is no name")
         return found
 
@@ -56,7 +61,7 @@ class Witnesses:
 
     def to_json(self) -> JsonValue:
         """The member of the keyset's content."""
-        keys = [{"name": witness.name, "vkey": witness.text} for witness in self.keys]
+        keys = [{"name": witness.name, "vkey": witness.to_text()} for witness in self.keys]
         return {"quorum": self.quorum, "keys": keys}
 
 
@@ -87,7 +92,7 @@ class Authority:
             is_qualified=fields.flag("qualified"),
         )
         fields.end()
-        if not (1 <= len(found.name) <= NAME_LIMIT and found.name.isprintable()):
+        if not _AUTHORITY.fullmatch(found.name):
             raise MalformedKeyset("the name of an authority is no name")
         if not found.roots or not all(_OID.fullmatch(policy) for policy in found.policies):
             raise MalformedKeyset("an authority has no roots, or a policy that is no identifier")
@@ -105,6 +110,11 @@ class Authority:
         }
 
 
+def is_plain_name(name: str) -> bool:
+    """Whether a log or a witness may be called so here."""
+    return _NAME.fullmatch(name) is not None
+
+
 def refuse_twice(what: str, names: Sequence[str]) -> None:
     """Raise MalformedKeyset when a name stands twice."""
     if len(set(names)) != len(names):
@@ -113,8 +123,14 @@ def refuse_twice(what: str, names: Sequence[str]) -> None:
 
 def _witness(value: JsonValue) -> VerifierKey:
     fields = Fields(value, MalformedKeyset, "keyset witness")
-    name, key = fields.text("name"), VerifierKey.from_text(fields.text("vkey"))
+    name, text = fields.text("name"), fields.text("vkey")
     fields.end()
+    try:
+        key = VerifierKey.from_text(text)
+    except MalformedNote as error:
+        raise MalformedKeyset(f"a witness of the keyset: {error}") from error
+    if not is_plain_name(name):
+        raise MalformedKeyset("the name of a witness is no name")
     if key.name != name or key.kind != COSIGNATURE:
         raise MalformedKeyset("the key of a witness has another name, or is for another use")
     return key

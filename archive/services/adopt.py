@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads what was signed back out of the store, for recovery and for rebuilding the catalogue.
 
-Only what the trusted keyset's key signed is adopted, and only when inventory and containers are
-there; whether every byte is sound is `audit`'s question.
+Only what a key of the trusted keyset signed that was allowed to is adopted, and only when inventory
+and containers are there; whether every byte is sound is `audit`'s question. What a key signed that
+was revoked later is adopted where a trusted time could still show it good: the claims say so.
 """
 
 from archive import canonical
 from archive.catalog.statements import StatementRow
+from archive.clock import parse_rfc3339
 from archive.digests import sha256_hex
 from archive.errors import MalformedEvidence, MalformedInventory, MalformedStatement, ObjectMissing
 from archive.ids import RecordId
@@ -22,7 +24,8 @@ from archive.model.statement import (
     Statement,
 )
 from archive.proofs.dsse import Envelope, read_envelope
-from archive.proofs.keyset import Keyset
+from archive.proofs.key_state import KeyFault, Signing, key_fault
+from archive.proofs.keyset import MANIFEST, Keyset
 from archive.services.assertion import Stated
 from archive.services.content_kinds import KINDS
 from archive.services.record import SignedLook
@@ -32,6 +35,14 @@ from archive.storage.layout import blob_key, inventory_key, read_key
 
 class FurtherSignature(MalformedStatement):
     """A sound envelope of another key than the statement names as its signer: no second record."""
+
+
+class KeyNotAllowed(MalformedStatement):
+    """A sound signature by a key that was not allowed to make it; the code says why not."""
+
+    def __init__(self, fault: KeyFault, envelope_key: str) -> None:
+        super().__init__(f"{envelope_key}: {fault.detail}")
+        self.code = fault.code
 
 
 def adopt_capture(store: Store, keyset: Keyset, envelope_key: str) -> SignedLook:
@@ -48,6 +59,7 @@ def adopt_capture(store: Store, keyset: Keyset, envelope_key: str) -> SignedLook
     inventory_bytes = _get(store, inventory_key(capture_id))
     signed = _signed(statement, envelope, inventory_bytes, data, envelope_key)
     _check_capture(signed, statement, capture_id)
+    _check_key(keyset, envelope, signed.look.claimed_time, envelope_key)
     return signed
 
 
@@ -61,6 +73,7 @@ def adopt_observation(store: Store, keyset: Keyset, envelope_key: str) -> Signed
     signed = _signed(statement, envelope, inventory_bytes, data, envelope_key)
     if signed.look.capture_id is not None or signed.inventory.capture_id is not None:
         raise MalformedStatement("an observation names a capture")
+    _check_key(keyset, envelope, signed.look.claimed_time, envelope_key)
     return signed
 
 
@@ -76,6 +89,7 @@ def adopt_assertion(store: Store, keyset: Keyset, envelope_key: str) -> Stated:
     predicate = ContentPredicate.from_json(statement.predicate)
     if predicate.signer.keyid != envelope.keyid:
         raise FurtherSignature(f"{envelope_key} is a further signature of its statement")
+    _check_key(keyset, envelope, predicate.made_at, envelope_key)
     content_sha256 = statement.subjects[CONTENT]
     content = _get(store, blob_key(content_sha256))
     if sha256_hex(content) != content_sha256:
@@ -105,6 +119,12 @@ def _opened(
     if statement.predicate_type != kind:
         raise MalformedStatement(f"{envelope_key} holds another kind of statement")
     return statement, envelope
+
+
+def _check_key(keyset: Keyset, envelope: Envelope, claimed: str, envelope_key: str) -> None:
+    fault = key_fault(keyset.keys[envelope.keyid], Signing(MANIFEST, parse_rfc3339(claimed)))
+    if fault is not None and fault.is_final:
+        raise KeyNotAllowed(fault, envelope_key)
 
 
 def _signed(

@@ -16,9 +16,9 @@ from archive.jobs.hosts import HostTurns
 from archive.jobs.politeness import HostLimits
 from archive.model.fetch import Fetch
 from archive.proofs.dsse import Envelope
-from archive.proofs.keyset import Keyset, KeysetKey
+from archive.proofs.keyset import ACTIVE, LOG, MANIFEST, Keyset, KeysetKey
 from archive.services.owed import Owed
-from archive.signing.base import Signer, seal
+from archive.signing.base import Signer, checked, seal
 from archive.storage.base import Store
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -180,24 +180,59 @@ class SigningKey:
         return seal(self.signer, payload, self.listed.key)
 
 
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """A signer of checkpoints, what the trusted keyset says of its key, and the log's origin."""
+
+    signer: Signer
+    listed: KeysetKey
+    origin: str
+
+    def sign(self, data: bytes) -> bytes:
+        """The checked signature over the text of a checkpoint. Raises SigningError."""
+        return checked(self.signer, data, self.listed.key)
+
+
 def signing_key(archive: Archive, keyset: Keyset) -> SigningKey:
     """The key to sign captures with now.
 
     Raises KeyLocked, and SigningError when the keyset does not list the key as active and valid.
     """
     signer = archive.open_signer()
+    return SigningKey(signer, _listed(archive, keyset, signer, MANIFEST), keyset.version)
+
+
+def log_signing_key(archive: Archive, keyset: Keyset) -> LogKey | None:
+    """The key to sign checkpoints with now; None when the keyset has no log that is written to.
+
+    Raises as `signing_key`.
+    """
+    log = keyset.log
+    if log is None:
+        return None
+    signer = archive.open_log_signer()
+    listed = _listed(archive, keyset, signer, LOG)
+    if listed.key.keyid != log.keyid:
+        raise SigningError(f"the log key is not the one of {log.origin}: put back its key file")
+    return LogKey(signer, listed, log.origin)
+
+
+def _listed(archive: Archive, keyset: Keyset, signer: Signer, role: str) -> KeysetKey:
+    """What the keyset says of the signer's key, once it may sign in this role now."""
+    name = "signing key" if role == MANIFEST else "log key"
     listed = keyset.keys.get(signer.public_key.keyid)
-    if listed is None or listed.state != "active" or listed.role != "manifest":
+    if listed is None or listed.state != ACTIVE or listed.role != role:
+        state = "" if listed is None else f" (it is {listed.state}, role {listed.role})"
         raise SigningError(
-            "the signing key is not an active manifest key of the keyset; if "
+            f"the {name} is not an active {role} key of the keyset{state}; if "
             "`muniment keys rotate` was broken off, run it again"
         )
     now = archive.clock.now()
     if now < listed.valid_from:
         raise SigningError(
-            f"the signing key is valid from {listed.valid_from:%Y-%m-%d %H:%M} UTC on, and it is "
+            f"the {name} is valid from {listed.valid_from:%Y-%m-%d %H:%M} UTC on, and it is "
             f"{now:%Y-%m-%d %H:%M} by the clock: set the clock"
         )
     if now >= listed.valid_until:
-        raise SigningError(f"the signing key ended on {listed.valid_until:%Y-%m-%d}: rotate it")
-    return SigningKey(signer, listed, keyset.version)
+        raise SigningError(f"the {name} ended on {listed.valid_until:%Y-%m-%d}: rotate it")
+    return listed

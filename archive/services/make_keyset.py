@@ -8,14 +8,16 @@ from archive.errors import SettingsError
 from archive.model.statement import CONTENT, KEYSET_V1, Statement
 from archive.proofs.keys import PublicKey
 from archive.proofs.keyset import LOG, MANIFEST, Keyset, KeysetKey
-from archive.proofs.keyset_trust import TrustedLog
-from archive.proofs.verifier_keys import NAME_LIMIT, is_note_name
+from archive.proofs.keyset_trust import NAME_LIMIT, TrustedLog, is_plain_name
 from archive.signing.base import Signer, seal
 from archive.storage.base import Store
 from archive.storage.layout import blob_key, keyset_key
 
 KEY_DAYS = {MANIFEST: 3650, LOG: 36500}
 """How long a new key may sign. That of a log lives as long as its log."""
+
+UNDER_WAY = dt.timedelta(hours=1)
+"""What was begun with one key may end with another."""
 
 _UNNAMED = "muniment.invalid"
 _NAMING_DIGITS = 16
@@ -24,8 +26,8 @@ _NAMING_DIGITS = 16
 def new_keyset_key(
     key: PublicKey, role: str, now: dt.datetime, days: int | None = None
 ) -> KeysetKey:
-    """The keyset's entry of a key that is valid from now on."""
-    return KeysetKey(key, role, now, now + dt.timedelta(days=days or KEY_DAYS[role]))
+    """The keyset's entry of a key that is valid from now on, and for what is under way now."""
+    return KeysetKey(key, role, now - UNDER_WAY, now + dt.timedelta(days=days or KEY_DAYS[role]))
 
 
 def new_log(origin: str, base_url: str, key: PublicKey, root_keyid: str) -> TrustedLog:
@@ -36,7 +38,7 @@ def new_log(origin: str, base_url: str, key: PublicKey, root_keyid: str) -> Trus
     """
     place = base_url.partition("://")[2] or f"{_UNNAMED}/{root_keyid[:_NAMING_DIGITS]}"
     chosen = origin or f"{place}/log"
-    if not is_note_name(chosen):
+    if not is_plain_name(chosen):
         raise SettingsError(
             f"log.origin must be 1 to {NAME_LIMIT} printable ASCII characters without blank and "
             f"plus, such as archive.example/log; {chosen} is none"

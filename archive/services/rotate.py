@@ -17,13 +17,11 @@ from archive.proofs.keyset import ACTIVE, LOG, MANIFEST, RETIRED, Keyset, Keyset
 from archive.proofs.keyset_chain import newest_trusted
 from archive.services.context import Archive
 from archive.services.initialise import KeyFiles, opened_or_made
-from archive.services.make_keyset import new_keyset_key, new_log, store_keyset
+from archive.services.make_keyset import UNDER_WAY, new_keyset_key, new_log, store_keyset
 from archive.services.record import keyset_row
 from archive.services.trust import stored_keysets
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase, replace_private
-
-_UNDER_WAY = dt.timedelta(hours=1)  # what was begun with the old key may end with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def _retired(key: KeysetKey, now: dt.datetime) -> KeysetKey:
         state=RETIRED,
         state_at=now,
         reason="replaced",
-        valid_until=min(key.valid_until, now + _UNDER_WAY),
+        valid_until=min(key.valid_until, now + UNDER_WAY),
     )
 
 

@@ -26,8 +26,12 @@ def seal(signer: Signer, payload: bytes, listed_key: PublicKey) -> Envelope:
 
     Raises StatementTooLarge, and SigningError when the signature does not verify under that key.
     """
-    data = check_size(payload)
+    return Envelope(payload, listed_key.keyid, checked(signer, check_size(payload), listed_key))
+
+
+def checked(signer: Signer, data: bytes, listed_key: PublicKey) -> bytes:
+    """The signature over the data, seen to verify under the listed key. Raises SigningError."""
     signature = signer.sign(data)
     if not listed_key.verifies(signature, data):
         raise SigningError(f"the signer's key is not {listed_key.keyid8} of the keyset")
-    return Envelope(payload, listed_key.keyid, signature)
+    return signature

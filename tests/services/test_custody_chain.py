@@ -288,7 +288,10 @@ def test_custody_that_the_catalogue_tells_in_another_way_is_disowned(
 def test_a_key_that_may_not_sign_any_more_fails(archive: Archive, record: RecordId) -> None:
     chain = keyset_chain(archive)
     newest = chain.newest
-    keys = {keyid: replace(item, state="revoked") for keyid, item in newest.keys.items()}
+    keys = {
+        keyid: replace(item, state="revoked", invalid_since=item.valid_until)
+        for keyid, item in newest.keys.items()
+    }
     over = {
         keyid: replace(item, valid_until=NOW - dt.timedelta(days=1))
         for keyid, item in newest.keys.items()
@@ -301,6 +304,8 @@ def test_a_key_that_may_not_sign_any_more_fails(archive: Archive, record: Record
     for other in (keys, over, {}):
         found = list(faults(told_of, record, replace(newest, keys=other)))
         assert [item.code for item in found] == ["CUSTODY_KEY"] * 5
+    proven = [replace(item, trusted_not_after=NOW) for item in told_of]
+    assert list(faults(proven, record, replace(newest, keys=keys))) == []
 
 
 def test_without_a_list_it_is_not_known(archive: Archive, record: RecordId) -> None:

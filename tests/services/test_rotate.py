@@ -14,7 +14,7 @@ from archive.bootstrap import init_archive, key_files
 from archive.errors import KeyLocked, MunimentError, SigningError, StorageUnavailable
 from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_trust import Authority, Witnesses
-from archive.proofs.verifier_keys import COSIGNATURE, VerifierKey
+from archive.proofs.note import COSIGNATURE, VerifierKey
 from archive.services import rotate as module
 from archive.services.context import Archive, signing_key
 from archive.services.make_keyset import store_keyset
@@ -142,7 +142,7 @@ def test_what_the_keyset_says_of_others_is_carried_over(
     first = trusted_keyset(archive)
     root = open_key(files.root, read_passphrase(files.passphrase_file))
     witness = VerifierKey("witness.example", COSIGNATURE, signer(9).public_key)
-    authority = Authority("Stamps", ("1" * 64,), ("1.2.3",), is_qualified=False)
+    authority = Authority("stamps", ("1" * 64,), ("1.2.3",), is_qualified=False)
     (signed,) = stored_keysets(archive.store)
     more = replace(
         first,

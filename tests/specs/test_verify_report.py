@@ -14,6 +14,7 @@ import archive.checks
 from archive.checks.runner import all_checks
 from archive.errors import MalformedEvidence, ObjectConflict, StorageError
 from archive.model.claim import Finding, Result, Status
+from archive.proofs import key_state
 from archive.proofs.keyset_chain import BrokenChain, UnpinnedRoot
 from archive.services.context import Archive
 from archive.services.judge import POLICIES, judge
@@ -42,6 +43,8 @@ def own_codes(claim_id: str) -> dict[str, str]:
             found[node.args[1].value] = {"fails": "fail"}.get(node.func.attr, node.func.attr)
     if claim_id == "warc.records":
         found |= {value: "fail" for name, value in vars(flaws).items() if name == value}
+    if claim_id == "key.valid_at_time":
+        found |= {value: "fail" for name, value in vars(key_state).items() if name == value}
     return found
 
 

@@ -2,6 +2,7 @@
 """Canonical JSON against the reference library, and what the strict reader refuses."""
 
 import json
+import struct
 from typing import Any
 
 import pytest
@@ -161,3 +162,28 @@ def test_the_largest_integers_and_the_greatest_depth_are_held() -> None:
 def test_a_bool_is_no_integer_and_an_integer_no_bool() -> None:
     assert canonical.dumps([True, 1]) == b"[true,1]"
     assert canonical.loads(b"[true,1]")[0] is True
+
+
+@pytest.mark.parametrize(
+    ("bits", "text"),
+    [
+        # The integers among the sample numbers of RFC 8785, appendix B.
+        ("0000000000000000", "0"),
+        ("4340000000000000", "9007199254740992"),
+        ("4340000000000001", "9007199254740994"),
+        ("4430000000000000", "295147905179352830000"),
+        ("444b1ae4d6e2ef50", "1e+21"),
+        ("c340000000000000", "-9007199254740992"),
+    ],
+)
+def test_integers_of_rfc_8785_are_written_as_printed_up_to_2_to_the_53_and_then_refused(
+    bits: str, text: str
+) -> None:
+    value = int(struct.unpack(">d", bytes.fromhex(bits))[0])
+    if abs(value) <= canonical.MAX_INTEGER:
+        assert canonical.dumps(value) == text.encode()
+        return
+    with pytest.raises(MalformedJson):
+        canonical.dumps(value)
+    with pytest.raises(MalformedJson):
+        canonical.loads(text.encode())

@@ -22,7 +22,8 @@ from archive.proofs.keyset_chain import (
     UnpinnedRoot,
     newest_trusted,
 )
-from archive.proofs.verifier_keys import COSIGNATURE, SIGNED_NOTE, VerifierKey
+from archive.proofs.note import COSIGNATURE, VerifierKey
+from archive.proofs.note import ED25519 as SIGNED_NOTE
 from archive.signing.file import FileSigner
 
 ROOT, NEW_ROOT, THIRD_ROOT, ONLINE, NEXT, STRANGER = (signer(seed) for seed in range(1, 7))
@@ -144,7 +145,7 @@ def test_further_signatures_of_strangers_do_no_harm() -> None:
 
 
 def vkey(of: FileSigner, name: str = "witness.example", kind: int = COSIGNATURE) -> str:
-    return VerifierKey(name, kind, of.public_key).text
+    return VerifierKey(name, kind, of.public_key).to_text()
 
 
 def witnesses(*of: FileSigner, quorum: int = 1) -> dict[str, Any]:
@@ -178,7 +179,12 @@ def with_key(**changes: Any) -> bytes:
 
 
 OF_NEXT = {"origin": "log.example/log", "keyid": NEXT.public_key.keyid}
-AUTHORITY = {"name": "Stamps", "roots": ["1" * 64], "policies": ["1.2.3.4"], "qualified": False}
+AUTHORITY = {
+    "name": "stamps.example",
+    "roots": ["1" * 64],
+    "policies": ["1.2.3.4"],
+    "qualified": False,
+}
 ENDED = {"state": "retired", "state_at": rfc3339(START), "reason": "replaced"}
 # Of order 8, as C2SP/CCTV lists it.
 LOW_ORDER = "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"
@@ -277,6 +283,8 @@ MALFORMED: dict[str, bytes] = {
     "a root that is no digest": with_authority(roots=["1" * 63]),
     "a policy that is no identifier": with_authority(policies=["1.02"]),
     "an authority without a name": with_authority(name=""),
+    "an authority whose name leads elsewhere": with_authority(name="../stamps"),
+    "an authority in capitals": with_authority(name="Stamps"),
     "an authority that may be qualified": with_authority(qualified=None),
     "one authority twice": changed(authorities=[AUTHORITY, AUTHORITY]),
 }
@@ -286,7 +294,7 @@ FULL = ONE.content(
     keys=[key_row(ONLINE, **ENDED), key_row(NEXT, role="log")],
     logs=[OF_NEXT],
     witnesses=witnesses(STRANGER, THIRD_ROOT, quorum=1),
-    authorities=[AUTHORITY, {**AUTHORITY, "name": "Others", "policies": [], "qualified": True}],
+    authorities=[AUTHORITY, {**AUTHORITY, "name": "others", "policies": [], "qualified": True}],
 )
 
 
