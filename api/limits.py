@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 _HIT = "muniment.hit"
 _PROBES = {"ops.healthz"}
-_VERIFYING = {"verifications.create_verification", "site.verify_file", "record.verification"}
+_VERIFYING = {
+    "verifications.create_verification",
+    "site.verify_file",
+    "record.verification",
+    "record.evidence_package",
+}
 _READING = {"GET", "HEAD", "OPTIONS"}
 
 

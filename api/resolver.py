@@ -11,6 +11,7 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from api import headers
+from api.exhibits import exhibit_answer
 from api.identified import asked_as, record_named
 from api.negotiation import HTML, JSON, PLAIN, best_offer, negotiated
 from api.pages.record_page import record_page, report_page
@@ -40,7 +41,7 @@ blueprint = Blueprint("record", __name__)
 
 _VERSION = re.compile(r"v[0-9]+")
 # Names that will mean something below an ID; to drop one as decoration would be for good.
-_RESERVED = frozenset({"history", "exhibit", "versions", "diff", "linkset", "parts"})
+_RESERVED = frozenset({"history", "versions", "diff", "linkset", "parts"})
 
 
 @blueprint.get("/<text>")
@@ -118,6 +119,17 @@ def verification(text: str) -> Response:
     if chosen == JSON:
         return json_response(report.to_json(), place)
     return page_response(report_page(report), place)
+
+
+@blueprint.get("/<text>/exhibit")
+def evidence_package(text: str) -> Response:
+    """The record's exhibit: a ZIP file that verifies without this archive."""
+    capture_id = record_named(text, after="/exhibit")
+    policy = request.args.get("policy", "standard")
+    required_claims(policy)
+    row = _row(capture_id)
+    require_whole(row)
+    return exhibit_answer(capture_id, policy)
 
 
 def _representation() -> str:

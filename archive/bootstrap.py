@@ -159,7 +159,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         open_signer=partial(_signer, settings),
         open_log_signer=partial(_log_signer, settings),
         log_origin=settings.log.origin,
-        pinned_roots=_pinned_roots(settings),
+        pinned_roots=pinned_roots(settings),
         base_url=settings.server.base_url.rstrip("/"),
         upload_bytes_limit=settings.server.upload_bytes_limit,
         reopen=partial(wire, settings, stand),
@@ -199,7 +199,7 @@ def installation(
             endpoint=settings.store.endpoint or None,
             promise=settings.store.promise,
         ),
-        find_roots=partial(_pinned_roots, settings),
+        find_roots=partial(pinned_roots, settings),
         settings=settings.tree(),
         config=config,
         databases=(settings.jobs_url,),
@@ -293,7 +293,8 @@ def _log_signer(settings: Settings) -> Signer:
     return open_key(files.log, read_passphrase(files.passphrase_file))
 
 
-def _pinned_roots(settings: Settings) -> tuple[str, ...]:
+def pinned_roots(settings: Settings) -> tuple[str, ...]:
+    """The root fingerprints that these settings trust. Raises SettingsError."""
     if settings.trust.roots:
         return settings.trust.roots
     path = settings.root_keyid_file

@@ -47,7 +47,9 @@ MunimentError
 │  │  ├─ ZipSymlink          an entry that is neither a plain file nor a folder
 │  │  └─ OversizedZip
 │  ├─ MalformedPackage
+│  ├─ MalformedBag           a folder or ZIP file that is no exhibit
 │  └─ UndecodableBody
+├─ LibraryMissing             only some evidence needs it: install it, or ask where it is
 ├─ RemoteError                another archive's server did not give what was asked for
 │  ├─ RemoteRefused           its answer is definite; asking again gives the same
 │  └─ RemoteUnavailable       it could not be asked now; try again
@@ -359,10 +361,22 @@ class MalformedPackage(MalformedEvidence):
     code = "WACZ_DATAPACKAGE"
 
 
+class MalformedBag(MalformedEvidence):
+    """A folder or file that is no BagIt bag of the one form; the message says why."""
+
+    code = "BAG_MALFORMED"
+
+
 class UndecodableBody(MalformedEvidence):
     """An HTTP body whose transfer or content coding cannot be undone."""
 
     code = "BODY_UNDECODABLE"
+
+
+class LibraryMissing(MunimentError):
+    """A library that only some evidence needs is not installed here; the message names it."""
+
+    code = "LIBRARY_MISSING"
 
 
 class RemoteError(MunimentError):

@@ -131,6 +131,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "network":
+                terminalreporter.write_line(f"{report.nodeid}: network closed by {value}")
     folder = real_data_folder()
     state = "there" if folder.is_dir() else "NOT THERE: set MUNIMENT_TEST_DATA"
     terminalreporter.write_line(f"real-data tests run: {_ran(terminalreporter)} (folder {state})")

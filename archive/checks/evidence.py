@@ -19,6 +19,7 @@ from archive.model.inventory import Container, Inventory, Part, RecordSpan
 from archive.model.lock import LockPromise, ObjectLock
 from archive.model.look import Look
 from archive.model.statement import Statement
+from archive.proofs.bag import BagFault
 from archive.proofs.dsse import Envelope, read_envelope
 from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_chain import KeysetChain
@@ -105,6 +106,18 @@ class StampEvidence:
         return tuple(self.load())
 
 
+@dataclass(frozen=True, slots=True)
+class Package:
+    """The exhibit that evidence came in: how many files, what is wrong with them, and the parts.
+
+    `part` gives the plain file of a part, by its role and media type.
+    """
+
+    files: int
+    faults: Sequence[BagFault]
+    part: Callable[[str, str], bytes | Absent]
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything about one capture or observation that verification may look at.
@@ -112,7 +125,8 @@ class Evidence:
     `record_id` and `statement_sha256` are what the caller asked for. `container` gives the bytes
     of a WARC file by digest; `foreign`, where there is one, reads imported containers. `store` is
     None for a verifier who has no store to ask, `custody` for one who has no list of what was done
-    with the record, `stamps` for what has no tokens of its own.
+    with the record, `stamps` for what has no tokens of its own. `package` is the exhibit that all
+    of it came in, if it did.
     """
 
     record_id: RecordId | None
@@ -125,6 +139,7 @@ class Evidence:
     store: StoreFacts | None = None
     custody: Callable[[], Sequence[CustodyStatement]] | None = None
     stamps: StampEvidence | None = None
+    package: Package | None = None
     _containers: dict[str, bytes | Absent] = field(default_factory=dict)
     _records: dict[str, tuple[WarcRecord, ...]] = field(default_factory=dict)
     _opened: dict[str, OpenedPart] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from archive.checks.evidence import Claim, Evidence
 from archive.errors import MalformedEvidence
 from archive.model.claim import Finding
-from archive.proofs.keyset_chain import BrokenChain, UnpinnedRoot
+from archive.proofs.keyset_chain import BrokenChain, KeysetNotAtHand, UnpinnedRoot
 
 CLAIM = Claim(
     "key.chain",
@@ -20,7 +20,7 @@ def run(evidence: Evidence) -> Iterator[Finding]:
     keyid = evidence.envelope.keyid
     try:
         keyset = evidence.keyset
-    except UnpinnedRoot as error:
+    except (UnpinnedRoot, KeysetNotAtHand) as error:
         yield CLAIM.unknown("key", error.code, str(error))
         return
     except MalformedEvidence as error:

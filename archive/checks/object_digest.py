@@ -4,8 +4,8 @@
 import hashlib
 from collections.abc import Iterator
 
-from archive.checks.evidence import Absent, Claim, Evidence
-from archive.digests import sha1_base32
+from archive.checks.evidence import Absent, Claim, Evidence, Package
+from archive.digests import sha1_base32, sha256_hex
 from archive.errors import MalformedEvidence
 from archive.model.claim import Finding
 from archive.model.inventory import Container, Part
@@ -19,7 +19,10 @@ CLAIM = Claim(
 
 
 def run(evidence: Evidence) -> Iterator[Finding]:
-    """One finding for each container; one for each part whose container holds."""
+    """One finding for each container; one for each part whose container holds.
+
+    In an exhibit also one for each part's plain file.
+    """
     if not evidence.inventory.containers:
         yield CLAIM.not_applicable("container", "nothing was received, so nothing is stored")
         return
@@ -34,6 +37,10 @@ def run(evidence: Evidence) -> Iterator[Finding]:
             yield _of_part(evidence, part)
         else:
             yield CLAIM.skipped(part.role, "CONTAINER_UNSOUND", "the container does not hold")
+    if evidence.package is not None:
+        for part in evidence.inventory.parts:
+            if part.sha256 is not None:
+                yield _of_file(part, part.sha256, evidence.package)
 
 
 def _of_container(evidence: Evidence, container: Container) -> Finding:
@@ -75,6 +82,20 @@ def _of_part(evidence: Evidence, part: Part) -> Finding:
         detail = f"{part.size} private bytes, salted commitment {part.commitment}"
         return CLAIM.passes(part.role, detail)
     return CLAIM.passes(part.role, f"{part.size} bytes, SHA-256 {part.sha256}")
+
+
+def _of_file(part: Part, on_record: str, package: Package) -> Finding:
+    """The part as the plain file that a person opens, which nothing else would look at."""
+    target = f"file:{part.role}"
+    data = package.part(part.role, part.media_type)
+    if isinstance(data, Absent):
+        return CLAIM.absent(target, data)
+    sha256 = sha256_hex(data)
+    if sha256 != on_record:
+        return CLAIM.fails(
+            target, "OBJECT_DIGEST_MISMATCH", f"SHA-256 is {sha256}, on record {on_record}"
+        )
+    return CLAIM.passes(target, f"{len(data)} bytes, SHA-256 {sha256}")
 
 
 def _digests(

@@ -14,6 +14,7 @@ from functools import cache
 
 import archive.checks
 from archive.checks.evidence import Claim, Evidence
+from archive.errors import LibraryMissing
 from archive.model.claim import Finding, Status
 
 
@@ -61,13 +62,20 @@ def run_checks(evidence: Evidence, claims: Container[str] | None = None) -> tupl
                 claim.skipped("", "DEPENDS", f"not looked at, because {cause} is not proven")
             ]
         else:
-            answers = list(check.run(evidence))
+            answers = _answers(check, evidence)
         findings.extend(answers)
         if cause is not None:
             unsound[claim.id] = cause
         elif not _is_sound(answers):
             unsound[claim.id] = claim.id
     return tuple(findings)
+
+
+def _answers(check: Check, evidence: Evidence) -> list[Finding]:
+    try:
+        return list(check.run(evidence))
+    except LibraryMissing as error:
+        return [check.claim.unknown("", error.code, str(error))]
 
 
 def _is_sound(answers: list[Finding]) -> bool:

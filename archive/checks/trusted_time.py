@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from archive.checks.evidence import Evidence
 from archive.checks.stamped import tokens_of
-from archive.errors import MalformedEvidence
+from archive.errors import LibraryMissing, MalformedEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def trusted_times(evidence: Evidence) -> Sequence[TrustedTime]:
     """
     try:
         tokens = tokens_of(evidence)
-    except MalformedEvidence:
+    except (MalformedEvidence, LibraryMissing):
         return ()
     return tuple(
         TrustedTime(one.verdict.at, f"token of {one.authority}")

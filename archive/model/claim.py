@@ -87,6 +87,7 @@ class Report:
     verified_at: str
     claimed_time: str | None
     verifier: tuple[str, str] = field(default=("muniment", ""))
+    is_offline: bool = False
 
     def to_json(self) -> JsonValue:
         """The report in the form of `archive/specs/verify-report.md`."""
@@ -103,7 +104,7 @@ class Report:
             },
             "policy": self.policy,
             "verified_at": self.verified_at,
-            "offline": False,
+            "offline": self.is_offline,
             "subject": self.subject,
             "trust_inputs": {
                 "root_fingerprints": list(self.trust.root_fingerprints),

@@ -5,6 +5,7 @@ The content of a `custody/v1` statement. Making a capture is told by the capture
 and an import by its import statement; what happens to a record afterwards is told here.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -58,6 +59,13 @@ class CustodyEvent:
         )
         fields.end()
         return event
+
+
+TOLD: Mapping[str, Callable[[JsonValue], CustodyEvent | Restriction]] = {
+    "custody": CustodyEvent.from_json,
+    "restriction": Restriction.from_json,
+}
+"""The kinds of statement that tell of a record's custody, and how the content of each is read."""
 
 
 @dataclass(frozen=True, slots=True)

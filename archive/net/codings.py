@@ -11,10 +11,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import brotli
-import zstandard
-
 from archive.errors import InputTooLarge, UndecodableBody
+from archive.libraries import needed
 from archive.net.chunked import undo_transfer_coding
 from archive.net.head import Headers, ResponseHead, list_members, parse_head
 
@@ -158,6 +156,7 @@ def _undo_deflate(pieces: _Pieces) -> _Pieces:
 
 
 def _undo_brotli(pieces: _Pieces) -> _Pieces:
+    brotli = needed("brotli", "to decode a body in the coding br")
     decoder = brotli.Decompressor()
     is_complete = True
     try:
@@ -174,6 +173,7 @@ def _undo_brotli(pieces: _Pieces) -> _Pieces:
 
 
 def _undo_zstd(pieces: _Pieces) -> _Pieces:
+    zstandard = needed("zstandard", "to decode a body in the coding zstd")
     context = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
     decoder = context.decompressobj()
     is_complete = True

@@ -8,9 +8,8 @@ escapes, the case of the path, and doubled slashes are therefore kept as they ar
 import re
 from dataclasses import dataclass
 
-import ada_url
-
 from archive.errors import MalformedUrl
+from archive.libraries import needed
 
 URL_CHARACTERS_LIMIT = 8_192
 
@@ -67,6 +66,7 @@ def resolve_location(base: CaptureUrl, location: str) -> CaptureUrl:
 
 
 def _capture_url(text: str, base: str | None) -> CaptureUrl:
+    ada_url = needed("ada_url", "to read a URL as browsers do")
     try:
         url = ada_url.URL(text, base)
     except ValueError:

@@ -10,6 +10,7 @@ import binascii
 from dataclasses import dataclass
 
 from archive import canonical
+from archive.digests import sha256_hex
 from archive.errors import MalformedEnvelope, MalformedJson, StatementTooLarge
 from archive.model.fields import Fields
 from archive.model.statement import PAYLOAD_TYPE
@@ -28,6 +29,11 @@ class Envelope:
     def signed_bytes(self) -> bytes:
         """The bytes that the signature covers."""
         return pae(PAYLOAD_TYPE, self.payload)
+
+    @property
+    def statement_sha256(self) -> str:
+        """The digest of the statement, by which others name it."""
+        return sha256_hex(self.payload)
 
     def to_bytes(self) -> bytes:
         """The envelope file, canonical."""

@@ -46,6 +46,13 @@ class PublicKey:
         return base64.b64encode(self.spki).decode("ascii")
 
     @property
+    def pem(self) -> bytes:
+        """The SubjectPublicKeyInfo as PEM (RFC 7468), as openssl reads it."""
+        return (
+            f"-----BEGIN PUBLIC KEY-----\n{self.spki_base64}\n-----END PUBLIC KEY-----\n"
+        ).encode("ascii")
+
+    @property
     def raw(self) -> bytes:
         """The 32 bytes of the key itself."""
         return self._key.public_bytes(Encoding.Raw, PublicFormat.Raw)

@@ -60,6 +60,12 @@ class BrokenChain(MalformedKeyset):
     code = "KEYSET_CHAIN_BROKEN"
 
 
+class KeysetNotAtHand(MalformedKeyset):
+    """A keyset is there and cannot be used here: nothing is known of what it vouches for."""
+
+    code = "KEYSET_NOT_AT_HAND"
+
+
 def newest_trusted(chain: Sequence[SignedKeyset], pinned_roots: Sequence[str]) -> Keyset:
     """The last keyset of a chain in which every link holds, begun at a pinned root.
 
@@ -103,14 +109,20 @@ def chosen_chain(
 
 @dataclass(frozen=True)
 class KeysetChain:
-    """The keysets at hand and the roots to judge them by; the judgement is made once."""
+    """The keysets at hand and the roots to judge them by; the judgement is made once.
+
+    `fault` says why not all of them are at hand, and then none is trusted.
+    """
 
     versions: tuple[SignedKeyset, ...]
     pinned_roots: tuple[str, ...]
+    fault: MalformedKeyset | None = None
 
     @cached_property
     def newest(self) -> Keyset:
-        """The newest trusted keyset. Raises as `newest_trusted`."""
+        """The newest trusted keyset. Raises as `newest_trusted`, and the fault."""
+        if self.fault is not None:
+            raise self.fault
         return newest_trusted(self.versions, self.pinned_roots)
 
 

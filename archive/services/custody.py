@@ -126,6 +126,14 @@ def note_key_use(archive: Archive, key: SigningKey) -> bool:
     return _queue(archive, event, f"key-use {keyid} {host} {now[:_DAY]}")
 
 
+def note_export(archive: Archive, record_id: RecordId, actor: str) -> bool:
+    """Queue that an exhibit of a record was made; False when this day's by the same is there."""
+    now = rfc3339(archive.clock.now())
+    detail = "an exhibit was made; more of them by the same within the day are not told apart"
+    event = CustodyEvent("export", now, actor, (record_id,), detail)
+    return _queue(archive, event, f"export {record_id} {actor} {now[:_DAY]}")
+
+
 def note(archive: Archive, event: CustodyEvent) -> bool:
     """Queue any other event, such as an export or a withdrawal; False when it is there already."""
     return _queue(archive, event, sha256_hex(canonical.dumps(event.to_json())))

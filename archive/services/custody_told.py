@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The signed statements that tell of a record's custody, read out of the store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from archive.catalog.statements import StatementRow, count_about, statements_about
 from archive.checks.evidence import Absent, CustodyStatement
 from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import RecordId
-from archive.model.custody import SignedCustody
+from archive.model.custody import TOLD, SignedCustody
 from archive.model.restriction import Restriction
 from archive.proofs.keyset import Keyset
 from archive.services.adopt import adopt_assertion
 from archive.services.assertion import Stated
 from archive.services.context import Archive
+from archive.storage.layout import blob_key
 
-KINDS_TOLD = ("custody", "restriction")
+KINDS_TOLD = tuple(TOLD)
 
 
 def custody_told(
@@ -28,6 +29,20 @@ def custody_told(
     return tuple(
         CustodyStatement(row.statement_sha256, _signed(archive, keyset, row)) for row in rows
     )
+
+
+def custody_files(archive: Archive, record_id: RecordId) -> Iterator[tuple[str, bytes, bytes]]:
+    """Digest, envelope and content of each statement listed for a record, as stored.
+
+    Raises StorageError, ObjectMissing when one is not there.
+    """
+    with archive.database.reading() as connection:
+        rows = [
+            row for kind in KINDS_TOLD for row in statements_about(connection, str(record_id), kind)
+        ]
+    for row in rows:
+        content = archive.store.get(blob_key(row.content_sha256))
+        yield row.statement_sha256, archive.store.get(row.envelope_key), content
 
 
 def signed_custody(stated: Stated) -> SignedCustody:

@@ -46,7 +46,7 @@ _TIME = tuple(
 )
 _TIME_ITSELF = frozenset(_TIME) - {"ts.renewal"}
 _BEFORE = tuple(claim for claim in _STANDARD if claim not in {"text.derives", *_TIME})
-READING_ORDER = (*_BEFORE, *_SINCE, "text.derives", *_TIME)
+READING_ORDER = ("package.form", *_BEFORE, *_SINCE, "text.derives", *_TIME)
 """In which order a person reads a report: who signed what, the bytes, the text, since, when."""
 
 
@@ -65,8 +65,13 @@ def claims_to_run(policy: str) -> frozenset[str] | None:
     return frozenset({*whole, *_BYTES})
 
 
-def not_proven(findings: Sequence[Finding], policy: str) -> tuple[str, ...]:
-    """The required claims that are not proven for every target, in the policy's order.
+def reading_order(claim: str) -> int:
+    """The place of a claim in a report that a person reads; of unlisted ones, the end."""
+    return READING_ORDER.index(claim) if claim in READING_ORDER else len(READING_ORDER)
+
+
+def not_proven(findings: Sequence[Finding], policy: str, *more: str) -> tuple[str, ...]:
+    """The required claims, and `more`, that are not proven for every target, in that order.
 
     What has no meaning needs no proof; but to a court it must be shown when a thing was there,
     however little the archive was configured to make.
@@ -78,7 +83,7 @@ def not_proven(findings: Sequence[Finding], policy: str) -> tuple[str, ...]:
             finding.status is Status.NOT_APPLICABLE and is_needless
         )
         held[finding.claim] = held.get(finding.claim, True) and is_proven
-    return tuple(claim for claim in required_claims(policy) if not held.get(claim, False))
+    return tuple(claim for claim in (*more, *required_claims(policy)) if not held.get(claim, False))
 
 
 def judge(findings: Sequence[Finding], policy: str) -> Result:

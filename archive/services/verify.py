@@ -38,10 +38,10 @@ from archive.services.imported_bytes import (
 )
 from archive.services.judge import (
     BYTES_ONLY,
-    READING_ORDER,
     claims_to_run,
     judge,
     not_proven,
+    reading_order,
     required_claims,
 )
 from archive.services.trust import keyset_chain
@@ -213,9 +213,8 @@ def report_on(archive: Archive, gathered: Evidence, asked: Asked) -> Report:
     )
 
 
-def _reading_order(finding: Finding) -> int:
-    order = (*READING_ORDER, CATALOG_CLAIM.id)
-    return order.index(finding.claim) if finding.claim in order else len(order)
+def _reading_order(finding: Finding) -> tuple[int, bool]:
+    return reading_order(finding.claim), finding.claim != CATALOG_CLAIM.id
 
 
 def _verified_match(

@@ -55,6 +55,6 @@ def run(recipe_name: str, body: bytes, content_type: str | None) -> Extraction:
 def _load(recipe_name: str) -> Recipe:
     found = _NAME.fullmatch(recipe_name)
     if found is None or recipe_name not in names():
-        known = ", ".join(names())
-        raise NotFound(f"no text recipe {recipe_name!r}; this version has: {known}")
+        known = f"this version has {', '.join(names())}" if names() else "ask `muniment verify`"
+        raise NotFound(f"no text recipe {recipe_name!r} here: {known}")
     return cast("Recipe", importlib.import_module(f"archive.text.recipe_{found[1]}"))

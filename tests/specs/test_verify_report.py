@@ -12,10 +12,10 @@ from support.origin import Origin
 
 import archive.checks
 from archive.checks.runner import all_checks
-from archive.errors import MalformedEvidence, ObjectConflict, StorageError
+from archive.errors import LibraryMissing, MalformedEvidence, ObjectConflict, StorageError
 from archive.model.claim import Finding, Result, Status
 from archive.proofs import key_state
-from archive.proofs.keyset_chain import BrokenChain, UnpinnedRoot
+from archive.proofs.keyset_chain import BrokenChain, KeysetNotAtHand, UnpinnedRoot
 from archive.services.context import Archive
 from archive.services.judge import POLICIES, judge
 from archive.services.verify import verify_record
@@ -74,8 +74,13 @@ def test_the_codes_of_reading_are_those_of_the_error_tree() -> None:
     rows = {codes(code)[0]: status for code, status, _ in table(TEXT, "code")}
     evidence = {kind.code for kind in subclasses(MalformedEvidence)}
     storage = {kind.code for kind in subclasses(StorageError) - {ObjectConflict}}
-    assert set(rows) == evidence | storage | {BrokenChain.code, UnpinnedRoot.code}
-    uncertain = {UnpinnedRoot.code, *storage} - {"OBJECT_MISSING"}
+    assert set(rows) == evidence | storage | {
+        BrokenChain.code,
+        UnpinnedRoot.code,
+        LibraryMissing.code,
+    }
+    uncertain = {UnpinnedRoot.code, KeysetNotAtHand.code, LibraryMissing.code, *storage}
+    uncertain -= {"OBJECT_MISSING"}
     assert {code for code, status in rows.items() if status == "unknown"} == uncertain
 
 

@@ -293,7 +293,7 @@ def test_the_fixed_version(site: Site) -> None:
     assert fixed.data == current.data
     assert fixed.headers["Cache-Control"] == "public, max-age=3600"
     assert "no-cache" in current.headers["Cache-Control"]
-    for missing in ("v2", "v0", "v01", "history", "exhibit"):
+    for missing in ("v2", "v0", "v01", "history"):
         assert site.client.get(f"/{FIRST}/{missing}").status_code == 404
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archive.cli.exhibits import is_exhibit, print_report, verify_exhibit_at
 from archive.cli.session import json_option, opened, print_json, read_chunks
 
 if TYPE_CHECKING:
@@ -22,14 +23,22 @@ _CHUNK = 1 << 20
 
 
 @click.command("verify")
-@click.argument("target", metavar="ID|FILE|HASH|-")
+@click.argument("target", metavar="ID|FILE|HASH|EXHIBIT|-")
 @click.option("--policy", default="standard", show_default=True, help="bytes-only, standard, court")
+@click.option(
+    "--root", "roots", multiple=True, metavar="KEYID", help="Root fingerprint for an exhibit."
+)
 @json_option
 @click.pass_context
-def command(ctx: click.Context, target: str, policy: str, *, as_json: bool) -> None:
+def command(
+    ctx: click.Context, target: str, policy: str, roots: tuple[str, ...], *, as_json: bool
+) -> None:
     """Verify a record, a file, or a SHA-256 in any spelling.
 
     A file that is named like a record ID is given as ./NAME; - reads standard input.
+
+    An exhibit (ZIP file or folder) is verified by what is in it, without the archive, under the
+    root fingerprints given, else those that this archive trusts.
 
     Of a WACZ it also tells what the package claims of itself: wacz.form and wacz.signature.
 
@@ -40,6 +49,8 @@ def command(ctx: click.Context, target: str, policy: str, *, as_json: bool) -> N
     from archive.services.resolve import resolve, resolve_cited
     from archive.services.verify import verify_record
 
+    if is_exhibit(target):
+        ctx.exit(verify_exhibit_at(ctx, target, policy, roots, as_json=as_json))
     with opened(ctx) as archive:
         found = resolve(archive, target)
         if found.status == "malformed" and target != "-" and not _is_file(target):
@@ -48,11 +59,7 @@ def command(ctx: click.Context, target: str, policy: str, *, as_json: bool) -> N
             if found.id is None:
                 ctx.exit(_no_record(found, as_json=as_json))
             report = verify_record(archive, found.id, policy)
-            if as_json:
-                print_json(report.to_json())
-            else:
-                click.echo(report_text(report, found.detail))
-            ctx.exit(report.result.exit_code)
+            ctx.exit(print_report(report, found.detail, as_json=as_json))
         answer = _of_bytes(archive, target, policy)
         package = _package_at(archive, target)
     code = Result.FAILED.exit_code if package and package.is_disproven else answer.exit_code

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The README of an exhibit: what it is, how to check it, and what it does not prove.
+
+Its commands are run by a test as they stand, with `bash`, `openssl`, `jq` and coreutils alone.
+"""
+
+from collections.abc import Iterator
+
+from archive.checks.evidence import Evidence
+from archive.errors import MalformedEvidence
+from archive.model import exhibit as names
+from archive.model.claim import Report
+from archive.model.statement import PAYLOAD_TYPE
+from archive.proofs.keyset import Keyset
+
+_RULE = "=" * 72
+_ROOT_WORDS = """\
+3. The root key has the fingerprint above, and signed the keysets. (Set ROOT
+   to the fingerprint that you got elsewhere.)"""
+
+_HEAD = """\
+EVIDENCE FOR RECORD {record}
+{rule}
+
+This folder is an exhibit of "{archive}": what the archive saw at a web
+address, what it signed about that, and all that is needed to check both
+without the archive and without a network.
+
+  Record       {record}
+  Address      {url}
+  Seen at      {seen_at} (by the archive's own clock)
+  SHA-256      {body} (body)
+               {text} (text)
+  Statement    {statement}
+  Signed by    {keyid}
+  Root         {roots}
+
+THE ROOT FINGERPRINT ABOVE CAME WITH THIS EXHIBIT. Anybody can pack a folder
+like this one with a root of his own. Compare it with one that you got in
+another way: from the archive's own site{site}, from print, from
+somebody who noted it earlier. Verifier and keys in here are a convenience.
+
+WHAT IS IN IT
+{rule}
+
+  data/objects/       the parts as files: open body to see the page's source
+  data/containers/    the WARC files (ISO 28500) that hold what was received
+  data/proof/         inventory, signed statement, the bytes that were signed
+  data/trust/         the keysets, and their public keys
+  data/custody/       what was done with the record since, signed
+  data/report/        what the archive's own verification said, when packed
+  data/record/        the record as the archive serves it
+  verify.pyz          a verifier: Python 3.11 and its library "cryptography"
+  verify.html         a smaller one, for a browser without network
+
+TO CHECK IT WITH THE VERIFIER
+{rule}
+
+  python3 verify.pyz --root FINGERPRINT
+
+Exit code 0: verified; 1: a claim is false; 2: nothing is false, and not all
+that is asked for is proven; 3: it cannot be read.
+
+TO CHECK IT BY HAND
+{rule}
+
+With bash, openssl 3, jq and coreutils, in this folder. Each command ends
+with an error if what it checks does not hold.
+"""
+
+_TAIL = """
+WHAT IT DOES NOT PROVE
+{rule}
+
+That the server at that address wrote these bytes: TLS leaves no proof of it
+that can be shown to others. That what the page says is true. The times in the
+statement are the archive's own word, unless a trusted timestamp or a witness
+bounds them: see "time" in data/report/verify.json. What is claimed and what is
+not stands in the limits text that the statement names: {limits}.
+
+Nothing in this folder is legal advice.
+"""
+
+
+def readme_text(archive_name: str, base_url: str, gathered: Evidence, report: Report) -> str:
+    """The README. Raises MalformedEvidence when the statement cannot be read."""
+    look, inventory = gathered.whole_look, gathered.inventory
+    body, text = inventory.part("body"), inventory.part("text")
+    roots = report.trust.root_fingerprints
+    head = _HEAD.format(
+        rule=_RULE,
+        record=look.capture_id,
+        archive=archive_name,
+        url=look.url,
+        seen_at=look.claimed_time,
+        body=body.sha256 if body else "none",
+        text=text.sha256 if text else "none",
+        statement=gathered.envelope.statement_sha256,
+        keyid=gathered.envelope.keyid,
+        roots="\n               ".join(roots),
+        site=f" {base_url}" if base_url else "",
+    )
+    steps = _steps(gathered)
+    by_hand = "".join(f"\n{words}\n\n{_indented(commands)}\n" for words, commands in steps)
+    return head + by_hand + _TAIL.format(rule=_RULE, limits=_limits(gathered))
+
+
+def _limits(gathered: Evidence) -> str:
+    return str(gathered.statement.predicate["limits"])
+
+
+def _indented(commands: str) -> str:
+    return "\n".join(f"    {line}".rstrip() for line in commands.strip().splitlines())
+
+
+def _steps(gathered: Evidence) -> Iterator[tuple[str, str]]:
+    yield "1. The files are those that were packed.", _files_commands()
+    yield (
+        "2. Two helpers: the bytes that a signature covers (DSSE), and its check.",
+        _helper_commands(),
+    )
+    try:
+        keyset = gathered.keyset
+    except MalformedEvidence:
+        return
+    yield (
+        _ROOT_WORDS,
+        _root_commands(gathered, keyset),
+    )
+    yield (
+        "4. A key of the newest keyset signed the statement, for this record.",
+        _statement_commands(gathered, keyset),
+    )
+    yield "5. The inventory is the one that was signed, and the parts are those in it.", _parts()
+
+
+def _files_commands() -> str:
+    return f"""
+set -euo pipefail
+sha256sum --quiet -c {names.MANIFEST} {names.TAG_MANIFEST}
+"""
+
+
+def _helper_commands() -> str:
+    kind = PAYLOAD_TYPE
+    return f"""
+payload() {{ jq -j .payload "$1" | base64 -d; }}
+covered() {{
+  printf 'DSSEv1 {len(kind)} {kind} %d ' "$(payload "$1" | wc -c)"
+  payload "$1"
+}}
+work=$(mktemp -d)
+signed_by() {{
+  test "$(openssl pkey -pubin -in {names.KEYS}$2.pem -outform DER | sha256sum)" = "$2  -"
+  covered "$1" > "$work/covered"
+  jq -j '.signatures[0].sig' "$1" | base64 -d > "$work/signature"
+  openssl pkeyutl -verify -pubin -inkey {names.KEYS}$2.pem -rawin \\
+    -in "$work/covered" -sigfile "$work/signature"
+}}
+content_of() {{
+  payload "$1" | jq -e --arg found "$(sha256sum < "$2" | cut -d' ' -f1)" \\
+    '[.subject[].digest.sha256] == [$found]'
+}}
+"""
+
+
+def _root_commands(gathered: Evidence, keyset: Keyset) -> str:
+    lines = []
+    for number, signed in enumerate(gathered.chain.versions, start=1):
+        content = names.keyset_content_file(number)
+        roots = signed.open().roots
+        for envelope in signed.envelopes:
+            if envelope.keyid in roots:
+                file = names.keyset_envelope_file(number, envelope.keyid[:8])
+                root = f"{envelope.keyid}"
+                lines += [f"signed_by {file} {root}", f"content_of {file} {content}"]
+        if number > 1:
+            before = names.keyset_envelope_file(
+                number - 1, gathered.chain.versions[number - 2].envelopes[0].keyid[:8]
+            )
+            lines.append(
+                f"jq -e --arg before \"$(payload {before} | sha256sum | cut -d' ' -f1)\" \\\n"
+                f"  '.previous == $before' {content}"
+            )
+    first = min(gathered.chain.versions[0].open().roots)
+    newest = names.keyset_content_file(keyset.version)
+    return "\n".join(
+        [
+            f": ${{ROOT:={first}}}",
+            "jq -e --arg root \"$ROOT\" '.root.keys[] | select(.keyid == $root)' \\",
+            f"  {names.keyset_content_file(1)}",
+            *lines,
+            f"jq -e '.version == {keyset.version}' {newest}",
+        ]
+    )
+
+
+def _statement_commands(gathered: Evidence, keyset: Keyset) -> str:
+    keyid, record = gathered.envelope.keyid, gathered.look.capture_id
+    newest = names.keyset_content_file(keyset.version)
+    file = names.ENVELOPE_FILE
+    return f"""
+signed_by {file} {keyid}
+cmp <(covered {file}) {names.SIGNED_BYTES_FILE}
+cmp <(payload {file}) {names.STATEMENT_FILE}
+jq -e '.keys[] | select(.keyid == "{keyid}" and .role == "manifest"
+  and .state != "revoked")' {newest}
+jq -e '.predicate.capture_id == "{record}"
+  and .predicate.signer.keyid == "{keyid}"' {names.STATEMENT_FILE}
+"""
+
+
+def _parts() -> str:
+    return f"""
+subject() {{
+  jq -r --arg n "$1" '.subject[] | select(.name == $n) | .digest.sha256' {names.STATEMENT_FILE}
+}}
+test "$(sha256sum < {names.INVENTORY_FILE})" = "$(subject inventory.json)  -"
+jq -r '.parts[] | select(.sha256) | .role + " " + .sha256' {names.INVENTORY_FILE} |
+  while read -r role sha256; do
+    test "$(cat {names.OBJECTS}$role.* | sha256sum)" = "$sha256  -"
+  done
+"""
