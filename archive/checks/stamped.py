@@ -22,7 +22,7 @@ from archive.model.proof_batch import (
     ProofFile,
 )
 from archive.proofs.timestamp import (
-    IMPRINT_MISMATCH,
+    TS_IMPRINT_MISMATCH,
     Expected,
     PinnedAuthority,
     TokenFiles,
@@ -30,17 +30,18 @@ from archive.proofs.timestamp import (
     judge_token,
 )
 
-AUTHORITY_UNKNOWN = "TS_AUTHORITY_UNKNOWN"
+TS_AUTHORITY_UNKNOWN = "TS_AUTHORITY_UNKNOWN"
 DIGEST_MISMATCH = "OBJECT_DIGEST_MISMATCH"
 MALFORMED = "PROOFS_MALFORMED"
 
 
 @dataclass(frozen=True, slots=True)
 class Stampable:
-    """What tokens are over, and when it was made by the archive's own clock."""
+    """What tokens are over, when it was made by the archive's own clock, and its file's name."""
 
     message: bytes
     made_at: dt.datetime
+    file: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,10 @@ def tokens_of(evidence: Evidence) -> tuple[JudgedToken, ...]:
     if stamps is None or isinstance(evidence.envelope_bytes, Absent):
         return ()
     made_at = parse_rfc3339(evidence.look.claimed_time)
+    file = f"statement.{evidence.envelope.keyid[:8]}.dsse.json"
     return judged_tokens(
         stamps.batches,
-        Stampable(evidence.envelope_bytes, made_at),
+        Stampable(evidence.envelope_bytes, made_at, file),
         Trust(stamps.authorities, stamps.now),
     )
 
@@ -156,14 +158,18 @@ def _judged(batch: OpenBatch, file: ProofFile, subject: Stampable, known: _Known
     authority = known.trust.authorities.get(name)
     if authority is None:
         detail = f"nobody here vouches for an authority called {name}"
-        return judged(TokenVerdict(AUTHORITY_UNKNOWN, detail, is_certain=False))
+        return judged(TokenVerdict(TS_AUTHORITY_UNKNOWN, detail, is_certain=False))
     if isinstance(authority, Absent):
         return judged(_of_absent(authority))
-    message = subject.message
+    name_of_it, message = subject.file, subject.message
     if batch.listing.role == RENEW:
-        message = _bytes(batch, RENEWAL)
-    if sha256_hex(message) != batch.listing.over_sha256:
-        return judged(TokenVerdict(IMPRINT_MISMATCH, "its batch is about other bytes"))
+        name_of_it, message = RENEWAL, _bytes(batch, RENEWAL)
+    is_named = (name_of_it, sha256_hex(message)) == (
+        batch.listing.over_name,
+        batch.listing.over_sha256,
+    )
+    if not is_named:
+        return judged(TokenVerdict(TS_IMPRINT_MISMATCH, "its batch is about other bytes"))
     verdict = judge_token(
         _files(batch, token, name, known.batches),
         authority,

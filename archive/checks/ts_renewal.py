@@ -18,9 +18,8 @@ from archive.model.proof_batch import PROOFS, RENEW, RENEWAL, Renewal
 CLAIM = Claim(
     "ts.renewal",
     "Is the chain of renewals behind the tokens unbroken?",
-    ("ts.rfc3161",),
+    ("ts.rfc3161", "object.digest"),
 )
-BROKEN = "RENEWAL_BROKEN"
 
 
 def run(evidence: Evidence) -> Iterator[Finding]:
@@ -46,20 +45,20 @@ def _finding(
     target = f"renewal:{batch.number}"
     data = batch.files.get(RENEWAL)
     if not isinstance(data, bytes):
-        return CLAIM.unknown(target, BROKEN, "what it is over is not at hand")
+        return CLAIM.fails(target, "RENEWAL_BROKEN", "what it is over is not there")
     try:
         renewal = Renewal.from_bytes(data)
     except MalformedEvidence as error:
         return CLAIM.fails(target, error.code, str(error))
     missing = _uncovered(batch, evidence, stamps, {file.sha256 for file in renewal.files})
     if missing:
-        return CLAIM.fails(target, BROKEN, f"it does not cover {missing}")
+        return CLAIM.fails(target, "RENEWAL_BROKEN", f"it does not cover {missing}")
     for file in renewal.files:
         found = stamps.digests(file.key)
         if isinstance(found, Absent):
             return CLAIM.unknown(target, found.code, found.detail)
         if found != (file.size, file.sha256, file.sha512):
-            return CLAIM.fails(target, BROKEN, f"{file.key} is not what it covers")
+            return CLAIM.fails(target, "RENEWAL_BROKEN", f"{file.key} is not what it covers")
     return _judged_in_time(batch, tokens, (RENEWAL, data), len(renewal.files))
 
 
@@ -99,13 +98,13 @@ def _judged_in_time(
     before = [one for one in tokens if one.batch < batch.number and one.verdict.is_good]
     ends = max((one.verdict.ends_at for one in before if one.verdict.ends_at), default=None)
     if not made or ends is None:
-        return CLAIM.unknown(target, BROKEN, "there is no good token before it, or of it")
+        return CLAIM.fails(target, "RENEWAL_BROKEN", "there is no good token before it, or of it")
     at = min(made)
     if at >= ends:
         detail = f"it was made on {at:%Y-%m-%d}, when what it renews had ended on {ends:%Y-%m-%d}"
-        return CLAIM.unknown(target, BROKEN, detail)
+        return CLAIM.unknown(target, "RENEWAL_LATE", detail)
     if at < max(map(_time, before)):
-        return CLAIM.fails(target, BROKEN, "it was made before what it renews")
+        return CLAIM.fails(target, "RENEWAL_BROKEN", "it was made before what it renews")
     return CLAIM.passes(
         target, f"made {at:%Y-%m-%d} over {covered} files, before {ends:%Y-%m-%d}", evidence
     )

@@ -19,8 +19,7 @@ CLAIM = Claim(
     "Did independent authorities for time sign that the statement was there by then?",
     ("statement.canonical",),
 )
-PENDING = "TS_PENDING"
-RENEWAL_DUE = "TS_RENEWAL_DUE"
+TS_PENDING = "TS_PENDING"
 
 
 def run(evidence: Evidence) -> Iterator[Finding]:
@@ -42,7 +41,7 @@ def run(evidence: Evidence) -> Iterator[Finding]:
     if len(given) < stamps.wanted:
         yield CLAIM.unknown(
             "tokens",
-            PENDING,
+            "TS_PENDING",
             f"tokens of {stamps.wanted} authorities are to be had, and {len(given)} are there: "
             "`muniment stamp` asks for them",
         )
@@ -65,7 +64,7 @@ def _finding(token: JudgedToken, stamps: StampEvidence, *, is_renewed: bool) -> 
     ends = "ended" if verdict.ends_at and verdict.ends_at <= stamps.now else "ends"
     return CLAIM.warns(
         token.target,
-        RENEWAL_DUE,
+        "TS_RENEWAL_DUE",
         f"{words}; its certificate {ends} on {verdict.ends_at:%Y-%m-%d}: renew it",
         (name, token.data),
     )

@@ -7,7 +7,8 @@ the listing only says which bytes belong together, so that each byte of a batch 
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -25,8 +26,8 @@ TOKEN, CRL, CERTIFICATE, RENEWED = "token", "crl", "certificate", "renewed"
 _AUTHORITY = r"[a-z0-9][a-z0-9.-]{0,62}"
 _NAMES = {
     TOKEN: re.compile(rf"({_AUTHORITY})\.tsr"),
-    CRL: re.compile(rf"({_AUTHORITY})\.[1-9][0-9]?\.crl"),
-    CERTIFICATE: re.compile(rf"({_AUTHORITY})\.[1-9][0-9]?\.cer"),
+    CRL: re.compile(rf"({_AUTHORITY})\.[1-9]\.crl"),
+    CERTIFICATE: re.compile(rf"({_AUTHORITY})\.[1-9]\.cer"),
     RENEWED: re.compile(r"()renewal\.json"),
 }
 _SHA512 = re.compile(r"[0-9a-f]{128}")
@@ -101,6 +102,9 @@ class ProofBatch:
         names = [file.name for file in found.files]
         if names != sorted(set(names)) or not found.tokens:
             raise MalformedProofs("its files are not in order, or none is a token")
+        # Names are told by what they are of, so that no letter of them is free.
+        if names != sorted(_named(found.files)):
+            raise MalformedProofs("its files are not numbered from 1 on")
         renewed = [file.sha256 for file in found.files if file.role == RENEWED]
         expected = [found.over_sha256] if found.role == RENEW else []
         if renewed != expected or (found.role == RENEW) != (found.over_name == RENEWAL):
@@ -128,6 +132,20 @@ class ProofBatch:
         return tuple(
             file for file in self.files if file.role == role and authority in {None, file.authority}
         )
+
+
+def _named(files: Sequence[ProofFile]) -> Iterator[str]:
+    """The names that files of these roles and authorities have."""
+    counted: Counter[tuple[str, str | None]] = Counter()
+    for file in files:
+        counted[file.role, file.authority] += 1
+        yield file_name(file.role, file.authority, counted[file.role, file.authority])
+
+
+def file_name(role: str, authority: str | None, number: int = 1) -> str:
+    """The name of a file in a batch; lists and certificates of an authority are numbered."""
+    endings = {TOKEN: "tsr", CRL: f"{number}.crl", CERTIFICATE: f"{number}.cer"}
+    return RENEWAL if role == RENEWED else f"{authority}.{endings[role]}"
 
 
 @dataclass(frozen=True, slots=True)

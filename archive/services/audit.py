@@ -19,7 +19,7 @@ from archive.checks.custody_chain import faults, target_of
 from archive.checks.storage_lock import CLAIM as LOCK_CLAIM
 from archive.checks.ts_renewal import CLAIM as RENEWAL_CLAIM
 from archive.checks.ts_rfc3161 import CLAIM as TOKENS_CLAIM
-from archive.checks.ts_rfc3161 import PENDING
+from archive.checks.ts_rfc3161 import TS_PENDING
 from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import parse_id
 from archive.model.claim import Finding, Status
@@ -68,8 +68,8 @@ AGREES = CATALOG_CLAIM.id
 LOCK = LOCK_CLAIM.id
 VERSIONS = "storage.versions"
 TOKEN_CLAIMS = frozenset({TOKENS_CLAIM.id, RENEWAL_CLAIM.id})
-_PLAIN_CLAIMS = _ENVELOPE_CLAIMS | TOKEN_CLAIMS | {"inventory.bound", LOCK}
-_DEEP_CLAIMS = _PLAIN_CLAIMS | {"object.digest", "warc.records", "body.from_warc"}
+_PLAIN_CLAIMS = _ENVELOPE_CLAIMS | {"inventory.bound", LOCK, TOKENS_CLAIM.id}
+_DEEP_CLAIMS = _PLAIN_CLAIMS | TOKEN_CLAIMS | {"object.digest", "warc.records", "body.from_warc"}
 CLAIMS = {
     "plain": _PLAIN_CLAIMS,
     "deep": _DEEP_CLAIMS,
@@ -360,7 +360,7 @@ def _add_findings(report: Audit, item: Kept, findings: Sequence[Finding]) -> Non
     known = {damage.key for damage in report.damages}
     for finding in findings:
         is_answer = finding.status in {Status.FAIL, Status.UNKNOWN}
-        if not is_answer or finding.claim == "server.authorship" or finding.code == PENDING:
+        if not is_answer or finding.claim == "server.authorship" or finding.code == TS_PENDING:
             continue
         if finding.claim == "key.chain" and KEYSETS in known:
             continue

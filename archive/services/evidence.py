@@ -20,10 +20,10 @@ from archive.ids import RecordId
 from archive.model.inventory import Container, RecordSpan
 from archive.model.lock import ObjectLock
 from archive.proofs.keyset_chain import KeysetChain
-from archive.services.authorities import Authorities, pinned_authorities
 from archive.services.context import Archive
 from archive.services.custody_told import custody_told
 from archive.services.lock_promises import LockPromises
+from archive.services.pinned_authorities import Authorities, pinned_authorities
 from archive.services.proof_batches import digests_of, stored_batches
 from archive.storage.layout import blob_key, inventory_key
 

@@ -18,7 +18,7 @@ from archive.storage.layout import blob_key, inventory_key
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A capture by its ID (or a checkpoint by its size), and the file that tokens are over.
+    """A capture by its ID (or a checkpoint by its size), and what tokens are over, under its key.
 
     `rests_on` are the keys of everything else that a renewal must cover; tokens are to be had of
     `wanted` authorities.
@@ -29,11 +29,6 @@ class Subject:
     stampable: Stampable
     rests_on: tuple[str, ...]
     wanted: int
-
-    @property
-    def file(self) -> str:
-        """The name of the file that tokens are over."""
-        return self.key.rpartition("/")[2]
 
 
 def subject_of(archive: Archive, name: str) -> Subject:
@@ -55,7 +50,11 @@ def _capture(archive: Archive, name: str) -> Subject:
     return Subject(
         name=name,
         key=row.envelope_key,
-        stampable=Stampable(message, parse_rfc3339(look.claimed_time)),
+        stampable=Stampable(message, parse_rfc3339(look.claimed_time), _file_of(row.envelope_key)),
         rests_on=(place, *containers),
         wanted=min(wanted.tokens or 1, len(wanted.authorities)),
     )
+
+
+def _file_of(key: str) -> str:
+    return key.rpartition("/")[2]

@@ -13,7 +13,7 @@ from archive.checks.evidence import Absent
 from archive.checks.stamped import Stampable
 from archive.errors import MalformedEvidence, TimestampError
 from archive.proofs.timestamp import (
-    REVOCATION_UNKNOWN,
+    TS_REVOCATION_UNKNOWN,
     Expected,
     PinnedAuthority,
     TokenFiles,
@@ -21,8 +21,8 @@ from archive.proofs.timestamp import (
     chain_of,
     judge_token,
 )
-from archive.services.authorities import authorities_of
 from archive.services.context import Archive
+from archive.services.pinned_authorities import authorities_of
 from archive.services.revocation_lists import RevocationLists
 from archive.services.trust import trusted_keyset
 
@@ -137,7 +137,7 @@ class Tokens:
         self, authority: PinnedAuthority, bare: TokenFiles, expected: Expected
     ) -> GoodToken | Refusal:
         verdict, files = judge_token(bare, authority, expected), bare
-        if verdict.is_good or verdict.code == REVOCATION_UNKNOWN:
+        if verdict.is_good or verdict.code == TS_REVOCATION_UNKNOWN:
             try:
                 lists = self._lists.of(chain_of(bare, authority))
             except MalformedEvidence as error:

@@ -25,6 +25,7 @@ from archive.model.proof_batch import (
     ProofFile,
     Renewal,
     RenewedFile,
+    file_name,
 )
 from archive.services.context import Archive
 from archive.services.proof_batches import (
@@ -61,7 +62,7 @@ def stamp_subject(archive: Archive, tokens: Tokens, subject: Subject) -> Outcome
     names = [name for name in tokens.names if name not in given]
     got, refusals = _ask(tokens, names, subject.stampable, subject.wanted - len(given))
     if got:
-        _store(archive, subject, _batch(STAMP, (subject.file, subject.stampable.message), got))
+        _store(archive, subject, _batch(STAMP, subject.stampable, got))
     return _outcome(got, refusals, subject.wanted - len(given))
 
 
@@ -78,7 +79,7 @@ def renew_subject(archive: Archive, tokens: Tokens, subject: Subject) -> Outcome
     if isinstance(files, Refusal):
         return Outcome(refusals=(files,), left=files)
     message = Renewal.of(files).to_bytes()
-    wanted = Stampable(message, subject.stampable.made_at)
+    wanted = Stampable(message, subject.stampable.made_at, RENEWAL)
     got, refusals = _ask(tokens, tokens.names, wanted, subject.wanted, is_strong=True)
     lasting = [one for one in got if one.verdict.ends_at and one.verdict.ends_at > ends_at]
     refusals += [
@@ -89,7 +90,7 @@ def renew_subject(archive: Archive, tokens: Tokens, subject: Subject) -> Outcome
         if one not in lasting
     ]
     if lasting:
-        _store(archive, subject, _batch(RENEW, (RENEWAL, message), lasting))
+        _store(archive, subject, _batch(RENEW, wanted, lasting))
     return _outcome(lasting, refusals, 1)
 
 
@@ -159,8 +160,7 @@ def _files_to_renew(
     return files
 
 
-def _batch(role: str, over: tuple[str, bytes], got: Sequence[GoodToken]) -> NewBatch:
-    name, message = over
+def _batch(role: str, over: Stampable, got: Sequence[GoodToken]) -> NewBatch:
     files: dict[str, bytes] = {}
     listed: list[ProofFile] = []
 
@@ -169,16 +169,18 @@ def _batch(role: str, over: tuple[str, bytes], got: Sequence[GoodToken]) -> NewB
         listed.append(file)
 
     if role == RENEW:
-        add(ProofFile(RENEWAL, RENEWED, sha256_hex(message), None, None), message)
+        file = ProofFile(RENEWAL, RENEWED, sha256_hex(over.message), None, None)
+        add(file, over.message)
     for one in got:
         token, authority = one.files.token, one.authority
-        row = ProofFile(f"{authority}.tsr", TOKEN, sha256_hex(token), authority, one.verdict.at)
-        add(row, token)
+        place = file_name(TOKEN, authority)
+        add(ProofFile(place, TOKEN, sha256_hex(token), authority, one.verdict.at), token)
         for number, data in enumerate(one.files.lists, 1):
-            place = f"{authority}.{number}.crl"
+            place = file_name(CRL, authority, number)
             add(ProofFile(place, CRL, sha256_hex(data), authority, None), data)
     listed.sort(key=lambda file: file.name)
-    return NewBatch(ProofBatch(role, name, sha256_hex(message), tuple(listed)), files)
+    listing = ProofBatch(role, over.file, sha256_hex(over.message), tuple(listed))
+    return NewBatch(listing, files)
 
 
 def _store(archive: Archive, subject: Subject, batch: NewBatch) -> None:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from cryptography.hazmat.primitives import serialization
+from rfc3161_client import HashAlgorithm, TimestampRequestBuilder
 from rfc3161_client._rust import parse_timestamp_request
 from support.authorities import Holder, Revoked, TimestampAuthority, Wish, crl, issued, now, root
 from support.origin import Drip, Endless, Origin, Reply, Reset, Stall, response
@@ -121,6 +122,13 @@ class TimeServer:
             return response(made, content_type=TYPE)
 
         return answer
+
+    def token(self, message: bytes) -> bytes:
+        """What it would answer now about a message, without a nonce."""
+        query = TimestampRequestBuilder(message, HashAlgorithm.SHA256, nonce=False).build()
+        answer = self.mood(b"\r\n\r\n" + query.as_bytes())
+        assert isinstance(answer, bytes)
+        return answer.partition(b"\r\n\r\n")[2]
 
     def unsorted(self, request: bytes) -> bytes:
         """A token by `openssl ts -reply -chain`, whose certificates are in no order."""
