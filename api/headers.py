@@ -52,6 +52,7 @@ REVALIDATE = "public, no-cache"
 # What never changes may still be restricted or withdrawn, which caches must notice in time.
 SETTLED = "public, max-age=3600"
 PRIVATE = "private, no-store"
+TOMBSTONE = "public, max-age=60"
 
 _MEDIA_TYPE = re.compile(
     r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(?:; charset=[A-Za-z0-9_.:-]{1,40})?"

@@ -11,7 +11,7 @@ from flask import Response, request
 from api.bodies import invalid
 from api.permission import seen
 from api.problems import FieldError, ProblemRaised, of_failed, told_detail
-from api.record_json import RecordRow
+from api.record_row import record_row
 from api.responses import json_response
 from api.state import current_archive, current_bounds
 from archive.canonical import JsonValue
@@ -69,17 +69,19 @@ def shown(job: Job) -> Response:
 
 
 def _seen(recorded: dict[str, JsonValue]) -> JsonValue:
-    """What this reader may see of what was recorded: of a hidden record its ID."""
+    """What this reader may see of what was recorded: of a hidden record its ID.
+
+    What was done with the record since is told with it.
+    """
     record_id = recorded.get("id")
     if not isinstance(record_id, str):
         return recorded
-    found = current_archive().hot.record(record_id)
-    if found is None:
+    row = record_row(record_id)
+    if row is None:
         return recorded
-    row = RecordRow(record_id, *found)
     allowed = seen(row)
     if allowed.sight is not Sight.NOTHING:
-        return recorded
+        return recorded if row.standing is None else row.standing.told(recorded)
     restriction = {"until": allowed.until, "metadata": row.metadata_policy}
     hidden = {"id": record_id, "outcome": "restricted", "restriction": restriction}
     return {**dict.fromkeys(recorded), **hidden}

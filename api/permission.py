@@ -12,7 +12,7 @@ from api.problems import Problem, ProblemRaised, title_of
 from api.record_json import RecordRow
 from api.state import current_archive, current_aside
 from archive.canonical import JsonValue
-from archive.errors import RecordRestricted
+from archive.errors import RecordRestricted, RecordWithdrawn
 from archive.ids import parse_id
 from archive.services.access import Reader
 from archive.services.custody import note_access, sign_waiting
@@ -61,6 +61,38 @@ def require_metadata(row: RecordRow) -> Permission:
     if found.sight is Sight.NOTHING:
         raise refused(row, found)
     return found
+
+
+def require_standing(row: RecordRow) -> None:
+    """Raise the problem 410 of a record that was withdrawn."""
+    if row.is_withdrawn:
+        raise withdrawn(row)
+
+
+def require_content(row: RecordRow) -> Permission:
+    """The permission, when the content may be handed out. Raises the problems 403 and 410 else."""
+    require_metadata(row)
+    require_standing(row)
+    return require_whole(row)
+
+
+def require_told(row: RecordRow) -> Permission:
+    """The permission, when the record's JSON may be told: of a withdrawn one its metadata may.
+
+    Raises the problem 403 else.
+    """
+    return require_metadata(row) if row.is_withdrawn else require_whole(row)
+
+
+def withdrawn(row: RecordRow) -> ProblemRaised:
+    """The problem 410 of a withdrawn record, with its tombstone."""
+    members: dict[str, JsonValue] = {"withdrawal": row.record["withdrawal"], "record": row.record}
+    replacement = row.record["withdrawal"]["replacement"]
+    instead = f" {replacement} stands in its place." if replacement else ""
+    detail = f"{row.id} was withdrawn: {row.record['withdrawal']['reason']}.{instead}"
+    return ProblemRaised(
+        Problem(410, RecordWithdrawn.code, title_of(RecordWithdrawn), detail, members=members)
+    )
 
 
 def refused(row: RecordRow, found: Permission) -> ProblemRaised:

@@ -32,6 +32,7 @@ from archive.errors import (
     MunimentError,
     NotFound,
     RecordRestricted,
+    RecordWithdrawn,
     ScopeMissing,
     StorageUnavailable,
 )
@@ -46,6 +47,7 @@ _STATUSES: tuple[tuple[type[MunimentError], int], ...] = (
     (NotFound, 404),
     (ScopeMissing, 403),
     (RecordRestricted, 403),
+    (RecordWithdrawn, 410),
     (AccessDenied, 401),
     (IdempotencyKeyReused, 422),
     (IdempotencyError, 409),

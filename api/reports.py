@@ -14,6 +14,7 @@ from api.access import current_reader
 from api.bodies import file_chunks
 from api.permission import seen
 from api.record_json import RecordRow
+from api.record_row import record_row
 from api.state import current_archive, current_bounds
 from archive.digests import DigestReading
 from archive.ids import parse_id
@@ -57,13 +58,14 @@ def _digest_answer(reading: DigestReading, policy: str) -> BytesAnswer:
         return verify_digest(archive, reading, policy, who)
     # A search costs nothing and tells which record would be verified, if any.
     found = verify_digest(archive, replace(reading, is_prefix=True), policy, who).matches
-    row = archive.hot.record(found[0].capture_id) if found else None
+    row = record_row(found[0].capture_id) if found else None
     if row is None:
         with bounds.large.place():
             return verify_digest(archive, reading, policy, who)
-    turns = bounds.large if is_large(RecordRow(found[0].capture_id, *row)) else bounds.small
+    turns = bounds.large if is_large(row) else bounds.small
     return turns.result(
-        (reading.hex, policy, found, row[1]), lambda: verify_digest(archive, reading, policy, who)
+        (reading.hex, policy, found, row.sha256),
+        lambda: verify_digest(archive, reading, policy, who),
     )
 
 
@@ -92,9 +94,9 @@ def _noted(answer: BytesAnswer) -> BytesAnswer:
             match.capture_id for match in (*answer.matches, *(near for _, near in answer.near))
         }
         for record_id in sorted(shown):
-            found = current_archive().hot.record(record_id)
-            if found is not None:
-                seen(RecordRow(record_id, *found))
+            row = record_row(record_id)
+            if row is not None:
+                seen(row)
     return answer
 
 

@@ -16,10 +16,18 @@ from api.identified import asked_as, record_named
 from api.negotiation import HTML, JSON, PLAIN, best_offer, negotiated
 from api.pages.record_page import record_page, report_page
 from api.pages.restricted_page import restricted_page
+from api.pages.withdrawn_page import withdrawn_page
 from api.parts import part_answer
-from api.permission import require_metadata, require_whole, seen
+from api.permission import (
+    require_content,
+    require_metadata,
+    require_standing,
+    require_told,
+    seen,
+)
 from api.problems import Problem, ProblemRaised, title_of
 from api.record_json import RecordRow, links, record_answer, version_answer
+from api.record_row import required_row
 from api.reports import is_failed, is_large, record_report
 from api.responses import (
     answer_response,
@@ -51,9 +59,9 @@ def landing(text: str) -> BaseResponse:
     capture_id = record_named(text)
     if request.path.endswith("/"):
         return redirect(f"/{capture_id}", 301)
-    row = _row(capture_id)
+    row = required_row(capture_id)
     if _representation() == JSON:
-        require_whole(row)
+        require_told(row)
         base_url = current_archive().base_url
         return answer_response(record_answer(row, base_url, request.headers.get("If-None-Match")))
     return _page(capture_id, row, f"/{capture_id}")
@@ -69,9 +77,9 @@ def below(text: str, slug: str) -> BaseResponse:
     capture_id = record_named(text, after=f"/{slug}")
     if slug != "v1":
         raise ProblemRaised(_nothing_there(str(capture_id), slug))
-    row = _row(capture_id)
+    row = required_row(capture_id)
     if _representation() == JSON:
-        require_whole(row)
+        require_told(row)
         base_url = current_archive().base_url
         return answer_response(version_answer(row, base_url, request.headers.get("If-None-Match")))
     return _page(capture_id, row, f"/{capture_id}/v1")
@@ -81,7 +89,7 @@ def below(text: str, slug: str) -> BaseResponse:
 def part(text: str, role: str) -> Response:
     """The raw bytes of a part, which never run in this origin."""
     capture_id = record_named(text, after=f"/parts/{role}")
-    require_whole(_row(capture_id))
+    require_content(required_row(capture_id))
     return part_answer(capture_id, role)
 
 
@@ -92,8 +100,9 @@ def citation(text: str) -> Response:
     archive, style = current_archive(), request.args.get("style", "plain")
     if best_offer(request.accept_mimetypes, (PLAIN,)) is None:
         raise not_acceptable((PLAIN,))
-    row = _row(capture_id)
+    row = required_row(capture_id)
     require_metadata(row)
+    require_standing(row)
     if request.method != "HEAD" and not is_large(row) and is_failed(record_report(row)):
         raise ProblemRaised(_not_citable(capture_id))
     try:
@@ -110,7 +119,7 @@ def verification(text: str) -> Response:
     chosen = _representation()
     policy = request.args.get("policy", "standard")
     required_claims(policy)
-    row = _row(capture_id)
+    row = required_row(capture_id)
     require_metadata(row)
     place = f"/{capture_id}/verify?format={'json' if chosen == JSON else 'html'}"
     if request.method == "HEAD":
@@ -127,8 +136,7 @@ def evidence_package(text: str) -> Response:
     capture_id = record_named(text, after="/exhibit")
     policy = request.args.get("policy", "standard")
     required_claims(policy)
-    row = _row(capture_id)
-    require_whole(row)
+    require_content(required_row(capture_id))
     return exhibit_answer(capture_id, policy)
 
 
@@ -139,16 +147,11 @@ def _representation() -> str:
     return chosen
 
 
-def _row(capture_id: RecordId) -> RecordRow:
-    found = current_archive().hot.record(str(capture_id))
-    if found is None:
-        raise NotFound(f"there is no record {capture_id}")
-    return RecordRow(str(capture_id), *found)
-
-
 def _page(capture_id: RecordId, row: RecordRow, path: str) -> Response:
     place = f"{path}?format=html"
     found = seen(row)
+    if row.is_withdrawn and found.sight is not Sight.NOTHING:
+        return _tombstone(row, found, path)
     if found.sight is not Sight.WHOLE:
         return _closed_page(row, found, path)
     if request.method == "HEAD":
@@ -156,6 +159,17 @@ def _page(capture_id: RecordId, row: RecordRow, path: str) -> Response:
     else:
         page = record_page(capture_id, row, path, (found, asked_as(capture_id)))
         response = page_response(page, place)
+    response.headers["Link"] = links(row, path, current_archive().base_url)
+    return response
+
+
+def _tombstone(row: RecordRow, found: Permission, path: str) -> Response:
+    """The page of a withdrawn record: what, when, why, by whom, its digests, what remains."""
+    page = withdrawn_page(row, found)
+    response = Response(page, 410, content_type="text/html; charset=utf-8")
+    response.vary.add("Accept")
+    response.headers["Content-Location"] = f"{path}?format=html"
+    response.headers["Cache-Control"] = headers.TOMBSTONE
     response.headers["Link"] = links(row, path, current_archive().base_url)
     return response
 

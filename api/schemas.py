@@ -3,13 +3,27 @@
 
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate, validates_schema
 
+from archive.canonical import JsonValue
+from archive.model.correction import TEXT_LIMIT, VALUE_LIMIT
 from archive.model.restriction import METADATA_POLICIES, REASON_LIMIT
+from archive.model.withdrawal import REASON_CODES
 from archive.services.judge import POLICIES
 
 _URL_LIMIT = 8192
 _DIGEST_LIMIT = 8192
 _ID_LIMIT = 256
 _BATCH_LIMIT = 1000
+
+
+def reason_parameter(why: str) -> dict[str, JsonValue]:
+    """The query parameter `reason` of a request that takes something back."""
+    return {
+        "name": "reason",
+        "in": "query",
+        "required": True,
+        "description": f"{why}: one line, signed and kept for good",
+        "schema": {"type": "string", "minLength": 1, "maxLength": REASON_LIMIT},
+    }
 
 
 class RequestSchema(Schema):
@@ -58,6 +72,52 @@ class RestrictionRequest(RequestSchema):
         required=True,
         validate=validate.Length(min=1, max=REASON_LIMIT),
         metadata={"description": "One line, signed and kept for good"},
+    )
+
+
+class WithdrawalRequest(RequestSchema):
+    """Why a record is to be withdrawn."""
+
+    reason_code = fields.String(required=True, validate=validate.OneOf(REASON_CODES))
+    reason = fields.String(
+        required=True,
+        validate=validate.Length(min=1, max=REASON_LIMIT),
+        metadata={"description": "One line, signed and kept for good"},
+    )
+    replacement = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(min=1, max=_ID_LIMIT),
+        metadata={"description": "The record that stands in its place"},
+    )
+
+
+class SupersessionRequest(RequestSchema):
+    """Which record is to be read in place of one, and why."""
+
+    newer = fields.String(required=True, validate=validate.Length(min=1, max=_ID_LIMIT))
+    reason = fields.String(
+        required=True,
+        validate=validate.Length(min=1, max=REASON_LIMIT),
+        metadata={"description": "One line, signed and kept for good"},
+    )
+
+
+class CorrectionRequest(RequestSchema):
+    """What is wrong, and what is right; of one member of the record with its name."""
+
+    text = fields.String(required=True, validate=validate.Length(min=1, max=TEXT_LIMIT))
+    field = fields.String(
+        load_default=None, allow_none=True, validate=validate.Length(min=1, max=40)
+    )
+    old = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(max=VALUE_LIMIT),
+        metadata={"description": "What the record says there; refused when it says otherwise"},
+    )
+    new = fields.String(
+        load_default=None, allow_none=True, validate=validate.Length(max=VALUE_LIMIT)
     )
 
 
@@ -134,6 +194,58 @@ class RestrictionSchema(AnswerSchema):
     reason = fields.String(required=True, allow_none=True)
     since = fields.String(required=True, allow_none=True)
     statement_sha256 = fields.String(required=True, allow_none=True)
+
+
+class WithdrawalSchema(AnswerSchema):
+    """Whether a record is withdrawn, and the latest statement about that."""
+
+    id = fields.String(required=True)
+    is_withdrawn = fields.Boolean(required=True)
+    reason_code = fields.String(required=True, allow_none=True)
+    reason = fields.String(required=True, allow_none=True)
+    replacement = fields.String(required=True, allow_none=True)
+    remains = fields.List(
+        fields.String(),
+        required=True,
+        allow_none=True,
+        metadata={"description": "Claims that were proven when it was withdrawn"},
+    )
+    at = fields.String(required=True, allow_none=True)
+    actor = fields.String(required=True, allow_none=True)
+    statement_sha256 = fields.String(required=True, allow_none=True)
+
+
+class SupersessionSchema(AnswerSchema):
+    """What is to be read in place of a record, and what it stands in place of."""
+
+    id = fields.String(required=True)
+    is_superseded = fields.Boolean(required=True)
+    newer = fields.String(required=True, allow_none=True)
+    latest = fields.String(required=True, allow_none=True)
+    supersedes = fields.List(fields.String(), required=True)
+    reason = fields.String(required=True, allow_none=True)
+    at = fields.String(required=True, allow_none=True)
+    actor = fields.String(required=True, allow_none=True)
+    statement_sha256 = fields.String(required=True, allow_none=True)
+
+
+class CorrectionSchema(AnswerSchema):
+    """One correction; of no single member where field is null."""
+
+    text = fields.String(required=True)
+    field = fields.String(required=True, allow_none=True)
+    old = fields.String(required=True, allow_none=True)
+    new = fields.String(required=True, allow_none=True)
+    at = fields.String(required=True)
+    actor = fields.String(required=True)
+    statement_sha256 = fields.String(required=True)
+
+
+class CorrectionsSchema(AnswerSchema):
+    """The corrections of one record."""
+
+    id = fields.String(required=True)
+    corrections = fields.List(fields.Nested(CorrectionSchema), required=True)
 
 
 class GrantSchema(AnswerSchema):

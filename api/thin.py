@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fast lane in front of Flask: a canonical record ID, asked for plainly as JSON.
 
-Only open records are answered here, and only to somebody without an API key: whether a restricted
-one may be seen, and whose key it is, is not decided twice.
+Only open records are answered here with which nothing was done, and only to somebody without an
+API key: whether a restricted one may be seen, and whose key it is, is not decided twice.
 
 Everything else, and everything that is not simply there, goes on to Flask, which gives the same
 answer to the same question (a test compares the two) and all the other ones.
@@ -47,14 +47,14 @@ def thin_path(
         except (MalformedId, CatalogError):
             # Where the catalogue cannot be read, Flask asks again, and says what is the matter.
             return inner(environ, start_response)
-        if found is None or found[2] is not None:
+        if found is None or found[2] is not None or found[4]:
             return inner(environ, start_response)
         hit = count_read(environ)
         if hit.is_over:
             return inner(environ, start_response)
         environ[ROUTE] = THIN_ROUTE
         answer = record_answer(
-            RecordRow(capture_id, *found), base_url, environ.get("HTTP_IF_NONE_MATCH")
+            RecordRow(capture_id, *found[:4]), base_url, environ.get("HTTP_IF_NONE_MATCH")
         )
         start_response(_STATUS_LINES[answer.status], [*answer.headers, *hit.fields()])
         return () if environ["REQUEST_METHOD"] == "HEAD" else (answer.body,)

@@ -32,6 +32,7 @@ from archive.services.context import (
     PackageSigners,
     Politeness,
     RemoteLimits,
+    Sealing,
     Timestamping,
 )
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
@@ -175,6 +176,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
             settings.importing.requests_per_minute, settings.importing.patience_seconds
         ),
         timestamping=_timestamping(settings),
+        sealing=_sealing(settings),
     )
 
 
@@ -299,11 +301,13 @@ def pinned_roots(settings: Settings) -> tuple[str, ...]:
         return settings.trust.roots
     path = settings.root_keyid_file
     try:
-        roots = (path.read_text(encoding="ascii").strip(),)
+        roots = tuple(path.read_text(encoding="ascii").split())
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"the root fingerprint {path} cannot be read") from error
+    if not roots:
+        raise SettingsError(f"the root fingerprint {path} is empty")
     check_roots(str(path), roots)
     return roots
 
@@ -336,6 +340,29 @@ def _fetcher(settings: Settings, clock: Clock) -> HttpFetcher:
         AddressGuard(settings.allowed_networks()),
         clock,
     )
+
+
+def _sealing(settings: Settings) -> Sealing:
+    wanted = settings.seal
+
+    def ask(query: bytes) -> bytes:
+        client = Rfc3161Client(ClientSettings(_user_agent(settings)))
+        return client.relay(wanted.timestamp_url, query)
+
+    return Sealing(
+        certificates=wanted.certificates,
+        key=wanted.key,
+        key_secret_file=wanted.key_secret_file,
+        roots=wanted.roots,
+        timestamp_roots=wanted.timestamp_roots,
+        revocation_lists=wanted.revocation_lists,
+        ask=ask if wanted.timestamp_url else None,
+    )
+
+
+def _user_agent(settings: Settings) -> str:
+    contact = f"; {settings.archive.contact}" if settings.archive.contact else ""
+    return f"Muniment/{__version__} (citation archive{contact})"
 
 
 def _politeness(settings: Settings, jobs: JobsDatabase, clock: Clock) -> Politeness:

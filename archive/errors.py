@@ -16,6 +16,7 @@ MunimentError
 ├─ BackupNotWritten           the backup's file could not be made
 ├─ RestoreRefused             a restore would replace something, or does not fit
 ├─ NotFound                   a well-formed name of something that is not here
+├─ RecordWithdrawn            a tombstone stands in its place
 ├─ AccessDenied               not allowed to whoever asks
 │  ├─ ApiKeyMissing
 │  ├─ ApiKeyUnknown           no such key, or another secret: the two look the same from outside
@@ -173,6 +174,12 @@ class NotFound(MunimentError):
     """A well-formed name of something that this archive does not have."""
 
     code = "NOT_FOUND"
+
+
+class RecordWithdrawn(MunimentError):
+    """The record was withdrawn; its tombstone tells when, why, and what remains provable."""
+
+    code = "RECORD_WITHDRAWN"
 
 
 class AccessDenied(MunimentError):

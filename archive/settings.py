@@ -224,6 +224,19 @@ class PolitenessSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SealSettings:
+    """[seal]: the organisation's seal on certificates (PAdES); without a key there is none."""
+
+    certificates: str = ""  # PEM file: the organisation's certificate, then those up to its root
+    key: str = ""  # PEM file of its private key
+    key_secret_file: str = ""  # whose first line opens the key; empty: nothing is needed
+    roots: str = ""  # PEM file of the authorities that seals must lead to
+    timestamp_url: str = ""  # an RFC 3161 authority
+    timestamp_roots: str = ""  # PEM file of the authorities that its tokens must lead to
+    revocation_lists: tuple[str, ...] = ()  # CRL files in DER, of every authority in either chain
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings, read and checked."""
 
@@ -244,6 +257,7 @@ class Settings:
     jobs: JobsSettings = field(default_factory=JobsSettings)
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     politeness: PolitenessSettings = field(default_factory=PolitenessSettings)
+    seal: SealSettings = field(default_factory=SealSettings)
 
     @property
     def store_url(self) -> str:
@@ -331,6 +345,7 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "jobs": JobsSettings,
     "schedule": ScheduleSettings,
     "politeness": PolitenessSettings,
+    "seal": SealSettings,
 }
 # `import` is no name for a field.
 _FIELDS = {"import": "importing"}

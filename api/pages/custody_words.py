@@ -24,6 +24,9 @@ _WORDS = {
     "grant": "Opened to a key while it is restricted",
     "grant-end": "Closed again to a key",
     "withdrawal": "Withdrawn",
+    "reinstatement": "Served again",
+    "supersession": "Superseded",
+    "correction": "Corrected",
     "key-use": "A signing key was used",
 }
 _ACTORS = {"archive": "", "key": "a key that was granted it", "operator": "the operator"}

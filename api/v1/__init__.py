@@ -4,6 +4,7 @@
 from api.openapi import ProblemApi
 from api.v1 import (
     captures,
+    corrections,
     custody,
     grants,
     health,
@@ -11,7 +12,9 @@ from api.v1 import (
     keys,
     records,
     restrictions,
+    supersessions,
     verifications,
+    withdrawals,
 )
 
 PREFIX = "/api/v1"
@@ -24,6 +27,9 @@ def register(api: ProblemApi) -> None:
         jobs,
         records,
         restrictions,
+        withdrawals,
+        supersessions,
+        corrections,
         grants,
         custody,
         keys,

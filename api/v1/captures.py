@@ -11,8 +11,8 @@ from api.bodies import blamed_on, read_json
 from api.idempotency import PARAMETER, current_token, idempotent
 from api.job_json import accepted, failure_of, waited_for, wanted_seconds
 from api.openapi import KEY_NEEDED, ApiBlueprint
-from api.permission import require_metadata
-from api.record_json import RecordRow
+from api.permission import require_metadata, require_standing
+from api.record_row import record_row
 from api.schemas import BatchRequest, CaptureRequest, JobSchema, RecordSchema
 from api.state import current_archive
 from archive.digests import sha256_hex
@@ -43,22 +43,23 @@ def _ask_again(_since: str) -> None:
 
 
 def _is_still_told(response: Response) -> None:
-    """Raise the problem 403 when the record in an answer was hidden since."""
+    """Raise the problem 403 or 410 when the record in an answer was hidden or withdrawn since."""
     place = response.headers.get("Location", "")
     _require_told(place.removeprefix("/") if response.status_code == HTTPStatus.CREATED else None)
 
 
 def _require_told(record_id: str | None) -> None:
-    found = current_archive().hot.record(record_id) if record_id else None
-    if record_id and found:
-        require_metadata(RecordRow(record_id, *found))
+    row = record_row(record_id) if record_id else None
+    if row is not None:
+        require_metadata(row)
+        require_standing(row)
 
 
 @blueprint.at("/captures", "POST")
 @blueprint.answers(202, JobSchema, "The job is accepted; Location is where to ask for it")
 @blueprint.answers(201, RecordSchema, "A capture was minted; Location is its permanent URL")
 @blueprint.answers(200, RecordSchema, "The page was not what it should be: an observation, id null")
-@blueprint.refuses(400, 401, 403, 408, 409, 413, 415, 422, 429, 500, 503)
+@blueprint.refuses(400, 401, 403, 408, 409, 410, 413, 415, 422, 429, 500, 503)
 @blueprint.documents(requestBody=_BODY, parameters=[*_WAIT, PARAMETER], security=KEY_NEEDED)
 @idempotent(resume=_ask_again, may_repeat=_is_still_told)
 def create_capture() -> Response:

@@ -7,10 +7,10 @@ from api.access import current_reader
 from api.identified import record_named
 from api.openapi import ApiBlueprint
 from api.permission import is_told_actors, require_metadata
+from api.record_row import required_row
 from api.responses import json_response
 from api.schemas import CustodySchema
 from api.state import current_archive
-from api.v1.restrictions import row_of
 from archive.services.custody import custody_of
 
 blueprint = ApiBlueprint("custody", __name__, description="Tells what was done with records")
@@ -27,6 +27,6 @@ def read_custody(text: str) -> Response:
     that may see the record.
     """
     record_id = record_named(text, before="/api/v1/records/", after="/custody")
-    found = require_metadata(row_of(record_id))
+    found = require_metadata(required_row(record_id))
     is_told = is_told_actors(current_reader(), found)
     return json_response(custody_of(current_archive(), record_id).to_json(with_actors=is_told))

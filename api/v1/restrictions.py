@@ -9,26 +9,18 @@ from api.idempotency import PARAMETER, idempotent
 from api.identified import record_meant, record_named
 from api.openapi import KEY_NEEDED, ApiBlueprint
 from api.permission import seen
-from api.record_json import RecordRow
+from api.record_row import required_row
 from api.responses import json_response
-from api.schemas import RestrictionRequest, RestrictionSchema
+from api.schemas import RestrictionRequest, RestrictionSchema, reason_parameter
 from api.state import current_archive
 from archive.clock import read_time
-from archive.errors import NotFound
-from archive.ids import RecordId
 from archive.services.permission import Sight
 from archive.services.restrict import Wanted, restrict, restriction_state, unrestrict
 
 blueprint = ApiBlueprint("restrictions", __name__, description="Restricts records")
 
 _BODY = {"required": True, "content": {"application/json": {"schema": RestrictionRequest}}}
-_REASON = {
-    "name": "reason",
-    "in": "query",
-    "required": True,
-    "description": "Why it is lifted: one line, signed and kept for good",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 300},
-}
+_REASON = reason_parameter("Why it is lifted")
 
 
 @blueprint.at("/records/<text>/restriction")
@@ -40,7 +32,7 @@ _REASON = {
 def read_restriction(text: str) -> Response:
     """Read a record's restriction."""
     record_id = record_named(text, before="/api/v1/records/", after="/restriction")
-    found = seen(row_of(record_id))
+    found = seen(required_row(record_id))
     state = restriction_state(current_archive(), record_id)
     return json_response(state.to_json(with_reason=found.sight is not Sight.NOTHING))
 
@@ -72,11 +64,3 @@ def delete_restriction(text: str) -> Response:
     record_id = record_meant(text)
     reason = request.args.get("reason", "")
     return json_response(unrestrict(current_archive(), record_id, reason, actor).to_json())
-
-
-def row_of(record_id: RecordId) -> RecordRow:
-    """The record as it is served. Raises NotFound."""
-    found = current_archive().hot.record(str(record_id))
-    if found is None:
-        raise NotFound(f"there is no record {record_id}")
-    return RecordRow(str(record_id), *found)

@@ -12,14 +12,13 @@ from api.identified import not_resolved
 from api.openapi import ApiBlueprint
 from api.permission import require_metadata
 from api.problems import ProblemRaised
-from api.record_json import RecordRow
+from api.record_row import required_row
 from api.reports import digest_answer, record_report, upload_answer
 from api.responses import json_response
 from api.schemas import ReportSchema, VerificationRequest
 from api.state import current_archive
 from archive.canonical import JsonValue
 from archive.digests import read_sha256
-from archive.errors import NotFound
 from archive.services.resolve import resolve
 
 blueprint = ApiBlueprint("verifications", __name__, description="Verifies records and files")
@@ -63,10 +62,7 @@ def _of_named(wanted: dict[str, JsonValue]) -> JsonValue:
     found = resolve(archive, wanted["id"])
     if found.id is None:
         raise ProblemRaised(not_resolved(found, "id"))
-    row = archive.hot.record(str(found.id))
-    if row is None:
-        raise NotFound(f"there is no record {found.id}")
-    record = RecordRow(str(found.id), *row)
+    record = required_row(found.id)
     require_metadata(record)
     report = record_report(record, policy).to_json()
     return {**report, "note": found.detail} if found.detail else report

@@ -11,13 +11,15 @@ from archive.catalog.database import Database
 from archive.catalog.dialect import RawConnection
 
 _RECORD = (
-    "SELECT c.record_json, c.record_sha256, r.metadata_policy, r.until "
+    "SELECT c.record_json, c.record_sha256, r.metadata_policy, r.until, "
+    "CASE WHEN EXISTS (SELECT 1 FROM act a WHERE a.record_id = c.id) THEN 1 ELSE 0 END "
     "FROM capture c LEFT JOIN restriction r ON r.record_id = c.id AND r.is_restricted = 1 "
     "WHERE c.id = ?"
 )
 
-# The record's JSON, its SHA-256, and where it is restricted the metadata policy and the end.
-HotRow = tuple[bytes, str, str | None, str | None]
+# The record's JSON, its SHA-256, where it is restricted the metadata policy and the end, and
+# whether anything was done with it that its doors tell of (1 or 0).
+HotRow = tuple[bytes, str, str | None, str | None, int]
 
 
 class HotReader:
@@ -28,9 +30,9 @@ class HotReader:
         self._local = threading.local()
 
     def record(self, capture_id: str) -> HotRow | None:
-        """The record's JSON, its SHA-256, and its restriction, by canonical ID, or None.
+        """The record's JSON, its SHA-256, its restriction, whether it has acts, or None.
 
-        Of an open record the last two are None; a restriction whose end has come is still told.
+        Of an open record policy and end are None; a restriction whose end has come is still told.
         Raises CatalogUnavailable while the database is out of reach, CatalogError.
         """
         row = self._connection().first(_RECORD, (capture_id,))

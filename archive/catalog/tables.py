@@ -131,6 +131,17 @@ restriction = Table(
     Column("statement_sha256", String(64), nullable=False),
 )
 
+# What was done with a record by a signed statement (withdrawal, supersession, correction,
+# redaction): the statement's content, once for each record whose doors tell of it.
+act = Table(
+    "act",
+    metadata,
+    Column("record_id", String(40), primary_key=True),
+    Column("statement_sha256", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
 custody_event = Table(
     "custody_event",
     metadata,
@@ -348,6 +359,7 @@ EVIDENCE_TABLES = (
     statement,
     statement_about,
     restriction,
+    act,
     custody_event,
     import_group,
     cdx,

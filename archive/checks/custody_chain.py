@@ -12,8 +12,7 @@ from archive.checks.evidence import Absent, Claim, CustodyStatement, Evidence
 from archive.clock import parse_rfc3339
 from archive.ids import RecordId
 from archive.model.claim import Finding
-from archive.model.custody import CustodyEvent, SignedCustody
-from archive.model.restriction import Restriction
+from archive.model.custody import SignedCustody
 from archive.proofs.key_state import Signing, key_fault
 from archive.proofs.keyset import MANIFEST, Keyset
 
@@ -80,7 +79,7 @@ def _of_itself(
     fault = key_fault(key, Signing(MANIFEST, made_at, item.trusted_not_after))
     if fault is not None:
         return CLAIM.fails(target, "CUSTODY_KEY", f"{fault.code}: {fault.detail}")
-    if record_id not in _records(said.told):
+    if record_id not in said.told.records:
         return CLAIM.fails(
             target, "CUSTODY_FOREIGN", f"it is listed for {record_id} and tells of another"
         )
@@ -93,7 +92,7 @@ def _of_order(
     target: str, said: SignedCustody, known: dict[str, CustodyStatement]
 ) -> Finding | None:
     before = None if said.previous is None else known.get(said.previous)
-    number = said.told.number if isinstance(said.told, Restriction) else None
+    number = said.told.number
     if said.previous is not None and before is None:
         return CLAIM.fails(
             target, "CUSTODY_GAP", f"the statement before it, {said.previous}, is not there"
@@ -106,16 +105,11 @@ def _of_order(
         return None  # which has its own finding
     if parse_rfc3339(before.signed.made_at) > parse_rfc3339(said.made_at) + SKEW:
         return CLAIM.fails(target, "CUSTODY_ORDER", "the one before it was signed after it")
-    if type(before.signed.told) is not type(said.told):
+    if before.signed.kind != said.kind:
         return CLAIM.fails(target, "CUSTODY_ORDER", "the one before it is of another kind")
-    if isinstance(before.signed.told, Restriction) and before.signed.told.number + 1 != number:
+    number_before = before.signed.told.number
+    if number_before is not None and number_before + 1 != number:
         return CLAIM.fails(
-            target,
-            "CUSTODY_ORDER",
-            f"it is number {number}, after number {before.signed.told.number}",
+            target, "CUSTODY_ORDER", f"it is number {number}, after number {number_before}"
         )
     return None
-
-
-def _records(told: CustodyEvent | Restriction) -> Sequence[RecordId]:
-    return (told.record,) if isinstance(told, Restriction) else told.records

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The passphrase of a backup: the first line of a file, or typed without being shown."""
+"""Passphrases of backups and root keys: the first line of a file, or typed unseen."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,3 +39,15 @@ def passphrase_of(path: Path | None, *, is_new: bool) -> "Passphrase":
     if not line.strip():
         raise BackupLocked(f"the first line of {path} is empty: write the passphrase there")
     return Passphrase.of(line)
+
+
+def key_passphrase_of(path: Path | None, *, is_new: bool) -> bytes:
+    """What opens a root key: the first line of the file, or as typed. Raises KeyLocked."""
+    if path is not None:
+        from archive.signing.file import read_passphrase
+
+        return read_passphrase(path)
+    typed: str = click.prompt(
+        "Passphrase of the root key", hide_input=True, confirmation_prompt=is_new, err=True
+    )
+    return typed.encode("utf-8")

@@ -75,7 +75,10 @@ class TrustInputs:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All findings about one subject under one policy, and the result that follows."""
+    """All findings about one subject under one policy, and the result that follows.
+
+    `standing` is what was done with the record since it was made, None when nothing was.
+    """
 
     report_id: str
     policy: str
@@ -88,6 +91,7 @@ class Report:
     claimed_time: str | None
     verifier: tuple[str, str] = field(default=("muniment", ""))
     is_offline: bool = False
+    standing: JsonValue = None
 
     def to_json(self) -> JsonValue:
         """The report in the form of `archive/specs/verify-report.md`."""
@@ -106,6 +110,7 @@ class Report:
             "verified_at": self.verified_at,
             "offline": self.is_offline,
             "subject": self.subject,
+            "standing": self.standing,
             "trust_inputs": {
                 "root_fingerprints": list(self.trust.root_fingerprints),
                 "root_source": self.trust.root_source,

@@ -7,14 +7,17 @@ and an import by its import statement; what happens to a record afterwards is to
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 from archive.canonical import JsonValue
 from archive.errors import MalformedStatement
 from archive.ids import RecordId
+from archive.model.correction import Correction
 from archive.model.fields import Fields
 from archive.model.look import Signer
 from archive.model.restriction import Restriction
+from archive.model.supersession import Supersession
+from archive.model.withdrawal import Withdrawal
 
 EVENTS = ("access", "export", "grant", "grant-end", "key-use", "withdrawal")
 _TEXT_LIMIT = 300
@@ -33,6 +36,10 @@ class CustodyEvent:
     actor: str
     records: tuple[RecordId, ...]
     detail: str
+
+    @property
+    def number(self) -> None:
+        """None: events are not numbered."""
 
     def to_json(self) -> JsonValue:
         """The content file's value."""
@@ -61,9 +68,31 @@ class CustodyEvent:
         return event
 
 
-TOLD: Mapping[str, Callable[[JsonValue], CustodyEvent | Restriction]] = {
+class Told(Protocol):
+    """What a statement of a record's custody says: an event, a restriction, an act."""
+
+    @property
+    def at(self) -> str:
+        """When it happened."""
+        ...
+
+    @property
+    def records(self) -> tuple[RecordId, ...]:
+        """The records that it tells of."""
+        ...
+
+    @property
+    def number(self) -> int | None:
+        """Which one of its kind about the record it is, from 1; None: not numbered."""
+        ...
+
+
+TOLD: Mapping[str, Callable[[JsonValue], Told]] = {
     "custody": CustodyEvent.from_json,
     "restriction": Restriction.from_json,
+    "withdrawal": Withdrawal.from_json,
+    "supersession": Supersession.from_json,
+    "correction": Correction.from_json,
 }
 """The kinds of statement that tell of a record's custody, and how the content of each is read."""
 
@@ -72,10 +101,12 @@ TOLD: Mapping[str, Callable[[JsonValue], CustodyEvent | Restriction]] = {
 class SignedCustody:
     """What a statement tells of a record's custody, and what was signed about it.
 
-    `previous` is the digest of the statement before it about the same record, or None.
+    `previous` is the digest of the statement before it of the same kind about the same record, or
+    None.
     """
 
-    told: CustodyEvent | Restriction
+    kind: str
+    told: Told
     made_at: str
     previous: str | None
     signer: Signer

@@ -42,6 +42,11 @@ class Restriction:
     at: str
     actor: str
 
+    @property
+    def records(self) -> tuple[RecordId, ...]:
+        """The record."""
+        return (self.record,)
+
     def to_json(self) -> JsonValue:
         """The content file's value."""
         return {

@@ -22,7 +22,16 @@ KEYSET_V1 = f"{NAMESPACE}/keyset/v1"
 LIMITS_V1 = f"{NAMESPACE}/limits/v1"
 # Kinds of statement whose only subject is a content file, by the folder they lie in.
 CONTENT_TYPES = {
-    kind: f"{NAMESPACE}/{kind}/v1" for kind in ("custody", "import", "probe", "restriction")
+    kind: f"{NAMESPACE}/{kind}/v1"
+    for kind in (
+        "correction",
+        "custody",
+        "import",
+        "probe",
+        "restriction",
+        "supersession",
+        "withdrawal",
+    )
 }
 PREDICATE_TYPES = (CAPTURE_V1, OBSERVATION_V1, KEYSET_V1, *CONTENT_TYPES.values())
 

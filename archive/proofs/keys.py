@@ -7,6 +7,7 @@ can hold for many messages; such a key is refused when it is read.
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -22,6 +23,9 @@ from archive.errors import MalformedKeyset
 
 ED25519 = "ed25519"
 
+_PEM = re.compile(
+    rb"\s*-----BEGIN PUBLIC KEY-----\s([A-Za-z0-9+/=\s]{1,1000})-----END PUBLIC KEY-----\s*"
+)
 _PRIME = 2**255 - 19
 _ORDER_8_Y = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _LOW_ORDER_Y = frozenset({0, 1, _PRIME - 1, _ORDER_8_Y, _PRIME - _ORDER_8_Y})
@@ -80,8 +84,24 @@ def read_public_key(spki_base64: str) -> PublicKey:
     """The key in base64 DER SPKI. Raises MalformedKeyset when it is no usable Ed25519 key."""
     try:
         spki = base64.b64decode(spki_base64, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedKeyset("the public key cannot be read") from error
+    return read_spki(spki)
+
+
+def read_public_pem(data: bytes) -> PublicKey:
+    """The key in a PEM file of one public key. Raises MalformedKeyset as `read_public_key`."""
+    found = _PEM.fullmatch(data)
+    if found is None:
+        raise MalformedKeyset("this is no PEM file of one public key")
+    return read_public_key(b"".join(found[1].split()).decode("ascii"))
+
+
+def read_spki(spki: bytes) -> PublicKey:
+    """The key in DER SubjectPublicKeyInfo. Raises MalformedKeyset as `read_public_key`."""
+    try:
         key = load_der_public_key(spki)
-    except (binascii.Error, ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise MalformedKeyset("the public key cannot be read") from error
     if not isinstance(key, Ed25519PublicKey):
         raise MalformedKeyset("the public key is of an algorithm that is not allowed")

@@ -6,7 +6,7 @@ root keys vouch for it.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,7 +15,6 @@ from archive.canonical import JsonValue
 from archive.clock import parse_rfc3339, rfc3339
 from archive.errors import MalformedKeyset
 from archive.model.fields import Fields
-from archive.proofs.dsse import Envelope
 from archive.proofs.keys import ED25519, PublicKey, read_public_key
 from archive.proofs.keyset_trust import NO_WITNESSES, Authority, TrustedLog, Witnesses, refuse_twice
 
@@ -186,17 +185,6 @@ class Keyset:
         """The log that is written to now: the last one whose key is active."""
         active = (log for log in self.logs if self.keys[log.keyid].state == ACTIVE)
         return max(active, key=self.logs.index, default=None)
-
-    def signers_among(self, payload_signers: Sequence[Envelope]) -> int:
-        """How many distinct root keys signed these envelopes."""
-        return len(
-            {
-                envelope.keyid
-                for envelope in payload_signers
-                if envelope.keyid in self.roots
-                and self.roots[envelope.keyid].verifies(envelope.signature, envelope.signed_bytes())
-            }
-        )
 
     def _role_of(self, keyid: str) -> str | None:
         return self.keys[keyid].role if keyid in self.keys else None

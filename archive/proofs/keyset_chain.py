@@ -6,7 +6,7 @@ new root set must be signed by the old threshold and by the new one (TUF's rule)
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from archive.digests import sha256_hex
 from archive.errors import MalformedEvidence, MalformedKeyset
 from archive.model.statement import CONTENT, KEYSET_V1, Statement
 from archive.proofs.dsse import Envelope
+from archive.proofs.keys import PublicKey
 from archive.proofs.keyset import Keyset
 
 
@@ -74,7 +75,7 @@ def newest_trusted(chain: Sequence[SignedKeyset], pinned_roots: Sequence[str]) -
     trusted: Keyset | None = None
     before: str | None = None
     for signed in chain:
-        trusted = _next_trusted(trusted, before, signed, pinned_roots)
+        trusted = next_trusted(trusted, before, signed, pinned_roots)
         before = signed.statement_sha256
     if trusted is None:
         raise BrokenChain("there is no keyset")
@@ -86,24 +87,27 @@ def chosen_chain(
 ) -> tuple[SignedKeyset, ...]:
     """For each version, of all that claim to be it, the one that follows from those before.
 
-    Where none follows, the first stands, for `newest_trusted` to say what is wrong with it.
+    Where none follows, the first stands, for `newest_trusted` to say what is wrong with it; but a
+    last version that too few of the root keys before it have signed yet is left out.
     Raises BrokenChain when the root keys themselves signed two keysets as one version.
     """
     chain: list[SignedKeyset] = []
     trusted: Keyset | None = None
     before: str | None = None
-    for claimants in rivals:
+    for number, claimants in enumerate(rivals, 1):
         following = []
         for signed in claimants:
             with contextlib.suppress(MalformedEvidence):
-                following.append((signed, _next_trusted(trusted, before, signed, pinned_roots)))
+                following.append((signed, next_trusted(trusted, before, signed, pinned_roots)))
         if len(following) > 1:
             version = following[0][1].version
             raise BrokenChain(f"the root keys signed {len(following)} different keysets {version}")
         if following:
             [(chosen, trusted)] = following
             before = chosen.statement_sha256
-        chain.append(following[0][0] if following else claimants[0])
+            chain.append(chosen)
+        elif number < len(rivals) or not any(_is_begun(trusted, before, s) for s in claimants):
+            chain.append(claimants[0])
     return tuple(chain)
 
 
@@ -126,16 +130,77 @@ class KeysetChain:
         return newest_trusted(self.versions, self.pinned_roots)
 
 
-def _next_trusted(
+def next_trusted(
     trusted: Keyset | None, before: str | None, signed: SignedKeyset, pinned_roots: Sequence[str]
 ) -> Keyset:
+    """The keyset that follows from the trusted one, whose statement has the digest `before`.
+
+    Raises UnpinnedRoot, BrokenChain, and the errors of reading.
+    """
     keyset = signed.open()
     _check_link(trusted, before, keyset, pinned_roots)
-    if keyset.signers_among(signed.envelopes) < keyset.threshold:
-        raise BrokenChain(f"keyset {keyset.version} lacks signatures of its own root keys")
-    if trusted and trusted.signers_among(signed.envelopes) < trusted.threshold:
-        raise BrokenChain(f"keyset {keyset.version} lacks signatures of the root keys before it")
+    lacking = signatures_lacking(trusted, signed, pinned_roots)
+    if lacking:
+        raise BrokenChain(f"keyset {keyset.version} lacks signatures of {lacking[0].whose}")
     return keyset
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """So many more signatures are needed, of whom; `candidates` have not signed yet."""
+
+    count: int
+    whose: str
+    candidates: tuple[str, ...]
+
+
+def signatures_lacking(
+    trusted: Keyset | None, signed: SignedKeyset, pinned_roots: Sequence[str]
+) -> list[Lacking]:
+    """What a version still lacks: of its own root keys, and of those that it has to convince.
+
+    For the first version those are the pinned ones. More than half of them must sign, for a pin
+    does not say how many: else one of three could found an archive of its own in their name.
+    """
+    keyset = signed.open()
+    own = (set(keyset.roots), keyset.threshold, "its own root keys")
+    if trusted is None:
+        needed = max(keyset.threshold, len(set(pinned_roots)) // 2 + 1)
+        others = (set(keyset.roots) & set(pinned_roots), needed, "the trusted root keys")
+    else:
+        others = (set(trusted.roots), trusted.threshold, "the root keys before it")
+    known = {**keyset.roots, **(trusted.roots if trusted else {})}
+    by = keyset_signers(known, signed.envelopes)
+    return [
+        Lacking(count - len(by & ids), whose, tuple(sorted(ids - by)))
+        for ids, count, whose in (own, others)
+        if len(by & ids) < count
+    ]
+
+
+def keyset_signers(roots: Mapping[str, PublicKey], envelopes: Sequence[Envelope]) -> set[str]:
+    """Which of these root keys signed: each counts once, however many envelopes it has."""
+    return {
+        envelope.keyid
+        for envelope in envelopes
+        if envelope.keyid in roots
+        and roots[envelope.keyid].verifies(envelope.signature, envelope.signed_bytes())
+    }
+
+
+def _is_begun(trusted: Keyset | None, before: str | None, signed: SignedKeyset) -> bool:
+    """Whether a root key from before signed this, as the next version, and others are to follow."""
+    try:
+        keyset = signed.open()
+    except MalformedEvidence:
+        return False
+    is_next = trusted is not None and keyset.version == trusted.version + 1
+    return (
+        trusted is not None
+        and is_next
+        and keyset.previous == before
+        and bool(keyset_signers(trusted.roots, signed.envelopes))
+    )
 
 
 def _check_link(

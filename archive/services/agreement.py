@@ -17,7 +17,6 @@ from archive.errors import MunimentError
 from archive.model.claim import Finding, Status
 from archive.services.content_kinds import KINDS
 from archive.services.context import Archive
-from archive.services.custody_told import kind_of
 from archive.services.record import SignedLook, capture_rows, observation_row
 
 CLAIM = Claim(
@@ -92,7 +91,7 @@ def _differing_custody(archive: Archive, gathered: Evidence) -> list[str]:
             f"custody {digest[:12]}"
             for digest, signed in read
             if not isinstance(signed, Absent)
-            and KINDS[kind_of(signed)].differing(connection, signed.told, digest)
+            and KINDS[signed.kind].differing(connection, signed.told, digest)
         ]
 
 

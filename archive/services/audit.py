@@ -46,6 +46,7 @@ from archive.services.trust import (
     stored_keysets,
     stray_keyset_files,
     trusted_keyset,
+    trusted_versions,
 )
 from archive.storage.base import Store
 from archive.storage.layout import KEYSETS, blob_key, inventory_key, proof_key, read_key
@@ -268,10 +269,15 @@ def _audit_objects(
         named.update((item.files.envelope_key, _inventory_place(item)))
     for row in stated:
         named.update((row.envelope_key, blob_key(row.content_sha256)))
+    authorities = {blob_key(sha256) for sha256 in _authority_roots(archive)}
+    named |= authorities
     blobs, seen = _listed(archive, report, options, (in_records, named))
     damages, needed = proof_damages(archive, sorted(seen))
     report.damages.extend(damages)
     report.unreferenced = [key for key in report.unreferenced if key not in needed]
+    for key in sorted(authorities - seen):
+        detail = "the root certificate of an authority is not in the store"
+        report.damages.append(Damage(key, "object.digest", "OBJECT_MISSING", detail))
     for sha256 in sorted(containers):
         if blob_key(sha256) not in seen:
             report.damages.append(
@@ -291,6 +297,16 @@ def _audit_objects(
             report.damages.append(
                 Damage(key, "object.digest", "OBJECT_DIGEST_MISMATCH", f"SHA-256 is {found}")
             )
+
+
+def _authority_roots(archive: Archive) -> set[str]:
+    """The certificates that any keyset names, by digest; none while no keyset is to be trusted."""
+    try:
+        versions = trusted_versions(archive)
+    except (MalformedEvidence, StorageError):
+        return set()  # the keyset's own damage is named already
+    listed = (authority for version in versions for authority in version.keyset.authorities)
+    return {root for authority in listed for root in authority.roots}
 
 
 def _listed(

@@ -11,6 +11,7 @@ from archive.clock import parse_rfc3339
 from archive.errors import NotFound
 from archive.ids import RecordId
 from archive.services.context import Archive
+from archive.services.standing import refuse_withdrawn, standing_of
 
 _BIDI_CONTROLS = dict.fromkeys(
     (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -18,11 +19,18 @@ _BIDI_CONTROLS = dict.fromkeys(
 
 
 def read_record(archive: Archive, capture_id: RecordId) -> JsonValue:
-    """The record's JSON as the catalogue keeps it. Raises NotFound."""
+    """The record's JSON, with what was done with it. Raises NotFound."""
     found = archive.hot.record(str(capture_id))
     if found is None:
         raise NotFound(f"there is no record {capture_id}")
-    return json.loads(found[0])
+    record, has_acts = json.loads(found[0]), found[4]
+    return standing_of(archive, str(capture_id)).told(record) if has_acts else record
+
+
+def read_citable(archive: Archive, capture_id: RecordId) -> JsonValue:
+    """As `read_record`. Raises RecordWithdrawn for one that may not be cited any more, too."""
+    refuse_withdrawn(standing_of(archive, str(capture_id)))
+    return read_record(archive, capture_id)
 
 
 def readable(text: str) -> str:

@@ -8,6 +8,7 @@ an entry here.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -18,10 +19,14 @@ from archive.catalog.evidence import add_containers
 from archive.catalog.imports import add_import, cdx_rows, group_by_digest
 from archive.catalog.restrictions import RestrictionRow, put_restriction, restriction_of
 from archive.errors import MalformedStatement, MalformedTime
+from archive.model.correction import Correction
 from archive.model.custody import CustodyEvent
 from archive.model.imported import ImportGroup, asked_sha256
 from archive.model.probe import ProbeResult
 from archive.model.restriction import RESTRICTED, Restriction
+from archive.model.supersession import Supersession
+from archive.model.withdrawal import Withdrawal
+from archive.services.act_rows import act_concerns, act_differing, add_act
 from archive.services.import_rows import differing_rows, import_containers, import_rows
 from archive.warc.dates import cdx_stamp
 
@@ -139,7 +144,12 @@ def _import_differing(
     return differing_rows(expected, listed, cdx_rows(connection, expected.group))
 
 
+def _act(kind: str, read: Callable[[JsonValue], Any]) -> ContentKind:
+    return ContentKind(read, act_concerns, partial(add_act, kind), partial(act_differing, kind))
+
+
 KINDS = {
+    "correction": _act("correction", Correction.from_json),
     "custody": ContentKind(
         CustodyEvent.from_json, _custody_concerns, _add_custody, _custody_differing
     ),
@@ -148,4 +158,6 @@ KINDS = {
     "restriction": ContentKind(
         Restriction.from_json, _restriction_concerns, _add_restriction, _restriction_differing
     ),
+    "supersession": _act("supersession", Supersession.from_json),
+    "withdrawal": _act("withdrawal", Withdrawal.from_json),
 }

@@ -76,6 +76,22 @@ class PackageSigners:
 
 
 @dataclass(frozen=True, slots=True)
+class Sealing:
+    """Where the organisation's seal lies (PEM files, lists in DER), if it has one.
+
+    `ask` gives the seal's timestamp authority's answer to a TimeStampReq.
+    """
+
+    certificates: str = ""
+    key: str = ""
+    key_secret_file: str = ""
+    roots: str = ""
+    timestamp_roots: str = ""
+    revocation_lists: tuple[str, ...] = ()
+    ask: Callable[[bytes], bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteLimits:
     """How other archives are asked: so often, and with so much patience for one answer."""
 
@@ -157,6 +173,7 @@ class Archive:
     package_signers: PackageSigners
     remote: RemoteLimits
     timestamping: Timestamping
+    sealing: Sealing = Sealing()
     owed: Owed = field(default_factory=Owed)
 
     def close(self) -> None:

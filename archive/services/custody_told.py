@@ -8,7 +8,6 @@ from archive.checks.evidence import Absent, CustodyStatement
 from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import RecordId
 from archive.model.custody import TOLD, SignedCustody
-from archive.model.restriction import Restriction
 from archive.proofs.keyset import Keyset
 from archive.services.adopt import adopt_assertion
 from archive.services.assertion import Stated
@@ -48,7 +47,7 @@ def custody_files(archive: Archive, record_id: RecordId) -> Iterator[tuple[str, 
 def signed_custody(stated: Stated) -> SignedCustody:
     """What a statement of one of these kinds says and how it is bound."""
     said = stated.predicate
-    return SignedCustody(stated.content, said.made_at, said.previous, said.signer)
+    return SignedCustody(stated.row.kind, stated.content, said.made_at, said.previous, said.signer)
 
 
 def _signed(archive: Archive, keyset: Keyset, row: StatementRow) -> SignedCustody | Absent:
@@ -60,11 +59,6 @@ def _signed(archive: Archive, keyset: Keyset, row: StatementRow) -> SignedCustod
         return Absent(error.code, f"{row.envelope_key}: {error}", is_certain=False)
 
 
-def kind_of(signed: SignedCustody) -> str:
-    """The kind of the statement."""
-    return "restriction" if isinstance(signed.told, Restriction) else "custody"
-
-
 def grouped(
     read: Sequence[Stated], unread: Sequence[tuple[str, Sequence[str]]]
 ) -> dict[RecordId, list[CustodyStatement]]:
@@ -74,9 +68,7 @@ def grouped(
     """
     found: dict[RecordId, list[CustodyStatement]] = {}
     for item in (item for item in read if item.row.kind in KINDS_TOLD):
-        told = item.content
-        records = (told.record,) if isinstance(told, Restriction) else told.records
-        for record in records:
+        for record in item.content.records:
             signed = CustodyStatement(item.row.statement_sha256, signed_custody(item))
             found.setdefault(record, []).append(signed)
     for digest, names in unread:

@@ -28,6 +28,7 @@ from archive.services.custody_told import custody_files
 from archive.services.evidence import capture_evidence
 from archive.services.exhibit_readme import readme_text
 from archive.services.report_text import report_text
+from archive.services.standing import refuse_withdrawn, standing_of, told_bytes
 from archive.services.trust import keyset_chain
 from archive.services.verify import Asked, report_on
 from archive.storage.layout import blob_key
@@ -57,13 +58,16 @@ class Exhibit:
 def exhibit(archive: Archive, capture_id: RecordId, policy: str = "standard") -> Exhibit:
     """The exhibit of a capture. Made at one time, it is the same to the byte.
 
-    Raises NotFound, ObjectMissing when statement or inventory is gone, MalformedEvidence when
-    the statement cannot be read, StorageError, InputError for an unknown policy.
+    Raises NotFound, RecordWithdrawn, ObjectMissing when statement or inventory is gone,
+    MalformedEvidence when the statement cannot be read, StorageError, InputError for an unknown
+    policy.
     """
     with archive.database.reading() as connection:
         row = rows.capture_by_id(connection, str(capture_id))
     if row is None:
         raise NotFound(f"there is no record {capture_id}")
+    standing = standing_of(archive, str(capture_id))
+    refuse_withdrawn(standing)
     gathered = capture_evidence(archive, capture_id, row.envelope_key, keyset_chain(archive))
     subject = {"record_id": str(capture_id), "capture_id": str(capture_id)}
     report = report_on(archive, gathered, Asked(policy, subject, row.envelope_key))
@@ -76,7 +80,7 @@ def exhibit(archive: Archive, capture_id: RecordId, policy: str = "standard") ->
         *_objects(archive, gathered),
         *_trust(gathered),
         *_custody(archive, capture_id),
-        content(names.RECORD, row.record_json),
+        content(names.RECORD, told_bytes(row.record_json, standing)),
         content(names.REPORT_JSON, dumps(report.to_json())),
         content(names.REPORT_TEXT, f"{report_text(report, '')}\n".encode()),
         content(

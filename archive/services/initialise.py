@@ -9,7 +9,7 @@ store, new keys would take the place of the old trust, so nothing but the catalo
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +31,8 @@ from archive.storage.layout import CAPTURES, read_key
 class KeyFiles:
     """Where the private keys and what opens them lie, and the fingerprint of the root key.
 
-    `root_keyid` is what a verifier pins. It is no secret, and lies apart from the private keys:
-    an archive without them still verifies.
+    `root_keyid` is what a verifier pins, one root key a line. It is no secret, and lies apart from
+    the private keys: an archive without them still verifies.
     """
 
     folder: Path
@@ -48,6 +48,11 @@ class KeyFiles:
     def manifest(self) -> Path:
         """The key that signs captures."""
         return self.folder / "manifest.pem"
+
+    @property
+    def coming(self) -> Path:
+        """The key that is to sign captures next, until the keyset that lists it is stored."""
+        return self.manifest.with_suffix(".next.pem")
 
     @property
     def log(self) -> Path:
@@ -90,6 +95,11 @@ def initialise(archive: Archive, files: KeyFiles) -> Initialised:
             f"the store holds a keyset, and its keys are not in {files.folder}: restore that "
             "folder from backup, or name the root key IDs in trust.roots"
         )
+    if not is_founded and archive.pinned_roots and not files.are_complete:
+        raise KeyLocked(
+            "the store holds no keyset yet: have the root keys sign the first one, and put it "
+            "there with `muniment keys publish`"
+        )
     archive.database.migrate()
     check_prefix(archive)
     roots = tuple(archive.pinned_roots) or (_make_keys(archive, files),)
@@ -114,16 +124,26 @@ def check_prefix(archive: Archive) -> None:
 
 
 def _make_keys(archive: Archive, files: KeyFiles) -> str:
-    has_key = files.root.exists() or files.manifest.exists()
-    if not has_key and not files.passphrase_file.exists():
-        passphrase = base64.b64encode(archive.random_bytes(SECRET_BYTES)) + b"\n"
-        write_private(files.passphrase_file, passphrase)
+    make_passphrase(files, archive.random_bytes)
     passphrase = read_passphrase(files.passphrase_file)
     # An earlier run may have died between the files: keys that are there are kept.
     root = opened_or_made(files.root, passphrase)
     opened_or_made(files.manifest, passphrase)
-    write_private(files.root_keyid, f"{root.public_key.keyid}\n".encode("ascii"))
+    pin_roots(files, [root.public_key.keyid])
     return root.public_key.keyid
+
+
+def make_passphrase(files: KeyFiles, random_bytes: Callable[[int], bytes]) -> None:
+    """A passphrase for the private keys, where there is neither one nor any key."""
+    has_key = files.root.exists() or files.manifest.exists()
+    if not has_key and not files.passphrase_file.exists():
+        passphrase = base64.b64encode(random_bytes(SECRET_BYTES)) + b"\n"
+        write_private(files.passphrase_file, passphrase)
+
+
+def pin_roots(files: KeyFiles, keyids: Sequence[str]) -> None:
+    """Trust these root keys from now on, where none was trusted. Raises KeyLocked."""
+    write_private(files.root_keyid, "".join(f"{keyid}\n" for keyid in keyids).encode("ascii"))
 
 
 def opened_or_made(path: Path, passphrase: bytes) -> Signer:

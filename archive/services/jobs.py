@@ -14,6 +14,7 @@ from archive.net.guard import AddressGuard
 from archive.net.url import parse_capture_url
 from archive.services.context import Archive
 from archive.services.handlers import handler_of
+from archive.services.standing import standing_of
 
 __all__ = [
     "CapturedRecord",
@@ -26,6 +27,7 @@ __all__ = [
     "find_job",
     "job_json",
     "recent_jobs",
+    "told_json",
     "wait_for",
 ]
 
@@ -113,3 +115,19 @@ def job_json(job: Job) -> dict[str, JsonValue]:
         "result": job.result,
         "problem": None if problem is None else {"code": problem.code, "detail": problem.detail},
     }
+
+
+def told_json(archive: Archive, job: Job) -> dict[str, JsonValue]:
+    """A job as the outside sees it, its records with what was done with them since."""
+    told = job_json(job)
+    result = told["result"]
+    if isinstance(result, dict) and isinstance(result.get("record"), dict):
+        told["result"] = {**result, "record": _with_acts(archive, result["record"])}
+    elif isinstance(result, dict) and isinstance(result.get("items"), list):
+        told["result"] = {**result, "items": [_with_acts(archive, i) for i in result["items"]]}
+    return told
+
+
+def _with_acts(archive: Archive, recorded: JsonValue) -> JsonValue:
+    record_id = recorded.get("id")
+    return standing_of(archive, record_id).told(recorded) if record_id else recorded

@@ -5,9 +5,9 @@ import datetime as dt
 
 from archive.digests import sha256_hex
 from archive.errors import SettingsError
-from archive.model.statement import CONTENT, KEYSET_V1, Statement
 from archive.proofs.keys import PublicKey
 from archive.proofs.keyset import LOG, MANIFEST, Keyset, KeysetKey
+from archive.proofs.keyset_bundle import keyset_statement
 from archive.proofs.keyset_trust import NAME_LIMIT, TrustedLog, is_plain_name
 from archive.signing.base import Signer, seal
 from archive.storage.base import Store
@@ -46,22 +46,12 @@ def new_log(origin: str, base_url: str, key: PublicKey, root_keyid: str) -> Trus
     return TrustedLog(chosen, key.keyid)
 
 
-def keyset_statement(keyset: Keyset) -> bytes:
-    """The statement that root keys sign."""
-    return Statement(
-        {CONTENT: sha256_hex(keyset.to_bytes())},
-        KEYSET_V1,
-        {"version": keyset.version, "previous": keyset.previous},
-    ).to_bytes()
-
-
 def store_keyset(store: Store, root: Signer, keyset: Keyset) -> None:
     """Store a keyset's content, and its statement signed by one root key.
 
     Raises MalformedKeyset, SigningError, StorageError.
     """
-    keyset.check()
     content = keyset.to_bytes()
-    envelope = seal(root, keyset_statement(keyset), root.public_key).to_bytes()
+    envelope = seal(root, keyset_statement(content), root.public_key).to_bytes()
     store.put(blob_key(sha256_hex(content)), content)
     store.put(keyset_key(keyset.version, root.public_key.keyid8), envelope)

@@ -12,6 +12,7 @@ from archive.errors import NotFound, ObjectConflict
 from archive.ids import RecordId
 from archive.model.inventory import ROLES
 from archive.services.context import Archive
+from archive.services.standing import read_standing, refuse_withdrawn
 from archive.storage.layout import blob_key
 from archive.warc.parts import open_part
 from archive.warc.read import read_record
@@ -30,12 +31,13 @@ def part_bytes(archive: Archive, capture_id: RecordId, role: str) -> ServedPart:
     """The part of a capture.
 
     Raises NotFound (no such capture or part, or a private part, which is not handed out),
-    ObjectConflict when the stored bytes are not those on record, StorageError.
+    RecordWithdrawn, ObjectConflict when the stored bytes are not those on record, StorageError.
     """
     row = None
     if role in ROLES:
         with archive.database.reading() as connection:
             row = evidence.part_of(connection, str(capture_id), role)
+            refuse_withdrawn(read_standing(connection, str(capture_id)))
     if row is None or row.sha256 is None:
         raise NotFound(f"record {capture_id} has no public part {role!r}")
     member = archive.store.get_range(blob_key(row.container_sha256), row.offset, row.length)

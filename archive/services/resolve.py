@@ -16,15 +16,16 @@ from archive.id_reading import IdReading, ReadingStatus, read_id
 from archive.ids import Kind, RecordId
 from archive.services.context import Archive
 from archive.services.restrict import restriction_state
+from archive.services.standing import standing_of
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """What an input resolves to.
 
-    `status` is one of `ok`, `unchecked`, `restricted`, `bad_check`, `not_found`, `malformed`;
-    `id` is there for the first three only, `candidates` lists existing records that may have
-    been meant. An ID without check digits is `unchecked`, restricted or not.
+    `status` is one of `ok`, `unchecked`, `restricted`, `withdrawn`, `bad_check`, `not_found`,
+    `malformed`; `id` is there for the first four only, `candidates` lists existing records that
+    may have been meant. An ID without check digits is `unchecked`, whatever became of the record.
     """
 
     input: str
@@ -76,8 +77,14 @@ def _resolved(archive: Archive, text: str, reading: IdReading) -> Resolution:
         detail = "written without check digits: confirm that this is the record that was meant"
         return Resolution(text, "unchecked", reading.id, candidates, detail)
     if restriction_state(archive, reading.id).is_restricted:
+        # Of a hidden record it is not told that it was withdrawn.
         detail = "the record is restricted: its content is for those who were granted it"
         return Resolution(text, "restricted", reading.id, candidates, detail)
+    withdrawn = standing_of(archive, str(reading.id)).withdrawn
+    if withdrawn is not None:
+        instead = f"; {withdrawn.replacement} stands in its place" if withdrawn.replacement else ""
+        detail = f"the record was withdrawn on {withdrawn.at[:10]}{instead}"
+        return Resolution(text, "withdrawn", reading.id, candidates, detail)
     return Resolution(text, "ok", reading.id, candidates, "")
 
 

@@ -5,9 +5,12 @@ A file that is no envelope, lies under another key's name or signs other bytes t
 that the root keys signed is passed over: whoever can add a file must not be able to break trust.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.errors import (
     MalformedEnvelope,
@@ -19,7 +22,13 @@ from archive.errors import (
 from archive.model.statement import CONTENT, Statement
 from archive.proofs.dsse import Envelope, read_envelope
 from archive.proofs.keyset import Keyset
-from archive.proofs.keyset_chain import KeysetChain, SignedKeyset, chosen_chain, newest_trusted
+from archive.proofs.keyset_chain import (
+    KeysetChain,
+    SignedKeyset,
+    chosen_chain,
+    keyset_signers,
+    newest_trusted,
+)
 from archive.services.context import Archive
 from archive.storage.base import Store
 from archive.storage.layout import KEYSETS, blob_key, read_key
@@ -46,9 +55,14 @@ def stray_keyset_files(store: Store, pinned_roots: Sequence[str] = ()) -> list[t
     versions = _versions(store)
     chain = chosen_chain([_readable(version) for version in versions], pinned_roots)
     strays = []
-    for version, chosen in zip(versions, chain, strict=True):
+    # A last version that too few root keys have signed yet is not in the chain.
+    for version, chosen in itertools.zip_longest(versions, chain):
         strays += [(key, str(error)) for key, error in version.faults]
-        detail = f"signs other bytes than keyset {version.number}"
+        detail = (
+            f"signs other bytes than keyset {version.number}"
+            if chosen
+            else f"too few root keys have signed keyset {version.number} yet"
+        )
         for signed, keys in version.claimants:
             strays += [(key, detail) for key in keys if signed is not chosen]
     return sorted(strays)
@@ -57,6 +71,37 @@ def stray_keyset_files(store: Store, pinned_roots: Sequence[str] = ()) -> list[t
 def trusted_keyset(archive: Archive) -> Keyset:
     """The newest keyset that the pinned roots vouch for. Raises MalformedEvidence."""
     return newest_trusted(stored_keysets(archive.store, archive.pinned_roots), archive.pinned_roots)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedVersion:
+    """A keyset version of a chain that holds, and the root keys whose signatures count for it."""
+
+    signed: SignedKeyset
+    keyset: Keyset
+    signed_by: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The version as lists of versions show it."""
+        return {
+            "version": self.keyset.version,
+            "issued_at": rfc3339(self.keyset.issued_at),
+            "statement_sha256": self.signed.statement_sha256,
+            "signed_by": list(self.signed_by),
+        }
+
+
+def trusted_versions(archive: Archive) -> tuple[TrustedVersion, ...]:
+    """Every version that the pinned roots vouch for, in order. Raises MalformedEvidence."""
+    chain = stored_keysets(archive.store, archive.pinned_roots)
+    newest_trusted(chain, archive.pinned_roots)
+    found: list[TrustedVersion] = []
+    for signed in chain:
+        keyset = signed.open()
+        known = {**(found[-1].keyset.roots if found else {}), **keyset.roots}
+        by = tuple(sorted(keyset_signers(known, signed.envelopes)))
+        found.append(TrustedVersion(signed, keyset, by))
+    return tuple(found)
 
 
 def keyset_chain(archive: Archive) -> KeysetChain:

@@ -7,7 +7,7 @@ search: it lists candidates and verifies nothing.
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archive import __version__
 from archive.canonical import JsonValue
@@ -21,6 +21,7 @@ from archive.digests import SHA256_OF_NOTHING, DigestReading
 from archive.errors import MalformedEvidence, NotFound
 from archive.ids import RecordId, parse_id
 from archive.model.claim import Finding, Report, Result, Status, TrustInputs
+from archive.model.withdrawal import WITHDRAWN
 from archive.services.agreement import CLAIM as CATALOG_CLAIM
 from archive.services.agreement import agreement
 from archive.services.context import Archive
@@ -44,6 +45,7 @@ from archive.services.judge import (
     reading_order,
     required_claims,
 )
+from archive.services.standing import standing_of, withdrawn_among
 from archive.services.trust import keyset_chain
 
 CANDIDATES_LIMIT = 20
@@ -64,7 +66,8 @@ class BytesAnswer:
 
     `verified` is true only when the full digest is that of a part and its record verifies.
     `near` lists parts whose bytes differ from those given in a known, harmless-looking way;
-    `imported` lists imported records that carry the bytes and have no record ID.
+    `imported` lists imported records that carry the bytes and have no record ID; `withdrawn` the
+    IDs among all these of records that were withdrawn.
     """
 
     sha256: str
@@ -74,6 +77,7 @@ class BytesAnswer:
     note: str
     near: tuple[tuple[str, PartMatch], ...] = ()
     imported: tuple[ImportedMatch, ...] = ()
+    withdrawn: frozenset[str] = frozenset()
 
     @property
     def exit_code(self) -> int:
@@ -90,11 +94,15 @@ class BytesAnswer:
             sha256=None if self.is_prefix else self.sha256,
             prefix=self.sha256 if self.is_prefix else None,
             note=self.note,
-            matches=[_match_json(match) for match in self.matches],
-            near=[{"difference": how, **_match_json(match)} for how, match in self.near],
+            matches=[self._told(match) for match in self.matches],
+            near=[{"difference": how, **self._told(match)} for how, match in self.near],
             imported=[match.to_json() for match in self.imported],
         )
         return body
+
+    def _told(self, match: PartMatch) -> dict[str, JsonValue]:
+        is_withdrawn = match.capture_id in self.withdrawn
+        return {**_match_json(match), "state": WITHDRAWN if is_withdrawn else "signed"}
 
 
 def verify_record(archive: Archive, capture_id: RecordId, policy: str = "standard") -> Report:
@@ -131,6 +139,12 @@ def verify_digest(
 
     To a viewer, a record that is hidden from it is as one that is not there; None sees all.
     """
+    return _marked(archive, _of_digest(archive, reading, policy, viewer))
+
+
+def _of_digest(
+    archive: Archive, reading: DigestReading, policy: str, viewer: Viewer | None
+) -> BytesAnswer:
     required_claims(policy)
     if reading.is_prefix:
         return _search(archive, reading.hex, viewer)
@@ -190,7 +204,17 @@ def verify_bytes(
     if not near:
         return answer
     note = f"not the bytes of any record, but {near[0][0]} they would be"
-    return BytesAnswer(sha256, is_prefix=False, matches=(), report=None, note=note, near=near)
+    found = BytesAnswer(sha256, is_prefix=False, matches=(), report=None, note=note, near=near)
+    return _marked(archive, found)
+
+
+def _marked(archive: Archive, answer: BytesAnswer) -> BytesAnswer:
+    """The answer with those of its records named that were withdrawn."""
+    named = {match.capture_id for match in (*answer.matches, *(near for _, near in answer.near))}
+    withdrawn = withdrawn_among(archive, named) if named else frozenset()
+    is_first = bool(answer.matches) and answer.matches[0].capture_id in withdrawn
+    note = f"{answer.note}; that record was withdrawn" if is_first else answer.note
+    return replace(answer, note=note, withdrawn=withdrawn)
 
 
 def report_on(archive: Archive, gathered: Evidence, asked: Asked) -> Report:
@@ -210,7 +234,15 @@ def report_on(archive: Archive, gathered: Evidence, asked: Asked) -> Report:
         verified_at=rfc3339(archive.clock.now()),
         claimed_time=_claimed_time(gathered, findings),
         verifier=("muniment", __version__),
+        standing=_standing(archive, gathered),
     )
+
+
+def _standing(archive: Archive, gathered: Evidence) -> JsonValue:
+    """What was done with the record; the acts themselves are judged by the claim custody.chain."""
+    if gathered.record_id is None:
+        return None
+    return standing_of(archive, str(gathered.record_id)).members() or None
 
 
 def _reading_order(finding: Finding) -> tuple[int, bool]:

@@ -285,4 +285,4 @@ def read_custody(envelope: bytes, content: bytes, digest: str, keyset: Keyset) -
     if said.signer.keyid != opened.keyid:
         raise MalformedStatement("it is signed by another key than it names")
     value = canonical.loads_canonical(content, canonical.CONTENT_LIMIT)
-    return SignedCustody(TOLD[kinds[0]](value), said.made_at, said.previous, said.signer)
+    return SignedCustody(kinds[0], TOLD[kinds[0]](value), said.made_at, said.previous, said.signer)

@@ -56,10 +56,10 @@ def test_the_hot_read_tells_the_latest_restriction(database: Database) -> None:
     add_record(database)
     hot = HotReader(database)
     data = (b'{"id":1}', f"{1:064x}")
-    assert hot.record(FIRST) == (*data, None, None)
+    assert hot.record(FIRST) == (*data, None, None, 0)
     with database.writing() as connection:
         put_restriction(connection, replace(HIDDEN, record_id="CA-C-0000002-36"))
-    assert hot.record(FIRST) == (*data, None, None)
+    assert hot.record(FIRST) == (*data, None, None, 0)
     for row, told in (
         (HIDDEN, ("hidden", LATER)),
         (LIFTED, (None, None)),
@@ -67,7 +67,7 @@ def test_the_hot_read_tells_the_latest_restriction(database: Database) -> None:
     ):
         with database.writing() as connection:
             put_restriction(connection, row)
-        assert hot.record(FIRST) == (*data, *told)
+        assert hot.record(FIRST) == (*data, *told, 0)
     hot.close()
 
 

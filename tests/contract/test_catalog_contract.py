@@ -288,7 +288,7 @@ def test_rows_come_back_as_they_were_written(database: Database) -> None:
         assert latest is not None
         assert latest.number == 1
     hot = HotReader(database)
-    assert hot.record(FIRST) == (bytes(range(256)), given.capture["record_sha256"], None, None)
+    assert hot.record(FIRST) == (bytes(range(256)), given.capture["record_sha256"], None, None, 0)
     assert hot.record("CA-C-0000002-37") is None
     hot.close()
 

@@ -15,6 +15,7 @@ from archive.errors import KeyLocked, MunimentError, SigningError, StorageUnavai
 from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_trust import Authority, Witnesses
 from archive.proofs.note import COSIGNATURE, VerifierKey
+from archive.services import amend as amending
 from archive.services import rotate as module
 from archive.services.context import Archive, signing_key
 from archive.services.make_keyset import store_keyset
@@ -78,7 +79,10 @@ def test_old_records_verify_and_new_ones_name_the_new_key(
     assert tables(archive) == known
 
 
-@pytest.mark.parametrize("deed", ["store_keyset", "_take_in", "replace_private"])
+DEEDS = {"store_keyset": amending, "take_in": amending, "replace_private": module}
+
+
+@pytest.mark.parametrize("deed", list(DEEDS))
 def test_a_run_that_was_broken_off_is_finished_by_the_next(
     archive: Archive,
     settings: Settings,
@@ -93,7 +97,7 @@ def test_a_run_that_was_broken_off_is_finished_by_the_next(
         raise StorageUnavailable("the power is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, deed, dies)
+        patch.setattr(DEEDS[deed], deed, dies)
         with pytest.raises(StorageUnavailable):
             rotated(archive, settings)
     if deed != "store_keyset":

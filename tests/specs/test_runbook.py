@@ -32,7 +32,7 @@ RUNBOOK = (CONFIG / "RUNBOOK.md").read_text(encoding="utf-8")
 FOLDERS = ("/var/lib/muniment", "/var/backups/muniment", "/etc/muniment", "/mnt/second", "/mnt/new")
 PASSPHRASE = "a passphrase of the backups"
 ABOUT_ROOT = {"useradd", "install", "python3", "/opt/muniment/bin/pip"}
-ENDINGS = {"sqlite", "toml", "md"}  # a file's name is no setting
+ENDINGS = {"sqlite", "toml", "md", "pem"}  # a file's name is no setting
 NAMES = set(cli.list_commands(click.Context(cli)))
 
 
@@ -192,6 +192,12 @@ def damage_object(machine: Machine) -> None:
     machine.exports["OBJECT"] = key
 
 
+def name_signing_key(machine: Machine) -> None:
+    opened = open_archive(machine.settings)
+    machine.exports["KEYID"] = opened.open_signer().public_key.keyid
+    opened.close()
+
+
 def nothing(machine: Machine) -> None:
     """All is well."""
 
@@ -208,10 +214,11 @@ SITUATIONS: dict[str, Situation] = {
     "Full disk": nothing,
     "A key was compromised": nothing,
     "Rotate the signing key": nothing,
+    "The signing key was stolen": name_signing_key,
     "Change passphrases": nothing,
     "Monitor": nothing,
 }
-WITHOUT_AN_ARCHIVE = {"Set up", "Set up in containers"}
+WITHOUT_AN_ARCHIVE = {"Set up", "Set up in containers", "Root keys that lie elsewhere"}
 # The audit finds what is damaged, and the drill's doctor that there are no keys: both say so.
 EXPECTED_TO_FAIL = {("Lose an object", 0), ("Restore drill", 5)}
 
@@ -272,6 +279,25 @@ def test_setting_up_gives_an_archive_that_is_well(machine: Machine) -> None:
     commands = [command for command, _ in follow(machine, "Set up")]
     assert "muniment init" in commands
     assert machine.settings.passphrase_file == machine.path("/etc/muniment/passphrase")
+
+
+def test_root_keys_elsewhere_begin_an_archive_that_is_well(
+    machine: Machine, origin: Origin
+) -> None:
+    commands = [command for command, _ in follow(machine, "Root keys that lie elsewhere")]
+    assert sum(" keys sign " in command for command in commands) == 4
+    assert not (machine.settings.keys_folder / "root.pem").exists()
+    assert machine.run("muniment doctor --quiet").returncode == 0
+    origin.page("/terms", page())
+    opened = open_archive(machine.settings)
+    recorded = capture(opened, origin.url("/terms"))
+    assert opened.pinned_roots == trusted_roots(machine)
+    opened.close()
+    assert recorded.signed.look.signer.keyset_version == 2
+
+
+def trusted_roots(machine: Machine) -> tuple[str, ...]:
+    return tuple(machine.settings.root_keyid_file.read_text(encoding="ascii").split())
 
 
 def test_the_passphrase_is_another_afterwards(machine: Machine, origin: Origin) -> None:

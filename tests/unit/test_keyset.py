@@ -78,6 +78,24 @@ def test_a_threshold_counts_distinct_root_keys() -> None:
         newest_trusted([both.signed(ROOT, NEW_ROOT)], PINNED)
 
 
+def test_a_first_keyset_that_names_the_pinned_root_needs_its_signature() -> None:
+    # Anybody knows the public key of a root; naming it beside one's own root founds nothing.
+    usurped = Draft(1, None, [ROOT, STRANGER], [key_row(NEXT)])
+    with pytest.raises(BrokenChain, match="trusted root keys"):
+        newest_trusted([usurped.signed(STRANGER)], PINNED)
+    assert newest_trusted([usurped.signed(ROOT)], PINNED).version == 1
+
+
+def test_one_of_three_pinned_roots_founds_no_archive_of_its_own() -> None:
+    pinned = tuple(root.public_key.keyid for root in (ROOT, NEW_ROOT, THIRD_ROOT))
+    alone = Draft(1, None, [ROOT, NEW_ROOT, THIRD_ROOT], [key_row(NEXT)], threshold=1)
+    with pytest.raises(BrokenChain, match="trusted root keys"):
+        newest_trusted([alone.signed(ROOT)], pinned)
+    with pytest.raises(BrokenChain, match="trusted root keys"):
+        newest_trusted([Draft(1, None, [ROOT], [key_row(NEXT)]).signed()], pinned)
+    assert newest_trusted([alone.signed(ROOT, THIRD_ROOT)], pinned).version == 1
+
+
 def test_an_unpinned_root_says_nothing_and_is_told_from_a_broken_chain() -> None:
     for pinned in ((), (STRANGER.public_key.keyid,), (ONLINE.public_key.keyid,)):
         with pytest.raises(UnpinnedRoot) as caught:

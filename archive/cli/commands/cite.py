@@ -13,11 +13,11 @@ from archive.cli.session import json_option, opened, print_json
 @click.pass_context
 def command(ctx: click.Context, text: str, style: str, *, as_json: bool) -> None:
     """Print a citation of a record."""
-    from archive.services.cite import cite, read_record
+    from archive.services.cite import cite, read_citable
     from archive.services.resolve import required_id
 
     with opened(ctx) as archive:
-        record = read_record(archive, required_id(archive, text))
+        record = read_citable(archive, required_id(archive, text))
         citation = cite(archive, record, archive.base_url, style)
     if as_json:
         print_json({"id": record["id"], "style": style, "citation": citation})

@@ -81,11 +81,12 @@ def list_(ctx: click.Context, states: tuple[str, ...], limit: int, *, as_json: b
 @click.pass_context
 def show(ctx: click.Context, job_id: str, *, as_json: bool) -> None:
     """Show a job; exit 1 when it failed or there is none."""
-    from archive.services.jobs import find_job, job_json
+    from archive.services.jobs import find_job, told_json
 
     with opened(ctx) as archive:
         job = find_job(archive, job_id)
-    _print(job_json(job) if as_json or ctx.obj else None, job)
+        told = told_json(archive, job)
+    _print(told if as_json or ctx.obj else None, job)
     ctx.exit(1 if job.state == "failed" else 0)
 
 

@@ -1,70 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`muniment keys list|rotate`: which keys may sign for the archive, and a new one for the old."""
+"""`muniment keys`: who may sign for the archive, changes of that, and root keys elsewhere."""
 
 import click
 
-from archive.cli.session import json_option, opened, print_json, settings_of
+from archive.cli.keyset_ceremony import init, propose, publish, root, sign
+from archive.cli.keyset_change import change_commands
+from archive.cli.session import json_option, opened, print_json
 
 
 @click.group("keys")
 def command() -> None:
-    """List the keys of the newest keyset, and replace the signing key."""
+    """List and change the keys that sign, by root keys beside the data or elsewhere."""
+
+
+for part in (init, propose, publish, root, sign, *change_commands()):
+    command.add_command(part)
 
 
 @command.command("list")
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, *, as_json: bool) -> None:
-    """List root and signing keys, with spans and states, from the newest trusted keyset."""
-    from archive.services.trust import trusted_keyset
+    """List root and signing keys, with spans and states, and every keyset version."""
+    from archive.services.keyset_words import key_words, keyset_json
+    from archive.services.trust import trusted_versions
 
     with opened(ctx) as archive:
-        keyset = trusted_keyset(archive)
-    keys = [key.to_json() for key in keyset.keys.values()]
+        versions = trusted_versions(archive)
+        pinned = archive.pinned_roots
+    keyset = versions[-1].keyset
+    told = [version.to_json() for version in versions]
     if as_json:
-        print_json(
-            {
-                "keyset_version": keyset.version,
-                "threshold": keyset.threshold,
-                "roots": sorted(keyset.roots),
-                "keys": keys,
-            }
-        )
+        print_json({**keyset_json(keyset), "pinned_roots": list(pinned), "versions": told})
         return
     click.echo(f"Keyset {keyset.version}, signed by {keyset.threshold} of these root keys:")
     for keyid in sorted(keyset.roots):
-        click.echo(f"  {keyid}")
+        click.echo(f"  {keyid}{'' if keyid in pinned else '  (not pinned: it came later)'}")
     click.echo("Signing keys:")
-    for key in keys:
-        click.echo(
-            f"  {key['keyid']}  {key['state']}, {key['role']}, "
-            f"{key['valid_from'][:10]} to {key['valid_until'][:10]}"
-        )
-
-
-@command.command("rotate")
-@json_option
-@click.pass_context
-def rotate(ctx: click.Context, *, as_json: bool) -> None:
-    """Sign with a new key from now on, and retire the old one.
-
-    What the old one signed verifies as before. Stop the archive first: a process that has the
-    old key open signs nothing more. Run it again if it was broken off.
-    """
-    from archive.bootstrap import key_files
-    from archive.services.rotate import rotate as rotate_key
-
-    with opened(ctx) as archive:
-        done = rotate_key(archive, key_files(settings_of(ctx)))
-    if as_json:
-        print_json(
-            {
-                "keyset_version": done.keyset_version,
-                "keyid": done.keyid,
-                "retired": list(done.retired),
-            }
-        )
-        return
-    click.echo(f"Keyset {done.keyset_version}: key {done.keyid} signs from now on")
-    for keyid in done.retired:
-        click.echo(f"  retired: {keyid}")
+    for keyid, key in keyset.keys.items():
+        click.echo(f"  {keyid}  {key_words(key)}")
+    for log in keyset.logs:
+        click.echo(f"Log: {log.origin}, key {log.keyid[:8]}")
+    for witness in keyset.witnesses.keys:
+        click.echo(f"Witness: {witness.to_text()}")
+    if keyset.witnesses.keys:
+        click.echo(f"  {keyset.witnesses.quorum} of them must cosign")
+    for authority in keyset.authorities:
+        click.echo(f"Timestamp authority: {authority.name}")
+    click.echo("Versions:")
+    for row in told:
+        by = ", ".join(keyid[:8] for keyid in row["signed_by"])
+        click.echo(f"  {row['version']}  {row['issued_at'][:16]}Z  signed by {by}")

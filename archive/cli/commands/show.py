@@ -52,6 +52,24 @@ def _print_text(record: Any) -> None:
             f"  {'imported':17} {given['imported_at']}, given by {readable(given['supplied_by'])}"
         )
         click.echo(f"  {'file given':17} {given['source_sha256']}")
+    _print_acts(record)
     for item in record["parts"]:
         digest = item["sha256"] or "(salted commitment only)"
         click.echo(f"  {item['role']:9} {item['bytes']:>9} bytes  sha256 {digest}")
+
+
+def _print_acts(record: Any) -> None:
+    from archive.services.cite import readable
+
+    if (gone := record.get("withdrawal")) is not None:
+        instead = f"; in its place {gone['replacement']}" if gone["replacement"] else ""
+        why = f"{gone['reason_code']}: {readable(gone['reason'])}"
+        click.echo(f"  {'WITHDRAWN':17} {gone['at']} by {gone['actor']}, {why}{instead}")
+        click.echo(f"  {'  statement':17} {gone['statement_sha256']}")
+    if (newer := record.get("superseded_by")) is not None:
+        click.echo(f"  {'superseded by':17} {newer['newer']}: {readable(newer['reason'])}")
+    for older in record.get("supersedes", []):
+        click.echo(f"  {'supersedes':17} {older}")
+    for said in record.get("corrections", []):
+        what = f"{said['field']}: {readable(said['new'])}; " if said["field"] else ""
+        click.echo(f"  {'corrected':17} {what}{readable(said['text'])}")

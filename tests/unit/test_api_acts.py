@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Withdrawn, superseded and corrected records at every address that serves something of one."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from flask.testing import FlaskClient
+from support.archives import minted, new_archive, page, settings_at
+from support.origin import Origin
+from support.working import working
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from archive.cli import cli
+from archive.errors import RecordWithdrawn
+from archive.ids import parse_id
+from archive.services.access import make_api_key
+from archive.services.context import Archive
+from archive.services.correct import CorrectionWanted, correct
+from archive.services.jobs import find_job, wait_for
+from archive.services.restrict import Wanted, restrict
+from archive.services.supersede import supersede
+from archive.services.withdraw import WithdrawalWanted, reinstate, withdraw
+from archive.settings import Settings
+
+pytestmark = pytest.mark.both_databases(later=True)
+
+BODY = page("This one is to go.", title="Terms that go")
+SHA256 = hashlib.sha256(BODY).hexdigest()
+FIRST, SECOND = "CA-C-0000001-39", "CA-C-0000002-36"
+WORDS = "This one is to go"
+
+
+@dataclass(frozen=True)
+class Site:
+    archive: Archive
+    settings: Settings
+    key: dict[str, str]
+    client: FlaskClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        app = create_app(self.archive, settings=self.settings)
+        object.__setattr__(self, "client", app.test_client())
+
+    def get(self, path: str, accept: str = "application/json") -> TestResponse:
+        return self.client.get(path, headers={"Accept": accept})
+
+    def ask(self, method: str, path: str, body: Any = None, **query: str) -> TestResponse:
+        place = f"/api/v1/records/{FIRST}/{path}"
+        return self.client.open(
+            place, method=method, json=body, query_string=query, headers=self.key
+        )
+
+    def verify(self, **sent: Any) -> dict[str, Any]:
+        answer = self.client.post("/api/v1/verifications", **sent)
+        assert answer.status_code == 200
+        found: dict[str, Any] = answer.get_json()
+        return found
+
+    def run(self, *words: str) -> tuple[int, str]:
+        environment = {"MUNIMENT_DATABASE_URL": self.settings.database.url}
+        result = CliRunner(env=environment).invoke(cli, ["--data", str(self.settings.data), *words])
+        code = 1 if isinstance(result.exception, RecordWithdrawn) else result.exit_code
+        return code, result.output
+
+
+@pytest.fixture
+def site(
+    tmp_path_factory: pytest.TempPathFactory, origin: Origin, database_setting: dict[str, str]
+) -> Iterator[Site]:
+    settings = settings_at(tmp_path_factory.mktemp("archive") / "data", **database_setting)
+    archive = new_archive(settings)
+    origin.page("/gone", BODY)
+    origin.page("/kept", page("This one stays."))
+    assert str(minted(archive, origin.url("/gone"))) == FIRST
+    assert str(minted(archive, origin.url("/kept"))) == SECOND
+    token = make_api_key(archive, ("read", "capture", "curate"), "a test")
+    yield Site(archive, settings, {"Authorization": f"Bearer {token}"})
+    archive.close()
+
+
+def gone(site: Site) -> None:
+    wanted = WithdrawalWanted("rights", "the owner asked for it", parse_id(SECOND))
+    withdraw(site.archive, parse_id(FIRST), wanted, "operator")
+
+
+# Every door of a record: how it is asked, and what it answers once the record is withdrawn.
+DOORS: dict[str, tuple[Callable[[Site], TestResponse], int, str]] = {
+    "page": (lambda site: site.get(f"/{FIRST}", "text/html"), 410, "text/html"),
+    "page of the version": (lambda site: site.get(f"/{FIRST}/v1", "text/html"), 410, "text/html"),
+    "json": (lambda site: site.get(f"/{FIRST}"), 410, "application/json"),
+    "json by format": (lambda site: site.get(f"/{FIRST}?format=json"), 410, "application/json"),
+    "json of the version": (lambda site: site.get(f"/{FIRST}/v1"), 410, "application/json"),
+    "api": (lambda site: site.get(f"/api/v1/records/{FIRST}"), 410, "application/json"),
+    "body": (lambda site: site.get(f"/{FIRST}/parts/body"), 410, "application/problem+json"),
+    "text": (lambda site: site.get(f"/{FIRST}/parts/text"), 410, "application/problem+json"),
+    "headers": (lambda site: site.get(f"/{FIRST}/parts/headers"), 410, "application/problem+json"),
+    "cite": (lambda site: site.get(f"/{FIRST}/cite", "text/plain"), 410, ""),
+    "exhibit": (lambda site: site.get(f"/{FIRST}/exhibit"), 410, "application/problem+json"),
+    "verify": (lambda site: site.get(f"/{FIRST}/verify"), 200, "application/json"),
+    "verify page": (lambda site: site.get(f"/{FIRST}/verify", "text/html"), 200, "text/html"),
+    "custody": (lambda site: site.get(f"/api/v1/records/{FIRST}/custody"), 200, ""),
+    "withdrawal": (lambda site: site.get(f"/api/v1/records/{FIRST}/withdrawal"), 200, ""),
+    "corrections": (lambda site: site.get(f"/api/v1/records/{FIRST}/corrections"), 200, ""),
+    "supersession": (lambda site: site.get(f"/api/v1/records/{FIRST}/supersession"), 200, ""),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_of_a_withdrawn_record_answers_alike(site: Site, door: str) -> None:
+    ask, status, mimetype = DOORS[door]
+    assert ask(site).status_code == 200
+    gone(site)
+    answer = ask(site)
+    assert answer.status_code == status
+    assert mimetype in {answer.mimetype, ""}
+    assert WORDS not in answer.text
+    if status == 410:
+        assert SECOND in answer.text
+        assert "the owner asked for it" in answer.text
+        assert SHA256 in answer.text or mimetype == ""
+        caching = "no-store" if "problem" in answer.mimetype else "public, max-age=60"
+        assert caching in answer.headers["Cache-Control"]
+        assert "ETag" not in answer.headers
+    reinstate(site.archive, parse_id(FIRST), "it was right", "operator")
+    assert ask(site).status_code == 200
+
+
+def test_the_tombstone_tells_who_when_why_and_what_remains_provable(site: Site) -> None:
+    gone(site)
+    record = site.get(f"/{FIRST}").get_json()
+    assert record["state"] == "withdrawn"
+    told = record["withdrawal"]
+    assert (told["status"], told["actor"], told["replacement"]) == (
+        "withdrawn", "operator", SECOND,
+    )  # fmt: skip
+    assert "signature" in told["remains"]
+    shown = site.get(f"/{FIRST}", "text/html")
+    for part in record["parts"]:
+        assert (part["sha256"] or part["commitment"]) in shown.text
+    for said in (told["statement_sha256"], record["statement_sha256"], told["at"], "signature"):
+        assert said in shown.text
+    assert 'rel="item"' not in shown.headers["Link"]
+    assert f'</{FIRST}>; rel="cite-as"' in shown.headers["Link"]
+    conditional = {"Accept": "application/json", "If-None-Match": "*"}
+    assert site.client.get(f"/{FIRST}", headers=conditional).status_code == 410
+
+
+def test_a_withdrawn_record_is_found_by_its_bytes_and_said_to_be_withdrawn(site: Site) -> None:
+    gone(site)
+    upload = {"file": (io.BytesIO(BODY), "x.html")}
+    near = {"file": (io.BytesIO(b"\xef\xbb\xbf" + BODY), "x.html")}
+    for answer in (
+        site.verify(json={"sha256": SHA256}),
+        site.verify(json={"sha256": SHA256[:16]}),
+        site.verify(data=upload),
+    ):
+        assert [match["state"] for match in answer["matches"]] == ["withdrawn"]
+    assert [match["state"] for match in site.verify(data=near)["near"]] == ["withdrawn"]
+    report = site.verify(json={"id": FIRST})
+    assert report["result"] == "verified"
+    assert report["standing"]["state"] == "withdrawn"
+    pages = site.client.post("/verify", data={"file": (io.BytesIO(BODY), "x.html")})
+    assert "withdrawn" in pages.text
+
+
+def test_a_withdrawn_record_is_marked_in_the_job_that_made_it(site: Site, origin: Origin) -> None:
+    origin.page("/later", page("This one comes later."))
+    asked = site.client.post(
+        "/api/v1/captures", json={"url": origin.url("/later")},
+        headers={**site.key, "Idempotency-Key": "one"},
+    )  # fmt: skip
+    job = f"/api/v1/jobs/{asked.get_json()['id']}"
+    with working(site.settings, site.archive):
+        wait_for(site.archive, find_job(site.archive, asked.get_json()["id"]), 30)
+    record = site.client.get(job, headers=site.key).get_json()["result"]["record"]
+    assert record["state"] == "signed"
+    withdraw(site.archive, parse_id(record["id"]), WithdrawalWanted("other", "a test"), "operator")
+    told = site.client.get(job, headers=site.key).get_json()["result"]["record"]
+    assert told["state"] == "withdrawn"
+    code, shown = site.run("jobs", "show", "--json", asked.get_json()["id"])
+    assert (code, '"state":"withdrawn"' in shown) == (0, True)
+
+
+def test_the_command_line_answers_like_the_other_doors(site: Site) -> None:
+    site.archive.database.close()
+    code, out = site.run(
+        "withdraw", FIRST, "--reason", "the owner asked", "--code", "rights",
+        "--replacement", SECOND,
+    )  # fmt: skip
+    assert (code, "is withdrawn" in out) == (0, True)
+    code, out = site.run("show", FIRST)
+    assert (code, "WITHDRAWN" in out, SECOND in out) == (0, True, True)
+    assert site.run("show", FIRST, "--part", "body")[0] == 1
+    assert site.run("cite", FIRST)[0] == 1
+    assert site.run("exhibit", FIRST, "-o", str(site.settings.data / "x.zip"))[0] == 1
+    code, out = site.run("resolve", "--json", FIRST)
+    assert (code, '"status":"withdrawn"' in out) == (0, True)
+    assert site.run("verify", FIRST)[0] == 0
+    code, out = site.run("verify", SHA256)
+    assert (code, "was withdrawn" in out) == (0, True)
+    assert site.run("reinstate", FIRST, "--reason", "it was right")[0] == 0
+    assert site.run("show", FIRST, "--part", "body")[0] == 0
+    assert site.run("supersede", FIRST, SECOND, "--reason", "newer")[0] == 0
+    assert (
+        site.run("correct", FIRST, "--text", "wrong", "--field", "title", "--new", "Right")[0] == 0
+    )
+    code, out = site.run("show", FIRST)
+    assert all(words in out for words in (f"superseded by     {SECOND}: newer", "title: Right"))
+
+
+def test_a_withdrawn_record_that_is_restricted_shows_no_more_than_before(site: Site) -> None:
+    gone(site)
+    restrict(site.archive, parse_id(FIRST), Wanted(None, "hidden", "sealed"), "operator")
+    for ask, _, _ in DOORS.values():
+        answer = ask(site)
+        assert answer.status_code == 403
+        assert SECOND not in answer.text
+    restrict(site.archive, parse_id(FIRST), Wanted(None, "public", "sealed"), "operator")
+    for door, (ask, status, _) in DOORS.items():
+        answer = ask(site)
+        assert answer.status_code == status, door
+        assert answer.headers["Cache-Control"] == "private, no-store"
+
+
+def test_a_superseded_record_is_served_with_a_notice_and_the_links_of_rfc_5829(site: Site) -> None:
+    supersede(site.archive, parse_id(FIRST), parse_id(SECOND), "a better capture", "operator")
+    for path in (f"/{FIRST}", f"/{FIRST}/v1", f"/api/v1/records/{FIRST}"):
+        answer = site.get(path)
+        assert answer.status_code == 200
+        for relation in ("successor-version", "latest-version"):
+            assert f'</{SECOND}>; rel="{relation}"' in answer.headers["Link"]
+        assert answer.get_json()["superseded_by"]["newer"] == SECOND
+        assert answer.headers["ETag"] == f'"{hashlib.sha256(answer.data).hexdigest()}"'
+        assert "no-cache" in answer.headers["Cache-Control"]
+    shown = site.get(f"/{FIRST}", "text/html")
+    assert "a better capture" in shown.text
+    assert WORDS in shown.text
+    newer = site.get(f"/{SECOND}")
+    assert f'</{FIRST}>; rel="predecessor-version"' in newer.headers["Link"]
+    assert newer.get_json()["supersedes"] == [FIRST]
+    assert site.get(f"/{FIRST}/parts/body").data == BODY
+
+
+def test_a_correction_stands_next_to_the_fact_on_the_page_and_in_json(site: Site) -> None:
+    wanted = CorrectionWanted("it is that of the menu", "title", None, "Terms <of> Use")
+    correct(site.archive, parse_id(FIRST), wanted, "operator")
+    [told] = site.get(f"/{FIRST}").get_json()["corrections"]
+    assert (told["old"], told["new"]) == ("Terms that go", "Terms <of> Use")
+    shown = site.get(f"/{FIRST}", "text/html").text
+    heading = shown.index("<h1>")
+    assert 0 < shown.index("Corrected:</strong> Terms &lt;of&gt; Use") - heading < 200
+    assert "it is that of the menu" in shown
+
+
+def test_curators_act_by_the_api_and_nobody_else(site: Site) -> None:
+    body = {"reason_code": "rights", "reason": "asked for", "replacement": SECOND.lower()}
+    told = site.ask("PUT", "withdrawal", body).get_json()
+    assert (told["is_withdrawn"], told["replacement"]) == (True, SECOND)
+    assert told["actor"].startswith("key:")
+    assert site.ask("DELETE", "withdrawal", reason="a mistake").get_json()["is_withdrawn"] is False
+    newer = {"newer": SECOND, "reason": "better"}
+    assert site.ask("PUT", "supersession", newer).get_json()["latest"] == SECOND
+    assert not site.ask("DELETE", "supersession", reason="no").get_json()["is_superseded"]
+    said = {"text": "wrong title", "field": "title", "new": "Right"}
+    assert len(site.ask("POST", "corrections", said).get_json()["corrections"]) == 1
+    refused = [
+        site.ask("PUT", "withdrawal", {**body, "reason_code": "whim"}),
+        site.ask("PUT", "withdrawal", {**body, "replacement": "CA-C-0000099-36"}),
+        site.ask("PUT", "withdrawal", {**body, "reason": "two\nlines"}),
+        site.ask("DELETE", "withdrawal"),
+        site.ask("PUT", "supersession", {**newer, "newer": FIRST}),
+        site.ask("POST", "corrections", {**said, "old": "says otherwise"}),
+    ]
+    assert {answer.status_code for answer in refused[2:]} == {422}
+    assert all(answer.status_code in {404, 422} for answer in refused)
+    asked = [("PUT", "withdrawal"), ("PUT", "supersession"), ("POST", "corrections")]
+    for method, path in asked:
+        answer = site.client.open(f"/api/v1/records/{FIRST}/{path}", method=method, json={})
+        assert answer.status_code == 401
