@@ -360,11 +360,6 @@ def _sealing(settings: Settings) -> Sealing:
     )
 
 
-def _user_agent(settings: Settings) -> str:
-    contact = f"; {settings.archive.contact}" if settings.archive.contact else ""
-    return f"Muniment/{__version__} (citation archive{contact})"
-
-
 def _politeness(settings: Settings, jobs: JobsDatabase, clock: Clock) -> Politeness:
     wanted = settings.politeness
     first, longest = wanted.wait_seconds * 1000, wanted.wait_seconds_limit * 1000
