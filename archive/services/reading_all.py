@@ -26,6 +26,7 @@ from archive.services.evidence import (
     KnownBefore,
     ObservationFiles,
     capture_evidence,
+    known_before,
     observation_evidence,
 )
 from archive.services.trust import keyset_chain
@@ -99,7 +100,7 @@ def records_findings(
 ) -> Iterator[tuple[Kept, tuple[Finding, ...]]]:
     """The findings about each record, in order, on as many processes as workers."""
     if workers == 1 or len(kept) <= _BATCH:
-        known = KnownBefore(archive, chain)
+        known = known_before(archive, chain)
         for item in kept:
             yield item, _findings(_Reader(archive, chain, known, claims), item)
         return
@@ -161,7 +162,7 @@ def _open_worker(reopen: Callable[[], Archive], claims: frozenset[str]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     archive = reopen()
     chain = keyset_chain(archive)
-    _Worker.reader = _Reader(archive, chain, KnownBefore(archive, chain), claims)
+    _Worker.reader = _Reader(archive, chain, known_before(archive, chain), claims)
 
 
 def _end_with_parent() -> None:

@@ -16,6 +16,7 @@ from archive.services.capture_desk import CaptureDesk, Patience
 from archive.services.context import Archive
 from archive.services.custody import sign_waiting
 from archive.services.handlers import Workshop, all_handlers
+from archive.services.publishing import publish_pending
 from archive.services.schedule import Scheduled, keep_schedule
 from archive.services.stamp_round import StampRound
 
@@ -54,6 +55,7 @@ class JobsWorker:
         with (
             CaptureDesk(self._archive) as desk,
             self._beside("custody", self._sign_custody),
+            self._beside("log", self._publish_pending),
             self._beside("stamps", StampRound(self._archive, self._stop).go),
         ):
             shop = Workshop(self._archive, desk, Patience(_PATIENCE_SECONDS, self._stop))
@@ -86,6 +88,10 @@ class JobsWorker:
     def _sign_custody(self) -> None:
         """Custody events that wait for a process with the signing key are signed."""
         sign_waiting(self._archive)
+
+    def _publish_pending(self) -> None:
+        """What processes without the log's key logged, or died before they published it."""
+        publish_pending(self._archive)
 
     def _forget_requests(self, job_ids: Sequence[str]) -> None:
         with self._archive.database.writing() as connection:

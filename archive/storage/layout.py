@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from archive.errors import MalformedId
 from archive.ids import RecordId, parse_id
 from archive.model.statement import CONTENT_TYPES
+from archive.proofs.log_layout import LATEST, PREFIX, read_checkpoint_key, read_tile_key
 
 CAPTURES = "captures/"
 STATEMENTS = "statements/"
@@ -15,6 +16,7 @@ KEYSETS = "trust/keyset/"
 BLOBS = "blobs/sha256/"
 PROBES = "probe/"
 CHECKPOINTS = "log/checkpoints/"
+LOG = PREFIX
 
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{2})/([0-9a-f]{2})/([0-9a-f]{64})")
 _INVENTORY = re.compile(r"captures/([^/]+)/inventory\.json")
@@ -77,10 +79,11 @@ def keyset_key(version: int, keyid8: str) -> str:
 class Place:
     """What a key is for.
 
-    Roles: `blob`, `inventory`, `statement`, `proof`, `checkpoint-proof`, `observation`,
-    `assertion`, `keyset`, `probe` or `other`. `name` is the digest, capture ID, checkpoint size,
-    keyset version or random name that the key carries; `keyid8` the signer; `kind` that of an
-    assertion; `batch` and `file` those of a proof.
+    Roles: `blob`, `inventory`, `statement`, `proof`, `observation`, `assertion`, `keyset`,
+    `probe`, `tile` (also a bundle of entries), `checkpoint`, `checkpoint-proof`, `latest` (the
+    newest checkpoint) or `other`. `name` is the digest, capture ID, checkpoint size, keyset
+    version or random name that the key carries; `keyid8` the signer; `kind` that of an assertion;
+    `batch` and `file` those of a proof.
     """
 
     role: str
@@ -114,7 +117,7 @@ def read_key(key: str) -> Place:
         return Place("keyset", match[1], match[2])
     elif match := _PROBE.fullmatch(key):
         return Place("probe", match[1])
-    return _proof_place(key) or Place("other", key)
+    return _proof_place(key) or _of_log(key) or Place("other", key)
 
 
 def is_content(key: str) -> bool:
@@ -129,6 +132,14 @@ def _proof_place(key: str) -> Place | None:
     if match := _CHECKPOINT_PROOF.fullmatch(key):
         return Place("checkpoint-proof", match[1], batch=int(match[2]), file=match[3])
     return None
+
+
+def _of_log(key: str) -> Place | None:
+    if (tile := read_tile_key(key)) is not None:
+        return Place("tile", tile.path)
+    if (published := read_checkpoint_key(key)) is not None:
+        return Place("checkpoint", str(published[0]))
+    return Place("latest", key) if key == LATEST else None
 
 
 def _of_capture(role: str, name: str, keyid8: str = "") -> Place:
