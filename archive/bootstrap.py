@@ -213,6 +213,7 @@ def installation(
         settings=settings.tree(),
         config=config,
         databases=(settings.jobs_url,),
+        timestamping=_timestamping(settings),
     )
 
 

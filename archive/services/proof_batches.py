@@ -58,7 +58,7 @@ def store_batch(store: Store, subject: str, new: NewBatch) -> int:
     Raises StorageError: what is there of it then is no batch.
     """
     number = max(_listed(store, subject), default=0) + 1
-    objects = {_place(subject, number, file): new.files[file.name] for file in new.listing.files}
+    objects = {place_of(subject, number, file): new.files[file.name] for file in new.listing.files}
     store.put_many(list(objects.items()))
     store.put(proof_key(subject, number, PROOFS), new.listing.to_bytes())
     return number
@@ -73,7 +73,7 @@ def adopt_batch(store: Store, subject: str, number: int) -> list[TokenRow]:
     listing = ProofBatch.from_bytes(data)
     files = {}
     for file in listing.files:
-        key = _place(subject, number, file)
+        key = place_of(subject, number, file)
         files[file.name] = _got(store, key)
         if sha256_hex(files[file.name]) != file.sha256:
             raise MalformedProofs(f"{key} has other bytes than its batch lists")
@@ -121,7 +121,7 @@ def keys_of(subject: str, batch: StoredBatch) -> tuple[str, ...]:
     if isinstance(batch.listing, Absent):
         raise MalformedProofs(batch.listing.detail)
     listing = ProofBatch.from_bytes(batch.listing)
-    places = (_place(subject, batch.number, file) for file in listing.files)
+    places = (place_of(subject, batch.number, file) for file in listing.files)
     return (proof_key(subject, batch.number, PROOFS), *places)
 
 
@@ -143,11 +143,12 @@ def _stored(store: Store, subject: str, number: int) -> StoredBatch:
             listed: Sequence[ProofFile] = ProofBatch.from_bytes(listing).files
         except MalformedEvidence:
             listed = ()
-        files = {file.name: _read(store, _place(subject, number, file)) for file in listed}
+        files = {file.name: _read(store, place_of(subject, number, file)) for file in listed}
     return StoredBatch(number, listing, files)
 
 
-def _place(subject: str, number: int, file: ProofFile) -> str:
+def place_of(subject: str, number: int, file: ProofFile) -> str:
+    """Where a file that a batch lists lies."""
     if file.role in IN_BATCH:
         return proof_key(subject, number, file.name)
     return blob_key(file.sha256)
