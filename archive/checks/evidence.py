@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from archive.checks.log_evidence import LogEvidence
 from archive.digests import sha256_hex
@@ -151,6 +152,8 @@ class Evidence:
     stamps: StampEvidence | None = None
     log: LogEvidence | None = None
     package: Package | None = None
+    memo: dict[str, Any] = field(default_factory=dict)
+    """What several checks work out of the evidence, each under its name."""
     _containers: dict[str, bytes | Absent] = field(default_factory=dict)
     _records: dict[str, tuple[WarcRecord, ...]] = field(default_factory=dict)
     _opened: dict[str, OpenedPart] = field(default_factory=dict)

@@ -105,6 +105,13 @@ def tokens_of(evidence: Evidence) -> tuple[JudgedToken, ...]:
 
     Raises MalformedEvidence when the statement itself cannot be read.
     """
+    if "tokens" not in evidence.memo:
+        evidence.memo["tokens"] = _tokens_of(evidence)
+    found: tuple[JudgedToken, ...] = evidence.memo["tokens"]
+    return found
+
+
+def _tokens_of(evidence: Evidence) -> tuple[JudgedToken, ...]:
     stamps = evidence.stamps
     if stamps is None or isinstance(evidence.envelope_bytes, Absent):
         return ()

@@ -65,10 +65,13 @@ def trusted_times(evidence: Evidence) -> Sequence[TrustedTime]:
 
     What is wrong with a token or a cosignature is told by the claims ts.rfc3161 and log.witness.
     """
-    found = [*_by_tokens(evidence)]
-    for covering in _covering(evidence):
-        found += _by_checkpoint(evidence, covering)
-    return tuple(dict.fromkeys(found))
+    if "times" not in evidence.memo:
+        found = [*_by_tokens(evidence)]
+        for covering in _covering(evidence):
+            found += _by_checkpoint(evidence, covering)
+        evidence.memo["times"] = tuple(dict.fromkeys(found))
+    times: tuple[TrustedTime, ...] = evidence.memo["times"]
+    return times
 
 
 def trusted_not_after(evidence: Evidence) -> dt.datetime | None:

@@ -38,7 +38,7 @@ def time_text(report: Report) -> str:
         words.append(f"made after {_shown(before['at'])} ({before['source']})")
     if after := said.get("not_after"):
         words.append(f"there by {_shown(after['at'])} ({after['source']})")
-    return f"By the word of others: {', and '.join(words)}." if words else ""
+    return f"By the word of others it was {', and '.join(words)}." if words else ""
 
 
 def _shown(at: str) -> str:

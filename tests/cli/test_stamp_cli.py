@@ -78,7 +78,7 @@ def test_capture_is_stamped_by_one_command(desk: Desk) -> None:
     }
     verified = desk.run("verify", record)
     assert verified.returncode == 0, verified.stdout
-    assert "By the word of others: there by" in verified.stdout
+    assert "By the word of others it was there by" in verified.stdout
     assert "ts.rfc3161 [token:1/own] own: there by" in verified.stdout
     assert desk.run("stamp").stdout == "0 tokens, 0 complete. Nothing is due.\n"
 

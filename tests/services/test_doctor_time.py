@@ -43,15 +43,15 @@ def says(settings: Settings, clock: dt.datetime | None = None) -> dict[str, Diag
         },
         stand=Stand(FixedClock(clock)) if clock else None,
     )
-    return {one.check: one for one in found if one.check.startswith("time.")}
+    return {one.check: one for one in found if one.check.startswith("authorities.")}
 
 
 def test_authority_that_is_well(settings: Settings) -> None:
     found = says(settings)
     assert {name: one.state for name, one in found.items()} == {
-        "time.authorities": State.OK,
-        "time.clock": State.OK,
-        "time.pending": State.OK,
+        "authorities.tokens": State.OK,
+        "authorities.clock": State.OK,
+        "authorities.pending": State.OK,
     }
 
 
@@ -70,7 +70,7 @@ def test_authority_that_gives_nothing_that_counts(
     settings: Settings, server: TimeServer, mood: str, state: State
 ) -> None:
     server.mood, _ = bad_moods(server)[mood]
-    found = says(settings)["time.authorities"]
+    found = says(settings)["authorities.tokens"]
     assert found.state is state
     assert "own" in found.found or "127.0.0.1" in found.found
     assert found.mend
@@ -79,7 +79,7 @@ def test_authority_that_gives_nothing_that_counts(
 def test_authority_that_the_keyset_does_not_list(tmp_path: Path, server: TimeServer) -> None:
     settings = settings_at(tmp_path / "none", MUNIMENT_TIMESTAMPING_URLS=server.setting)
     new_archive(settings).close()
-    found = says(settings)["time.authorities"]
+    found = says(settings)["authorities.tokens"]
     assert found.state is State.FAIL
     assert "`muniment keys authority add own" in found.mend
     assert server.asked == 0
@@ -89,8 +89,8 @@ def test_authority_that_the_keyset_does_not_list(tmp_path: Path, server: TimeSer
 def test_clock_that_disagrees_with_the_authority(settings: Settings, minutes: int) -> None:
     clock = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=minutes)
     found = says(settings, clock)
-    assert found["time.clock"].state is State.FAIL
-    assert "timedatectl" in found["time.clock"].mend
+    assert found["authorities.clock"].state is State.FAIL
+    assert "timedatectl" in found["authorities.clock"].mend
 
 
 def test_what_was_refused_is_a_warning(
@@ -108,6 +108,6 @@ def test_what_was_refused_is_a_warning(
     finally:
         archive.close()
     server.mood = server.good
-    found = says(settings)["time.pending"]
+    found = says(settings)["authorities.pending"]
     assert (found.state, "TS_POLICY" in found.found) == (State.WARN, True)
     assert found.mend == "run `muniment stamp`"

@@ -92,7 +92,7 @@ def test_token_over_a_checkpoint_gives_every_record_below_it_a_time(
         [source] = report.time.sources
         assert source["source"] == f"token of own over the checkpoint of {size} entries"
         assert interval(report) == (Status.UNKNOWN, "TIME_OPEN")
-        words = f"By the word of others: there by {report.time.not_after[:10]}"
+        words = f"By the word of others it was there by {report.time.not_after[:10]}"
         assert words in report_text(report, "")
         [token] = [f for f in report.findings if f.claim == "ts.rfc3161"]
         assert token.status is Status.NOT_APPLICABLE

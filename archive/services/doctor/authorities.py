@@ -33,8 +33,8 @@ from archive.services.installation import Installation
 from archive.services.pinned_authorities import authorities_of
 from archive.services.trust import stored_keysets
 
-_CHECK = "time.authorities"
-_CLOCK = "time.clock"
+_CHECK = "authorities.tokens"
+_CLOCK = "authorities.clock"
 _TOLERANCE = dt.timedelta(seconds=60)
 _PROBE_BYTES = 32
 _SET = "set the clock and keep it set: `timedatectl set-ntp true`, or chrony"
@@ -105,7 +105,7 @@ def _judged(
 
 def _refused(installation: Installation) -> Iterator[Diagnosis]:
     """What was tried in vain, by the archive's own list."""
-    check = "time.pending"
+    check = "authorities.pending"
     database = installation.open_database()
     try:
         database.check_schema()
