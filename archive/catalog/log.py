@@ -131,13 +131,24 @@ def log_head_of(connection: Connection) -> LogHead | None:
     """How far the log has come, or None when none was started."""
     columns = [column for column in log_head.c if column.name != "id"]
     row = connection.execute(sa.select(*columns).where(_ONLY)).first()
-    return None if row is None else LogHead(*row)
+    if row is None:
+        return None
+    return LogHead(
+        appended=row.appended,
+        integrated=row.integrated,
+        root=_bytes(row.root),
+        signed=row.signed,
+        signed_note=None if row.signed_note is None else _bytes(row.signed_note),
+        published=row.published,
+        published_note=None if row.published_note is None else _bytes(row.published_note),
+        fault=row.fault,
+    )
 
 
 def published_note(connection: Connection) -> bytes | None:
     """The newest published checkpoint's note, or None."""
     found = connection.execute(sa.select(log_head.c.published_note).where(_ONLY)).scalar()
-    return None if found is None else bytes(found)
+    return None if found is None else _bytes(found)
 
 
 def entries_between(connection: Connection, start: int, end: int) -> list[bytes]:
@@ -147,7 +158,7 @@ def entries_between(connection: Connection, start: int, end: int) -> list[bytes]
         .where(log_entry.c.idx >= start, log_entry.c.idx < end)
         .order_by(log_entry.c.idx)
     )
-    return [bytes(entry) for entry in connection.execute(wanted).scalars()]
+    return [_bytes(entry) for entry in connection.execute(wanted).scalars()]
 
 
 def rows_between(connection: Connection, start: int, end: int) -> list[tuple[int, str, bytes]]:
@@ -157,7 +168,9 @@ def rows_between(connection: Connection, start: int, end: int) -> list[tuple[int
         .where(log_entry.c.idx >= start, log_entry.c.idx < end)
         .order_by(log_entry.c.idx)
     )
-    return [(row.idx, row.statement_sha256, bytes(row.entry)) for row in connection.execute(wanted)]
+    return [
+        (row.idx, row.statement_sha256, _bytes(row.entry)) for row in connection.execute(wanted)
+    ]
 
 
 def last_index(connection: Connection) -> int | None:
@@ -169,7 +182,12 @@ def entry_of(connection: Connection, statement_sha256: str) -> tuple[int, bytes]
     """The index and the leaf of a statement, or None when it has none."""
     wanted = sa.select(log_entry.c.idx, log_entry.c.entry)
     row = connection.execute(wanted.where(log_entry.c.statement_sha256 == statement_sha256)).first()
-    return None if row is None else (row.idx, bytes(row.entry))
+    return None if row is None else (row.idx, _bytes(row.entry))
+
+
+def _bytes(value: object) -> bytes:
+    """The bytes of a column; on SQLite whoever edits a row can leave a text there."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
 
 def every_anchor(connection: Connection) -> set[tuple[int, str]]:
@@ -182,7 +200,7 @@ def every_anchor(connection: Connection) -> set[tuple[int, str]]:
         is_end = len(some) < _ROWS_AT_ONCE
         for number, record in some:
             last = number
-            if (match := _ANCHOR.search(bytes(record))) is not None:
+            if (match := _ANCHOR.search(_bytes(record))) is not None:
                 found.add((int(match[2]), match[1].decode("ascii")))
     return found
 

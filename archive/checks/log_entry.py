@@ -13,7 +13,7 @@ from archive.model.statement import CAPTURE_V1
 CLAIM = Claim(
     "log.entry",
     "Does the log's entry name this statement and its signature?",
-    ("statement.canonical", "key.chain"),
+    ("statement.canonical", "signature"),
 )
 
 

@@ -19,7 +19,7 @@ CLAIM = Claim(
 def run(evidence: Evidence) -> Iterator[Finding]:
     """One finding about the proof."""
     given = evidence.log
-    if given is None or isinstance(given.entry, Absent):
+    if not evidence.keyset.logs or given is None or isinstance(given.entry, Absent):
         yield CLAIM.not_applicable("entry", "the keyset names no log")
         return
     if isinstance(given.proof, Absent):

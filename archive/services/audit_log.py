@@ -71,7 +71,7 @@ def audit_log(archive: Archive, pinned: Sequence[bytes] = ()) -> list[LogDamage]
     """
     try:
         keyset = trusted_keyset(archive)
-    except MalformedEvidence:
+    except (MalformedEvidence, StorageError):
         return []  # the keyset's own damage is named already
     log = log_of(archive, keyset)
     if log is None:
@@ -229,7 +229,7 @@ def _audit_head(archive: Archive, found: _Found, *, is_whole: bool) -> None:
 
 def _audit_latest(archive: Archive, found: _Found) -> None:
     try:
-        latest = SignedCheckpoint.from_bytes(archive.latest.newest(LATEST))
+        latest = SignedCheckpoint.from_bytes(archive.log_store.newest(LATEST))
     except ObjectMissing as error:
         found.name(LATEST, CHECKPOINT, error.code, "not in the store")
     except MalformedEvidence as error:

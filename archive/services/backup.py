@@ -33,6 +33,7 @@ from archive.catalog.sqlite_copy import copy_sqlite
 from archive.clock import rfc3339
 from archive.errors import BackupNotWritten, InputError, KeyLocked
 from archive.jobs.tables import SCHEMA
+from archive.proofs.keyset import MANIFEST
 from archive.services.initialise import KeyFiles
 from archive.services.installation import Installation
 from archive.signing.file import open_key, read_passphrase
@@ -124,7 +125,12 @@ def _secret_files(files: KeyFiles, made: BackedUp) -> Iterator[tuple[str, str, b
         yield "passphrase", "passphrase", passphrase.read_bytes()
     if files.root_keyid.is_file():
         yield "root", "root.keyid", files.root_keyid.read_bytes()
-    _check_key(files, made)
+    if MANIFEST not in files.elsewhere:
+        _check_key(files, made)
+    made.elsewhere += [
+        f"the {role} key, which keys.{role} names: it lies in no file of this folder"
+        for role in sorted(files.elsewhere)
+    ]
 
 
 def _check_key(files: KeyFiles, made: BackedUp) -> None:

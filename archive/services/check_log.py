@@ -89,7 +89,7 @@ def check_log(archive: Archive, given: Sequence[bytes], progress: Progress) -> L
     others = [SignedCheckpoint.from_bytes(data) for data in given]
     checked = LogChecked(given=len(others))
     try:
-        latest = SignedCheckpoint.from_bytes(archive.latest.newest(LATEST))
+        latest = SignedCheckpoint.from_bytes(archive.log_store.newest(LATEST))
     except ObjectMissing as error:
         raise NotFound("there is no checkpoint in the store: nothing was published") from error
     key = key_of_log(keyset, latest.checkpoint.origin)

@@ -20,7 +20,7 @@ from archive.proofs.keyset import ACTIVE, LOG, MANIFEST, Keyset, KeysetKey
 from archive.services.owed import Owed
 from archive.services.publisher import Publisher
 from archive.signing.base import Signer, checked, seal
-from archive.storage.base import Replacing, Store
+from archive.storage.base import Store, WholeStore
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -182,7 +182,7 @@ class Archive:
     package_signers: PackageSigners
     remote: RemoteLimits
     timestamping: Timestamping
-    latest: Replacing
+    log_store: WholeStore
     witnesses: WitnessesAsked = WitnessesAsked()
     publisher: Publisher = field(default_factory=Publisher)
     sealing: Sealing = Sealing()

@@ -18,6 +18,7 @@ from archive.catalog.database import Database
 from archive.clock import Clock
 from archive.services.context import Timestamping
 from archive.services.initialise import KeyFiles
+from archive.signing.base import Signer
 from archive.storage.base import Store
 
 SettingsTree = Mapping[str, Mapping[str, JsonValue]]
@@ -66,6 +67,8 @@ class Installation:
     open_database: Callable[[], Database]
     find_store: Callable[[], Store]
     find_roots: Callable[[], Sequence[str]]
+    open_signer: Callable[[], Signer]
+    open_log_signer: Callable[[], Signer]
     settings: SettingsTree
     config: Path | None = None
     databases: tuple[str, ...] = ()

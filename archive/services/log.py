@@ -72,7 +72,7 @@ def show_log(archive: Archive) -> LogShown:
         raise NotFound("this archive has no log: `muniment keys rotate` gives it one")
     if head.published == 0:
         raise NotFound("nothing is published in the log yet")
-    note = archive.latest.newest(LATEST)
+    note = archive.log_store.newest(LATEST)
     checkpoint = SignedCheckpoint.from_bytes(note)
     key = key_of_log(keyset, checkpoint.checkpoint.origin)
     if key is None:
@@ -136,7 +136,7 @@ def log_index(archive: Archive, statement_sha256: str) -> int | None:
 
 def log_checkpoint(archive: Archive) -> bytes:
     """The newest checkpoint's note. Raises ObjectMissing, StorageError."""
-    return archive.latest.newest(LATEST)
+    return archive.log_store.newest(LATEST)
 
 
 def log_tile(archive: Archive, path: str) -> bytes:

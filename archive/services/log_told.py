@@ -80,7 +80,7 @@ class LogReader:
     def _newest(self) -> bytes | Absent:
         # What everybody else is shown, and not what the catalogue remembers of it.
         try:
-            return self._archive.latest.newest(LATEST)
+            return self._archive.log_store.newest(LATEST)
         except ObjectMissing:
             return Absent(PENDING, "no checkpoint is published yet", is_certain=False)
         except StorageError as error:
@@ -117,7 +117,7 @@ class LogReader:
             return Absent(error.code, f"the tiles cannot be read: {error}", is_certain=False)
 
     def _tree(self, size: int) -> Tiles:
-        return self._trees.setdefault(size, Tiles(self._archive.store, size))
+        return self._trees.setdefault(size, Tiles(self._archive.log_store, size))
 
     def _anchor(self, anchor: Anchor) -> bytes | Absent:
         try:

@@ -81,3 +81,6 @@ def _publish_quietly(archive: Archive) -> None:
         _log.error("the log is not published: %s: %s", error.code, error)
     except MunimentError as error:
         _log.warning("the log is not published yet: %s: %s", error.code, error)
+    except Exception:  # noqa: BLE001 - its traceback is logged, and the thread goes on
+        # Whoever logged something must not fail for it, nor the next publication.
+        _log.exception("the log is not published: a fault of the program")

@@ -80,7 +80,7 @@ def rebuild(archive: Archive, progress: Progress) -> Rebuilt:
         _take_observations(archive, keyset, connection, rebuilt, progress)
         _take_assertions(archive, keyset, connection, rebuilt, progress)
         requests.fulfil_recorded(connection)
-        rebuilt.left_out += relog(archive, keyset, connection)
+        rebuilt.left_out += relog(archive, keyset, connection, rebuilt.left_out)
     publish_soon(archive)
     return rebuilt
 

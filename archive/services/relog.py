@@ -18,15 +18,19 @@ from archive.proofs.merkle import EMPTY_ROOT, leaf_hash, root_of
 from archive.services.context import Archive
 from archive.services.stored_log import Published, stored_checkpoints, stored_entries
 from archive.services.transparency import log_of
+from archive.storage.layout import read_key
 
 Fault = tuple[str, str, str]
 
 
-def relog(archive: Archive, keyset: Keyset, connection: Connection) -> list[Fault]:
+def relog(
+    archive: Archive, keyset: Keyset, connection: Connection, left_out: Sequence[Fault]
+) -> list[Fault]:
     """Begin the log anew in this transaction, after every statement was taken in.
 
-    What does not hold is named as `(object, code, detail)`; the log stands still then, and
-    publishes nothing that contradicts what it published. Raises StorageError.
+    What does not hold is named as `(object, code, detail)`, but for entries of statements that
+    were left out and named. Where published checkpoints are contradicted the log stands still.
+    Raises StorageError.
     """
     log.forget(connection)
     written_to = log_of(archive, keyset)
@@ -37,7 +41,8 @@ def relog(archive: Archive, keyset: Keyset, connection: Connection) -> list[Faul
     newest = checkpoints.newest
     due = {entry.statement_sha256: entry for entry in log.every_due_entry(connection)}
     entries = stored_entries(archive.store)
-    kept, faults = _kept(entries, newest.size if newest else 0, due)
+    named = {read_key(key).name for key, _, _ in left_out}
+    kept, faults = _kept(entries, newest.size if newest else 0, due, named)
     log.append_logged(connection, kept)
     log.append(connection, log.unlogged(connection))
     log.note_checkpoints(connection, sorted({item.size for item in checkpoints.found}))
@@ -52,7 +57,7 @@ def relog(archive: Archive, keyset: Keyset, connection: Connection) -> list[Faul
 
 
 def _kept(
-    entries: Sequence[bytes], published: int, due: dict[str, LogEntry]
+    entries: Sequence[bytes], published: int, due: dict[str, LogEntry], named: set[str]
 ) -> tuple[list[tuple[str, bytes]], list[Fault]]:
     """The entries that keep their place, each with the digest of its statement.
 
@@ -73,10 +78,10 @@ def _kept(
         if digest in seen or not (is_due or index < published):
             faults.append((_named(index), "LOG_ENTRY_MISMATCH", "it is of no statement taken in"))
             break
-        if digest not in due:
+        if digest not in due and not named & {digest, entry.record_id}:
             detail = f"there is no statement {digest}: it was taken away after it was logged"
             faults.append((_named(index), "OBJECT_MISSING", detail))
-        elif not is_due:
+        elif digest in due and not is_due:
             detail = f"it differs from what statement {digest} and its envelope give"
             faults.append((_named(index), "LOG_ENTRY_MISMATCH", detail))
         seen.add(digest)

@@ -66,4 +66,4 @@ def log_of(archive: Archive, keyset: Keyset) -> Log | None:
     if named is None:
         return None
     key = VerifierKey(named.origin, ED25519, keyset.keys[named.keyid].key)
-    return Log(archive.store, archive.latest, CatalogSequence(archive.database), key)
+    return Log(archive.log_store, archive.log_store, CatalogSequence(archive.database), key)

@@ -112,6 +112,7 @@ def checked_replaceable(key: str) -> str:
     return key
 
 
+@runtime_checkable
 class Replacing(Protocol):
     """What keeps the one object that is not written once: the log's newest checkpoint.
 

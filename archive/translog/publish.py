@@ -54,8 +54,7 @@ def publish(log: Log, sign: Sign, cosign: Cosign) -> SignedCheckpoint | None:
     lines = list(cosign(signed))
     cosigned = SignedCheckpoint.of(signed.checkpoint, [*signed.note.signatures, *lines])
     stored = _stored(log, cosigned)
-    log.sequence.published(stored.head.size, stored.to_bytes())
-    _point(log)
+    _announce(log, stored)
     return stored
 
 
@@ -70,8 +69,7 @@ def add_cosignatures(
             log.files.put_many([(key, fuller.to_bytes())])
         except ObjectConflict:
             continue
-        log.sequence.published(fuller.head.size, fuller.to_bytes())
-        _point(log)
+        _announce(log, fuller)
         return fuller
     raise LogError(f"the checkpoint of {published.head.size} is stored too often already")
 
@@ -127,10 +125,7 @@ def is_growth(log: Log, old: TreeHead, new: TreeHead) -> bool:
 
 def _refuse_older(log: Log, state: State) -> None:
     """Halt when more was published than the sequence has: it comes out of an old copy."""
-    try:
-        latest = read_checkpoint(log, log.latest.newest(LATEST))
-    except ObjectMissing:
-        return
+    latest = _pointed_at(log)
     if latest is None or latest.head.size <= state.integrated.size:
         return
     if latest.head.size > going(log).appended:
@@ -150,6 +145,15 @@ def _stored(log: Log, cosigned: SignedCheckpoint) -> SignedCheckpoint:
     return cosigned
 
 
+def _announce(log: Log, stored: SignedCheckpoint) -> None:
+    """Point at it, then note it: whoever dies in between leaves nothing that is out of date."""
+    there = _pointed_at(log)
+    if there is None or there.head.size <= stored.head.size:
+        log.latest.replace(LATEST, stored.to_bytes())
+    log.sequence.published(stored.head.size, stored.to_bytes())
+    _point(log)
+
+
 def _point(log: Log) -> None:
     """Let the one key that is replaced hold what is published, also when others race for it."""
     for _ in range(_RACES_LIMIT):
@@ -157,6 +161,15 @@ def _point(log: Log) -> None:
         if published is None or _newest(log) == published:
             return
         log.latest.replace(LATEST, published)
+
+
+def _pointed_at(log: Log) -> SignedCheckpoint | None:
+    """The checkpoint of this log that is pointed at; what is none is as good as nothing."""
+    try:
+        found = SignedCheckpoint.from_bytes(_newest(log) or b"")
+    except MalformedNote:
+        return None
+    return found if found.judged(log.key).is_valid else None
 
 
 def _newest(log: Log) -> bytes | None:

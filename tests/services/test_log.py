@@ -76,7 +76,7 @@ def entries(archive: Archive) -> list[LogEntry]:
 
 def kept_note(archive: Archive) -> bytes:
     """The newest checkpoint, as somebody keeps it who saw it today."""
-    return archive.latest.newest(LATEST)
+    return archive.log_store.newest(LATEST)
 
 
 def audit_against(archive: Archive, note: bytes) -> set[tuple[str, str, str]]:

@@ -4,18 +4,19 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import click
 
 from archive.cli.exhibits import is_exhibit, print_report, verify_exhibit_at
 from archive.cli.session import json_option, opened, print_json, read_chunks
+from archive.cli.terminal import one_line
 
 if TYPE_CHECKING:
     from archive.canonical import JsonValue
     from archive.services.context import Archive
+    from archive.services.hash_desk import BytesAnswer
     from archive.services.resolve import Resolution
-    from archive.services.verify import BytesAnswer
     from archive.services.verify_package import PackageAnswer
 
 
@@ -23,7 +24,16 @@ _CHUNK = 1 << 20
 
 
 @click.command("verify")
-@click.argument("target", metavar="ID|FILE|HASH|EXHIBIT|-")
+@click.argument("target", metavar="ID|FILE|HASH|EXHIBIT|-", required=False)
+@click.option(
+    "--list",
+    "source",
+    type=click.File("rb"),
+    help="Verify each line of this file (- for standard input): an ID or a hash.",
+)
+@click.option(
+    "--against", metavar="ID", help="Hold a file that matches nothing against this record."
+)
 @click.option("--policy", default="standard", show_default=True, help="bytes-only, standard, court")
 @click.option(
     "--root", "roots", multiple=True, metavar="KEYID", help="Root fingerprint for an exhibit."
@@ -39,7 +49,9 @@ _CHUNK = 1 << 20
 @click.pass_context
 def command(  # noqa: PLR0913 - click hands over each option
     ctx: click.Context,
-    target: str,
+    target: str | None,
+    source: BinaryIO | None,
+    against: str | None,
     policy: str,
     roots: tuple[str, ...],
     kept: tuple[Path, ...],
@@ -55,8 +67,53 @@ def command(  # noqa: PLR0913 - click hands over each option
 
     Of a WACZ it also tells what the package claims of itself: wacz.form and wacz.signature.
 
-    Exit 0 verified, 1 failed, 2 incomplete (nothing disproven), 3 malformed.
+    With --list each line is answered by itself, with --json as one JSON object a line.
+
+    Exit 0 verified, 1 failed, 2 incomplete (nothing disproven), 3 malformed; of a list the worst.
     """
+    if (target is None) == (source is None):
+        raise click.UsageError("give one ID, FILE or HASH, or --list FILE")
+    if source is not None:
+        ctx.exit(_verify_list(ctx, source, policy, as_json=as_json))
+    if target is not None:
+        asked = _Asked(policy, against, roots, kept)
+        _verify_one(ctx, target, asked, as_json=as_json)
+
+
+def _verify_list(ctx: click.Context, source: BinaryIO, policy: str, *, as_json: bool) -> int:
+    from collections import Counter
+
+    from archive.services.batch import Batch, exit_code
+
+    counted: Counter[str] = Counter()
+    with opened(ctx) as archive:
+        batch = Batch(archive, policy, None)
+        for line in source:
+            item = line.decode("utf-8", "replace").strip()
+            if not item:
+                continue
+            told = batch.answer(item)
+            counted[told["result"]] += 1
+            if as_json:
+                print_json(told)
+            else:
+                named = told["id"] or told["status"]
+                click.echo(f"{told['result']:10}  {named:16}  {one_line(told['input'])}")
+                if told["note"]:
+                    click.echo(f"            {told['note']}")
+    return exit_code(counted)
+
+
+class _Asked(NamedTuple):
+    """How one thing is to be verified."""
+
+    policy: str
+    against: str | None
+    roots: tuple[str, ...]
+    kept: tuple[Path, ...]
+
+
+def _verify_one(ctx: click.Context, target: str, asked: _Asked, *, as_json: bool) -> None:
     from archive.cli.small_files import read_small
     from archive.model.claim import Result
     from archive.services.log import read_notes
@@ -64,6 +121,7 @@ def command(  # noqa: PLR0913 - click hands over each option
     from archive.services.resolve import resolve, resolve_cited
     from archive.services.verify import verify_record
 
+    policy, against, roots, kept = asked
     if is_exhibit(target):
         ctx.exit(verify_exhibit_at(ctx, target, policy, roots, as_json=as_json))
     pinned = read_notes([read_small(path) for path in kept])
@@ -76,14 +134,14 @@ def command(  # noqa: PLR0913 - click hands over each option
                 ctx.exit(_no_record(found, as_json=as_json))
             report = verify_record(archive, found.id, policy, pinned)
             ctx.exit(print_report(report, found.detail, as_json=as_json))
-        answer = _of_bytes(archive, target, policy)
+        answer = _of_bytes(archive, target, policy, against)
         package = _package_at(archive, target)
     code = Result.FAILED.exit_code if package and package.is_disproven else answer.exit_code
     if as_json:
         print_json(_json(answer, package))
     else:
         click.echo(answer.note)
-        for match in (*answer.matches, *(match for _, match in answer.near)):
+        for match in (*answer.matches, *(near.match for near in answer.near)):
             click.echo(f"  {match.capture_id}  {match.role}  {match.sha256}")
         for record in answer.imported:
             click.echo(f"  no record ID  {record.url}  {record.date}  in {record.source_name}")
@@ -94,21 +152,24 @@ def command(  # noqa: PLR0913 - click hands over each option
     ctx.exit(code)
 
 
-def _of_bytes(archive: "Archive", target: str, policy: str) -> "BytesAnswer":
-    from archive.digests import read_sha256
+def _of_bytes(archive: "Archive", target: str, policy: str, against: str | None) -> "BytesAnswer":
+    from archive.digests import read_digest
     from archive.errors import InputError, MalformedDigest
-    from archive.services.verify import verify_bytes, verify_digest
+    from archive.services.hash_desk import verify_bytes, verify_digest
+    from archive.services.resolve import required_id
 
+    record = required_id(archive, against) if against else None
     if target == "-":
-        return verify_bytes(archive, iter(lambda: sys.stdin.buffer.read(_CHUNK), b""), policy)
+        chunks = iter(lambda: sys.stdin.buffer.read(_CHUNK), b"")
+        return verify_bytes(archive, chunks, policy, against=record)
     if _is_file(target):
-        return verify_bytes(archive, read_chunks(Path(target)), policy)
+        return verify_bytes(archive, read_chunks(Path(target)), policy, against=record)
     if os.path.isdir(target):  # noqa: PTH112 - as in _is_file
         raise InputError(f"{target} is a folder: give a file, a record ID or a SHA-256")
     if target.startswith((".", "/")):
         raise InputError(f"there is no file {target}")
     try:
-        reading = read_sha256(target)
+        reading = read_digest(target)
     except MalformedDigest as error:
         raise InputError(f"{target!r} is no record ID, no file and no SHA-256: {error}") from error
     return verify_digest(archive, reading, policy)
