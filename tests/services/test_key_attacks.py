@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from support.archives import (
     audited,
+    damaged,
     failures,
     minted,
     new_archive,
@@ -28,14 +29,17 @@ from support.keysets import signer
 from support.origin import Origin
 
 from archive import canonical
-from archive.bootstrap import key_files
+from archive.bootstrap import installation, key_files
 from archive.digests import sha256_hex
 from archive.errors import MalformedKeyset, SigningError
 from archive.ids import RecordId
 from archive.model.statement import CONTENT, KEYSET_V1, Statement
 from archive.proofs.dsse import Envelope, read_envelope
 from archive.proofs.keyset import LOG, MANIFEST, Keyset
+from archive.services.amend import Amendment, amend
 from archive.services.context import Archive, log_signing_key, signing_key
+from archive.services.doctor.keyset import examine
+from archive.services.keyset_changes import revoked
 from archive.services.make_keyset import new_keyset_key, store_keyset
 from archive.services.trust import stored_keysets, trusted_keyset
 from archive.services.verify import verify_record
@@ -291,6 +295,32 @@ def test_a_keyset_that_was_taken_away_is_a_rollback(attacked: Attacked, origin: 
     for path in stored_file(attacked.settings, "trust/keyset").glob("2.*"):
         path.unlink()
     assert failures(verify_record(archive, newer)) == {("key.valid_at_time", "KEYSET_ROLLBACK")}
+
+
+def test_a_revocation_cannot_be_taken_away_out_of_the_store(
+    attacked: Attacked, origin: Origin
+) -> None:
+    archive = attacked.archive
+    since = archive.clock.now() - DAY
+    files = key_files(attacked.settings)
+    amend(archive, files, Amendment([revoked(attacked.keyid, since, "stolen")]))
+    folder = stored_file(attacked.settings, "trust/keyset")
+    [path] = folder.glob("2.*")
+    with damaged(path, None):
+        assert attacked.causes() == {("key.chain", "KEYSET_ROLLBACK")}
+        with pytest.raises(MalformedKeyset, match="keyset 2 was in force"):
+            trusted_keyset(archive)
+        with pytest.raises(MalformedKeyset, match="keyset 2 was in force"):
+            minted(archive, origin.url("/terms"))
+        assert "KEYSET_ROLLBACK" in {damage.code for damage in audited(archive).damages}
+        [found] = [item for item in examine(installation(attacked.settings)) if item.mend]
+        assert "lost keyset 2" in found.found
+    assert attacked.causes() == {("key.valid_at_time", "KEY_REVOKED_TIME_UNPROVEN")}
+    path.unlink()
+    # Whoever makes the catalogue again is told what it knew.
+    assert ("trust/keyset/2", "KEYSET_ROLLBACK") in [
+        (key, code) for key, code, _ in rebuilt(archive).left_out
+    ]
 
 
 def test_two_keysets_of_one_number_are_a_fork(attacked: Attacked) -> None:

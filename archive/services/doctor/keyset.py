@@ -60,6 +60,8 @@ def _in_catalogue(installation: Installation, chain: tuple[SignedKeyset, ...]) -
         return unknown(check, str(error), "mend the catalogue first")
     finally:
         database.close()
+    if len(rows) > len(chain):
+        return fail(check, f"the store lost keyset {len(rows)}, which was in force", _PUT_BACK)
     if rows != sorted(sha256_hex(signed.content) for signed in chain):
         return fail(check, "the catalogue lists other keysets", "run `muniment rebuild`")
     return ok(check, "the catalogue lists the same keysets")
