@@ -115,6 +115,20 @@ def test_an_archive_begins_with_two_of_three_root_keys_elsewhere(
     assert audited(founded).exit_code == 0
 
 
+def test_signing_keys_end_soon_unless_another_span_is_asked_for(
+    founded: Archive, settings: Settings, ceremony: Ceremony
+) -> None:
+    files, keyset = key_files(settings), trusted_keyset(founded)
+    listed = signing_key(founded, keyset).listed
+    assert 90 * DAY <= listed.valid_until - listed.valid_from < 91 * DAY
+    ceremony(*rotation(founded, files, keyset, coming_key(files), 30))
+    listed = signing_key(founded, trusted_keyset(founded)).listed
+    assert 30 * DAY <= listed.valid_until - listed.valid_from < 31 * DAY
+    for days in (0, -1, 4000):
+        with pytest.raises(InputError, match="days"):
+            rotation(founded, files, trusted_keyset(founded), STRANGER, days)
+
+
 def test_signed_copies_that_come_apart_are_put_together(
     unready: Archive, settings: Settings, tmp_path: Path
 ) -> None:

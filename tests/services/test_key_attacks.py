@@ -287,7 +287,7 @@ def test_a_manifest_key_may_not_sign_checkpoints(attacked: Attacked) -> None:
 def test_a_keyset_that_was_taken_away_is_a_rollback(attacked: Attacked, origin: Origin) -> None:
     archive = attacked.archive
     now = archive.clock.now()
-    added = new_keyset_key(STRANGER.public_key, MANIFEST, now)
+    added = new_keyset_key(STRANGER.public_key, MANIFEST, now, 365)
     keys = {**trusted_keyset(archive).keys, added.key.keyid: added}
     store_keyset(archive.store, attacked.root, attacked.next_keyset(keys=keys))
     newer = minted(archive, origin.url("/terms"))
@@ -344,7 +344,7 @@ def test_a_change_of_root_that_only_the_new_root_signed_is_refused(attacked: Att
         keys={
             key.key.keyid: key
             for key in [
-                new_keyset_key(STRANGER.public_key, "manifest", attacked.archive.clock.now())
+                new_keyset_key(STRANGER.public_key, "manifest", attacked.archive.clock.now(), 365)
             ]
         },
         logs=(),

@@ -44,7 +44,10 @@ def examine(installation: Installation) -> Iterator[Diagnosis]:
     kind = "development" if newest.is_development else "production"
     yield ok("keyset.chain", f"keyset {newest.version} ({kind}) follows from the trusted roots")
     for key, why in stray_keyset_files(store, roots):
-        mend = "find out who put it there; the archive passes it over"
+        mend = (
+            "the archive passes it over: finish the ceremony with `muniment keys publish`, or "
+            "find out who put it there"
+        )
         yield warn("keyset.strays", f"{key}: {why}", mend)
     yield _in_catalogue(installation, chain)
 
