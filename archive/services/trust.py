@@ -72,7 +72,10 @@ def stray_keyset_files(store: Store, pinned_roots: Sequence[str] = ()) -> list[t
 
 def trusted_keyset(archive: Archive) -> Keyset:
     """The newest keyset that the pinned roots vouch for. Raises MalformedEvidence."""
-    chain = stored_keysets(archive.store, archive.pinned_roots)
+    return _trusted(archive, stored_keysets(archive.store, archive.pinned_roots))
+
+
+def _trusted(archive: Archive, chain: Sequence[SignedKeyset]) -> Keyset:
     fault = rolled_back(archive, chain)
     if fault is not None:
         raise fault
@@ -114,8 +117,8 @@ class TrustedVersion:
 
 def trusted_versions(archive: Archive) -> tuple[TrustedVersion, ...]:
     """Every version that the pinned roots vouch for, in order. Raises MalformedEvidence."""
-    trusted_keyset(archive)
     chain = stored_keysets(archive.store, archive.pinned_roots)
+    _trusted(archive, chain)
     found: list[TrustedVersion] = []
     for signed in chain:
         keyset = signed.open()

@@ -14,7 +14,7 @@ from support.keysets import signer
 from support.origin import Origin
 
 from archive import canonical
-from archive.bootstrap import init_archive, key_files, wire
+from archive.bootstrap import init_archive, installation, key_files, wire
 from archive.errors import (
     InputError,
     KeyLocked,
@@ -29,6 +29,7 @@ from archive.services import publish_keyset as publishing
 from archive.services.amend import Amendment, amend
 from archive.services.authorities import read_authority
 from archive.services.context import Archive, signing_key
+from archive.services.doctor.keys import examine
 from archive.services.keyset_changes import (
     Change,
     retired,
@@ -315,6 +316,10 @@ def test_a_development_archive_hands_its_root_over(
     with pytest.raises(KeyLocked, match="2 of 3"):
         rotate(archive, files)
     assert verify_record(archive, record).result.exit_code == 0
+    told = {item.check: item for item in examine(installation(settings))}
+    assert told["keys.root"].state.value == "warn"
+    files.root.unlink()
+    assert "keys.root" not in {item.check for item in examine(installation(settings))}
 
 
 def test_a_stranger_signs_nothing_and_a_forged_signature_is_refused(
