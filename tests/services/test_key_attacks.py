@@ -29,7 +29,8 @@ from support.keysets import signer
 from support.origin import Origin
 
 from archive import canonical
-from archive.bootstrap import installation, key_files
+from archive.bootstrap import Stand, init_archive, installation, key_files
+from archive.clock import FixedClock
 from archive.digests import sha256_hex
 from archive.errors import MalformedKeyset, SigningError
 from archive.ids import RecordId
@@ -41,6 +42,7 @@ from archive.services.context import Archive, log_signing_key, signing_key
 from archive.services.doctor.keyset import examine
 from archive.services.keyset_changes import revoked
 from archive.services.make_keyset import new_keyset_key, store_keyset
+from archive.services.restrict import Wanted, restrict
 from archive.services.trust import stored_keysets, trusted_keyset
 from archive.services.verify import verify_record
 from archive.settings import Settings
@@ -261,7 +263,7 @@ def test_a_log_key_may_not_sign_captures(attacked: Attacked) -> None:
     place.write_bytes(forged.to_bytes())
     left_out = rebuilt(attacked.archive).left_out
     assert [(code, str(attacked.record) in key) for key, code, _ in left_out] == [
-        ("KEY_ROLE_MISMATCH", True)
+        ("KEY_ROLE_MISMATCH", 2)
     ]
     damages = {(damage.code, damage.key) for damage in audited(attacked.archive).damages}
     assert ("KEY_ROLE_MISMATCH", f"captures/{attacked.record}/{place.name}") in damages
@@ -321,6 +323,45 @@ def test_a_revocation_cannot_be_taken_away_out_of_the_store(
     assert ("trust/keyset/2", "KEYSET_ROLLBACK") in [
         (key, code) for key, code, _ in rebuilt(archive).left_out
     ]
+
+
+NOW = dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC)
+JUDGED: dict[str, tuple[dict[str, Any], str, int]] = {
+    "another role": ({"role": LOG}, "KEY_ROLE_MISMATCH", 2),
+    "ended before": ({"valid_until": NOW - DAY}, "KEY_EXPIRED", 2),
+    "begun after": ({"valid_from": NOW + DAY}, "KEY_NOT_YET_VALID", 2),
+    "revoked from before on": (
+        {"state": "revoked", "invalid_since": NOW - DAY},
+        "KEY_REVOKED_TIME_UNPROVEN",
+        2,
+    ),
+    "revoked from later on": (
+        {"state": "revoked", "invalid_since": NOW + DAY},
+        "KEY_REVOKED_TIME_UNPROVEN",
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "code", "left_out"), list(JUDGED.values()), ids=list(JUDGED))
+def test_records_custody_rebuild_and_audit_judge_a_key_alike(
+    settings: Settings, origin: Origin, changes: dict[str, Any], code: str, left_out: int
+) -> None:
+    archive, _ = init_archive(settings, Stand(FixedClock(NOW)))
+    origin.page("/terms", page())
+    record = minted(archive, origin.url("/terms"))
+    restrict(archive, record, Wanted(None, "public", "personal data"), "operator")
+    attacked = Attacked(archive, settings, record)
+    attacked.with_key(**changes)
+    found = verify_record(archive, record).findings
+    said = {item.claim: item for item in found if item.status.value == "fail"}
+    assert said["key.valid_at_time"].code == code
+    assert said["custody.chain"].code == "CUSTODY_KEY"
+    assert said["custody.chain"].detail.startswith(f"{code}: ")
+    damaged_by = {damage.code for damage in audited(archive).damages}
+    assert code in damaged_by
+    assert [named for _, named, _ in rebuilt(archive).left_out] == [code] * left_out
+    archive.close()
 
 
 def test_two_keysets_of_one_number_are_a_fork(attacked: Attacked) -> None:
