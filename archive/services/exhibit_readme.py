@@ -184,11 +184,13 @@ def _root_commands(gathered: Evidence, keyset: Keyset) -> str:
             )
     first = min(gathered.chain.versions[0].open().roots)
     newest = names.keyset_content_file(keyset.version)
+    pinned = names.keyset_envelope_file(1, "${ROOT:0:8}")
     return "\n".join(
         [
             f": ${{ROOT:={first}}}",
             "jq -e --arg root \"$ROOT\" '.root.keys[] | select(.keyid == $root)' \\",
             f"  {names.keyset_content_file(1)}",
+            f'signed_by "{pinned}" "$ROOT"',
             *lines,
             f"jq -e '.version == {keyset.version}' {newest}",
         ]
