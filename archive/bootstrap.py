@@ -32,6 +32,7 @@ from archive.services.context import (
     Politeness,
     RemoteLimits,
     Sealing,
+    WitnessesAsked,
 )
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
 from archive.services.doctor.examine import examine
@@ -39,6 +40,7 @@ from archive.services.initialise import Initialised, KeyFiles, check_prefix, ini
 from archive.services.installation import Installation
 from archive.services.ownership import is_process_gone, this_process
 from archive.services.probe import probe_when_new
+from archive.services.publishing import publish_pending
 from archive.services.recover import recover
 from archive.services.schedule import Scheduled
 from archive.services.work_queues import BATCHES, CAPTURES, LONG
@@ -54,7 +56,7 @@ from archive.settings import (
 )
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
-from archive.storage.base import Store
+from archive.storage.base import WholeStore
 from archive.storage.open import find_store, open_store
 from archive.timestamping.rfc3161 import ClientSettings, Rfc3161Client
 
@@ -112,6 +114,9 @@ def init_archive(settings: Settings, stand: Stand | None = None) -> tuple[Archiv
             # Without its key the archive reads and verifies; there is nothing to sign with.
             if files.manifest.exists():
                 probe_when_new(archive)
+            if files.log.exists():
+                publish_pending(archive)
+                archive.publisher.settle()
         except BaseException:
             archive.close()
             raise
@@ -138,6 +143,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
     clock = stand.clock if stand else SystemClock()
     database = Database(settings.database_url)
     jobs = JobsDatabase(settings.jobs_url)
+    store = store_of(settings)
     return Archive(
         identity=Identity(
             prefix=settings.archive.prefix,
@@ -149,7 +155,9 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         ),
         clock=clock,
         random_bytes=os.urandom,
-        store=store_of(settings),
+        store=store,
+        latest=store,
+        witnesses=WitnessesAsked(settings.log.witnesses, settings.log.witness_seconds),
         open_mirror=partial(mirror_of, settings),
         database=database,
         hot=HotReader(database),
@@ -231,12 +239,12 @@ def diagnose(
     return (*found, *examine(installation(settings, config_path(config, known), stand)))
 
 
-def store_of(settings: Settings) -> Store:
+def store_of(settings: Settings) -> WholeStore:
     """The store of these settings. Raises SettingsError, StorageError."""
     return _store_opener(settings)()
 
 
-def _store_opener(settings: Settings) -> Callable[[], Store]:
+def _store_opener(settings: Settings) -> Callable[[], WholeStore]:
     # A process that is handed this loads the store's room, and not this module.
     return partial(
         open_store,
@@ -246,7 +254,7 @@ def _store_opener(settings: Settings) -> Callable[[], Store]:
     )
 
 
-def mirror_of(settings: Settings, named: StoreSettings | None = None) -> Store:
+def mirror_of(settings: Settings, named: StoreSettings | None = None) -> WholeStore:
     """The store to mirror to: the one that is named, else that of the settings.
 
     Raises SettingsError when there is none, and when it is the archive's own store, or one of the

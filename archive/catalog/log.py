@@ -6,6 +6,7 @@ row is taken last. So whoever holds it commits next: indexes have no gap, a tran
 rolled back gives its own back, and a reader who sees an entry sees all before it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,12 @@ from archive.model.log_entry import KEYSET, LogEntry
 
 _ONLY = log_head.c.id == 1
 _KNOWN_AT_ONCE = 500
+_ROWS_AT_ONCE = 1000
+# As `record_bytes` writes it: reading a million records as JSON would take minutes.
+_ANCHOR = re.compile(
+    rb'"checkpoint":\{"note_sha256":"([0-9a-f]{64})","origin":"[^"\\]*","root":"[0-9a-f]{64}",'
+    rb'"size":([0-9]{1,18})\}'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +160,21 @@ def entry_of(connection: Connection, statement_sha256: str) -> tuple[int, bytes]
     wanted = sa.select(log_entry.c.idx, log_entry.c.entry)
     row = connection.execute(wanted.where(log_entry.c.statement_sha256 == statement_sha256)).first()
     return None if row is None else (row.idx, bytes(row.entry))
+
+
+def every_anchor(connection: Connection) -> set[tuple[int, str]]:
+    """Size and digest of each checkpoint that the record of a capture names."""
+    found: set[tuple[int, str]] = set()
+    wanted = sa.select(capture.c.number, capture.c.record_json).order_by(capture.c.number)
+    last, is_end = -1, False
+    while not is_end:
+        some = connection.execute(wanted.where(capture.c.number > last).limit(_ROWS_AT_ONCE)).all()
+        is_end = len(some) < _ROWS_AT_ONCE
+        for number, record in some:
+            last = number
+            if (match := _ANCHOR.search(bytes(record))) is not None:
+                found.add((int(match[2]), match[1].decode("ascii")))
+    return found
 
 
 def every_due_entry(connection: Connection) -> list[LogEntry]:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from archive.checks.log_evidence import LogEvidence
 from archive.digests import sha256_hex
 from archive.errors import MunimentError
 from archive.ids import RecordId
+from archive.model import absent
 from archive.model.claim import Finding, Status
 from archive.model.custody import SignedCustody
 from archive.model.inventory import Container, Inventory, Part, RecordSpan
@@ -26,14 +28,7 @@ from archive.proofs.keyset_chain import KeysetChain
 from archive.warc.parts import OpenedPart, open_part
 from archive.warc.read import WarcRecord, read_record, read_records
 
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """Why bytes are not at hand. `is_certain` tells missing from could-not-be-read."""
-
-    code: str
-    detail: str
-    is_certain: bool
+Absent = absent.Absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +87,8 @@ class Evidence:
     `record_id` and `statement_sha256` are what the caller asked for. `container` gives the bytes
     of a WARC file by digest; `foreign`, where there is one, reads imported containers. `store` is
     None for a verifier who has no store to ask, `custody` for one who has no list of what was done
-    with the record. `package` is the exhibit that all of it came in, if it did.
+    with the record, `log` for one who has nothing of the log. `package` is the exhibit that all of
+    it came in, if it did.
     """
 
     record_id: RecordId | None
@@ -104,6 +100,7 @@ class Evidence:
     foreign: ForeignReader | None = None
     store: StoreFacts | None = None
     custody: Callable[[], Sequence[CustodyStatement]] | None = None
+    log: LogEvidence | None = None
     package: Package | None = None
     _containers: dict[str, bytes | Absent] = field(default_factory=dict)
     _records: dict[str, tuple[WarcRecord, ...]] = field(default_factory=dict)

@@ -66,11 +66,17 @@ class Result(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrustInputs:
-    """What the verifier took as given: pinned root fingerprints and where they came from."""
+    """What the verifier took as given: pinned root fingerprints and where they came from.
+
+    `log_policy_sha256` is the digest of the keyset's trust in logs and witnesses as a policy file,
+    `pinned_checkpoint` that of a checkpoint that was given from outside.
+    """
 
     root_fingerprints: tuple[str, ...]
     root_source: str
     keyset_version: int | None
+    log_policy_sha256: str | None = None
+    pinned_checkpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +121,9 @@ class Report:
                 "root_fingerprints": list(self.trust.root_fingerprints),
                 "root_source": self.trust.root_source,
                 "keyset_version": self.trust.keyset_version,
-                "log_policy_sha256": None,
+                "log_policy_sha256": self.trust.log_policy_sha256,
                 "tsa_roots": [],
-                "pinned_checkpoint": None,
+                "pinned_checkpoint": self.trust.pinned_checkpoint,
             },
             "claims": [finding.to_json() for finding in self.findings],
             "time": {

@@ -30,6 +30,7 @@ from archive.services.adopt import (
 )
 from archive.services.agreement import CLAIM as CATALOG_CLAIM
 from archive.services.assertion import Stated, concerns_of
+from archive.services.audit_log import INCLUSION, audit_log
 from archive.services.content_kinds import KINDS
 from archive.services.context import Archive
 from archive.services.custody_told import KINDS_TOLD, grouped
@@ -43,7 +44,7 @@ from archive.services.trust import (
     trusted_versions,
 )
 from archive.storage.base import Store
-from archive.storage.layout import KEYSETS, blob_key, inventory_key, read_key
+from archive.storage.layout import KEYSETS, LOG, blob_key, inventory_key, read_key
 
 Progress = Callable[[int, int], None]
 
@@ -57,6 +58,7 @@ _ENVELOPE_CLAIMS = frozenset(
         "key.valid_at_time",
     }
 )
+_OF_NO_RECORD = {"keyset", "probe", "tile", "checkpoint", "latest"}
 _SIGNED_ROLES = {"statement", "observation", "assertion"}
 _DIFFERING_SHOWN = 5
 AGREES = CATALOG_CLAIM.id
@@ -73,11 +75,15 @@ CLAIMS = {
 
 @dataclass(frozen=True, slots=True)
 class AuditOptions:
-    """How far an audit goes, over all records or a random sample, on how many processes."""
+    """How far an audit goes, over all records or a random sample, on how many processes.
+
+    `pinned` are checkpoints of the log that were kept elsewhere.
+    """
 
     level: str = "plain"
     sample: int | None = None
     workers: int = 1
+    pinned: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,24 @@ def audit(archive: Archive, progress: Progress, options: AuditOptions) -> Audit:
         _add_findings(report, item, findings)
     if options.sample is None:
         _audit_versions(archive, report)
+        _audit_log(archive, report, options.pinned)
     return report
+
+
+def _audit_log(archive: Archive, report: Audit, pinned: Sequence[bytes]) -> None:
+    try:
+        found = audit_log(archive, pinned)
+    except StorageError as error:
+        report.damages.append(Damage(LOG, INCLUSION, error.code, str(error), is_certain=False))
+        return
+    named = [damage.key for damage in report.damages]
+    for item in found:
+        # A statement that is named already need not be named again for its entry.
+        if any(name in key for name in item.names for key in named):
+            continue
+        report.damages.append(
+            Damage(item.key, item.claim, item.code, item.detail, is_certain=item.is_certain)
+        )
 
 
 def _audit_versions(archive: Archive, report: Audit) -> None:
@@ -329,7 +352,7 @@ def _listed(
         elif role == "blob":
             report.objects += 1
             report.bytes += stored.size
-        if role not in {"keyset", "probe"} and stored.key not in named:
+        if role not in _OF_NO_RECORD and stored.key not in named:
             report.unreferenced.append(stored.key)
     return blobs, seen
 

@@ -17,8 +17,9 @@ from archive.model.fetch import Fetch
 from archive.proofs.dsse import Envelope
 from archive.proofs.keyset import ACTIVE, LOG, MANIFEST, Keyset, KeysetKey
 from archive.services.owed import Owed
+from archive.services.publisher import Publisher
 from archive.signing.base import Signer, checked, seal
-from archive.storage.base import Store
+from archive.storage.base import Replacing, Store
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -99,6 +100,14 @@ class RemoteLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class WitnessesAsked:
+    """Where witnesses are asked to cosign, and how many seconds all of them have together."""
+
+    urls: tuple[str, ...] = ()
+    seconds: float = 5
+
+
+@dataclass(frozen=True, slots=True)
 class Archive:
     """Everything a service may use, wired once by `archive.bootstrap`.
 
@@ -130,11 +139,15 @@ class Archive:
     reopen_store: Callable[[], Store]
     package_signers: PackageSigners
     remote: RemoteLimits
+    latest: Replacing
+    witnesses: WitnessesAsked = WitnessesAsked()
+    publisher: Publisher = field(default_factory=Publisher)
     sealing: Sealing = Sealing()
     owed: Owed = field(default_factory=Owed)
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Publish what this process logged, and let go of connections."""
+        self.publisher.close()
         self.jobs.close()
         self.fetcher.close()
         self.hot.close()

@@ -2,20 +2,24 @@
 """Gathers the evidence of one record out of the store, for verifying and for auditing."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TypeVar
 
 from archive.checks.evidence import Absent, Evidence, ForeignReader, StoreFacts
-from archive.errors import ObjectMissing, StorageError
+from archive.checks.log_evidence import LogEvidence
+from archive.digests import sha256_hex
+from archive.errors import MalformedEnvelope, ObjectMissing, StorageError
 from archive.ids import RecordId
 from archive.model.inventory import Container, RecordSpan
 from archive.model.lock import ObjectLock
+from archive.proofs.dsse import read_envelope
 from archive.proofs.keyset_chain import KeysetChain
 from archive.services.context import Archive
 from archive.services.custody_told import custody_told
 from archive.services.lock_promises import LockPromises
+from archive.services.log_told import LogReader
 from archive.storage.layout import blob_key, inventory_key
 
 _T = TypeVar("_T")
@@ -36,10 +40,19 @@ ContainerDigests = dict[str, tuple[int, str] | Absent]
 
 @dataclass(frozen=True, slots=True)
 class KnownBefore:
-    """What many records share, read once for one run: promised locks, imported containers."""
+    """What many records share, read once for one run: promised locks, imported containers, the log.
+
+    `log` is None when nothing is to be asked of it.
+    """
 
     promises: LockPromises
+    log: LogReader | None = None
     digests: ContainerDigests = field(default_factory=dict)
+
+
+def known_before(archive: Archive, chain: KeysetChain, pinned: Sequence[bytes] = ()) -> KnownBefore:
+    """What records share, nothing of it read yet; `pinned` are checkpoints from elsewhere."""
+    return KnownBefore(LockPromises(archive, chain), LogReader(archive, pinned))
 
 
 def capture_evidence(
@@ -53,12 +66,14 @@ def capture_evidence(
 
     `known` spares whoever asks about many records reading what they share each time.
     """
-    known = known or KnownBefore(LockPromises(archive, chain))
+    known = known or known_before(archive, chain)
     files = {"statement": envelope_key, "inventory": inventory_key(capture_id)}
+    envelope = _read(archive, envelope_key)
     return Evidence(
         record_id=capture_id,
         statement_sha256=None,
-        envelope_bytes=_read(archive, envelope_key),
+        envelope_bytes=envelope,
+        log=_told_by_log(envelope, known.log),
         inventory_bytes=_read(archive, inventory_key(capture_id)),
         chain=chain,
         container=_container_reader(archive),
@@ -75,17 +90,28 @@ def observation_evidence(
     known: KnownBefore | None = None,
 ) -> Evidence:
     """The evidence of an observation, by the digests of its statement and inventory."""
-    known = known or KnownBefore(LockPromises(archive, chain))
+    known = known or known_before(archive, chain)
     files = {"statement": observed.envelope_key, "inventory": blob_key(observed.inventory_sha256)}
+    envelope = _read(archive, observed.envelope_key)
     return Evidence(
         record_id=None,
         statement_sha256=observed.statement_sha256,
-        envelope_bytes=_read(archive, observed.envelope_key),
+        envelope_bytes=envelope,
+        log=_told_by_log(envelope, known.log),
         inventory_bytes=_read(archive, blob_key(observed.inventory_sha256)),
         chain=chain,
         container=_container_reader(archive),
         store=_store_facts(archive, files, known.promises),
     )
+
+
+def _told_by_log(envelope: bytes | Absent, log: LogReader | None) -> LogEvidence | None:
+    if log is None or isinstance(envelope, Absent):
+        return None
+    try:
+        return log.told(sha256_hex(read_envelope(envelope).payload))
+    except MalformedEnvelope:
+        return None  # that it is none is the question of another claim
 
 
 def _container_reader(archive: Archive) -> Callable[[Container], bytes | Absent]:

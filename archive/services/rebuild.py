@@ -24,12 +24,14 @@ from archive.services.adopt import (
 )
 from archive.services.assertion import take_in
 from archive.services.context import Archive
+from archive.services.publishing import publish_soon
 from archive.services.record import (
     capture_rows,
     container_rows,
     keyset_row,
     observation_row,
 )
+from archive.services.relog import relog
 from archive.services.trust import stored_keysets
 from archive.storage.layout import CAPTURES, OBSERVATIONS, STATEMENTS, read_key
 
@@ -59,6 +61,8 @@ def rebuild(archive: Archive, progress: Progress) -> Rebuilt:
 
     Raises MalformedEvidence when no trusted keyset can be read: nothing is changed then.
     """
+    # What this process logged has its place as soon as it is published.
+    archive.publisher.settle()
     chain = stored_keysets(archive.store, archive.pinned_roots)
     keyset = newest_trusted(chain, archive.pinned_roots)
     rebuilt = Rebuilt(keysets=len(chain))
@@ -70,6 +74,8 @@ def rebuild(archive: Archive, progress: Progress) -> Rebuilt:
         _take_observations(archive, keyset, connection, rebuilt, progress)
         _take_assertions(archive, keyset, connection, rebuilt, progress)
         requests.fulfil_recorded(connection)
+        rebuilt.left_out += relog(archive, keyset, connection)
+    publish_soon(archive)
     return rebuilt
 
 

@@ -17,17 +17,19 @@ from archive.catalog.restrictions import Viewer
 from archive.checks.evidence import Evidence
 from archive.checks.runner import run_checks
 from archive.clock import rfc3339
-from archive.digests import SHA256_OF_NOTHING, DigestReading
+from archive.digests import SHA256_OF_NOTHING, DigestReading, sha256_hex
 from archive.errors import MalformedEvidence, NotFound
 from archive.ids import RecordId, parse_id
 from archive.model.claim import Finding, Report, Result, Status, TrustInputs
 from archive.model.withdrawal import WITHDRAWN
+from archive.proofs.log_policy import policy_text
 from archive.services.agreement import CLAIM as CATALOG_CLAIM
 from archive.services.agreement import agreement
 from archive.services.context import Archive
 from archive.services.evidence import (
     ObservationFiles,
     capture_evidence,
+    known_before,
     observation_evidence,
 )
 from archive.services.fingerprint import Fingerprints
@@ -105,14 +107,24 @@ class BytesAnswer:
         return {**_match_json(match), "state": WITHDRAWN if is_withdrawn else "signed"}
 
 
-def verify_record(archive: Archive, capture_id: RecordId, policy: str = "standard") -> Report:
-    """The report on a capture. Raises NotFound, and InputError for an unknown policy."""
+def verify_record(
+    archive: Archive,
+    capture_id: RecordId,
+    policy: str = "standard",
+    pinned: Sequence[bytes] = (),
+) -> Report:
+    """The report on a capture; `pinned` are checkpoints of the log that were kept elsewhere.
+
+    Raises NotFound, and InputError for an unknown policy.
+    """
     required_claims(policy)
     with archive.database.reading() as connection:
         row = rows.capture_by_id(connection, str(capture_id))
     if row is None:
         raise NotFound(f"there is no record {capture_id}")
-    gathered = capture_evidence(archive, capture_id, row.envelope_key, keyset_chain(archive))
+    chain = keyset_chain(archive)
+    known = known_before(archive, chain, pinned)
+    gathered = capture_evidence(archive, capture_id, row.envelope_key, chain, known)
     subject = {"record_id": str(capture_id), "capture_id": str(capture_id)}
     return report_on(archive, gathered, Asked(policy, subject, row.envelope_key))
 
@@ -290,11 +302,19 @@ def _match_json(match: PartMatch) -> dict[str, JsonValue]:
 
 
 def _trust(archive: Archive, gathered: Evidence) -> TrustInputs:
+    roots = tuple(archive.pinned_roots)
     try:
-        version: int | None = gathered.keyset.version
+        keyset = gathered.keyset
     except MalformedEvidence:
-        version = None
-    return TrustInputs(tuple(archive.pinned_roots), "configured", version)
+        return TrustInputs(roots, "configured", None)
+    pinned = gathered.log.pinned if gathered.log else ()
+    return TrustInputs(
+        root_fingerprints=roots,
+        root_source="configured",
+        keyset_version=keyset.version,
+        log_policy_sha256=sha256_hex(policy_text(keyset).encode()) if keyset.logs else None,
+        pinned_checkpoint=sha256_hex(pinned[0]) if pinned else None,
+    )
 
 
 def _claimed_time(gathered: Evidence, findings: Sequence[Finding]) -> str | None:

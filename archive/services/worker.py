@@ -16,6 +16,7 @@ from archive.services.capture_desk import CaptureDesk, Patience
 from archive.services.context import Archive
 from archive.services.custody import sign_waiting
 from archive.services.handlers import Workshop, all_handlers
+from archive.services.publishing import publish_pending
 from archive.services.schedule import Scheduled, keep_schedule
 
 _PATIENCE_SECONDS = 2.0
@@ -69,6 +70,7 @@ class JobsWorker:
                 except MunimentError as error:
                     # Nothing is lost: they wait on, for this worker or another process.
                     _log.warning("custody events are not signed: %s: %s", error.code, error)
+                self._publish_pending()
 
         thread = threading.Thread(target=work, name="custody")
         thread.start()
@@ -77,6 +79,13 @@ class JobsWorker:
         finally:
             ended.set()
             thread.join()
+
+    def _publish_pending(self) -> None:
+        """What processes without the log's key logged, or died before they published it."""
+        try:
+            publish_pending(self._archive)
+        except MunimentError as error:
+            _log.warning("the log is not looked at: %s: %s", error.code, error)
 
     def _forget_requests(self, job_ids: Sequence[str]) -> None:
         with self._archive.database.writing() as connection:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from archive.errors import MalformedId
 from archive.ids import RecordId, parse_id
 from archive.model.statement import CONTENT_TYPES
+from archive.proofs.log_layout import LATEST, PREFIX, read_checkpoint_key, read_tile_key
 
 CAPTURES = "captures/"
 STATEMENTS = "statements/"
@@ -14,6 +15,7 @@ OBSERVATIONS = "statements/observation/"
 KEYSETS = "trust/keyset/"
 BLOBS = "blobs/sha256/"
 PROBES = "probe/"
+LOG = PREFIX
 
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{2})/([0-9a-f]{2})/([0-9a-f]{64})")
 _INVENTORY = re.compile(r"captures/([^/]+)/inventory\.json")
@@ -63,8 +65,9 @@ def keyset_key(version: int, keyid8: str) -> str:
 class Place:
     """What a key is for.
 
-    Roles: `blob`, `inventory`, `statement`, `observation`, `assertion`, `keyset`, `probe` or
-    `other`. `name` is the digest, capture ID, keyset version or random name that the key carries;
+    Roles: `blob`, `inventory`, `statement`, `observation`, `assertion`, `keyset`, `probe`, `tile`
+    (also a bundle of entries), `checkpoint`, `latest` (the newest checkpoint) or `other`.
+    `name` is the digest, capture ID, keyset version or random name that the key carries;
     `keyid8` the signer; `kind` that of an assertion.
     """
 
@@ -96,12 +99,20 @@ def read_key(key: str) -> Place:
         return Place("keyset", match[1], match[2])
     elif match := _PROBE.fullmatch(key):
         return Place("probe", match[1])
-    return Place("other", key)
+    return _of_log(key) or Place("other", key)
 
 
 def is_content(key: str) -> bool:
     """Whether a blob or an inventory lies there: bytes that may have to be taken down one day."""
     return read_key(key).role in {"blob", "inventory"}
+
+
+def _of_log(key: str) -> Place | None:
+    if (tile := read_tile_key(key)) is not None:
+        return Place("tile", tile.path)
+    if (published := read_checkpoint_key(key)) is not None:
+        return Place("checkpoint", str(published[0]))
+    return Place("latest", key) if key == LATEST else None
 
 
 def _of_capture(role: str, name: str, keyid8: str = "") -> Place:

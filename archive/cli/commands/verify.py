@@ -28,10 +28,23 @@ _CHUNK = 1 << 20
 @click.option(
     "--root", "roots", multiple=True, metavar="KEYID", help="Root fingerprint for an exhibit."
 )
+@click.option(
+    "--checkpoint",
+    "kept",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A checkpoint of the log that you kept elsewhere, for claim log.consistency of a record.",
+)
 @json_option
 @click.pass_context
-def command(
-    ctx: click.Context, target: str, policy: str, roots: tuple[str, ...], *, as_json: bool
+def command(  # noqa: PLR0913 - click hands over each option
+    ctx: click.Context,
+    target: str,
+    policy: str,
+    roots: tuple[str, ...],
+    kept: tuple[Path, ...],
+    *,
+    as_json: bool,
 ) -> None:
     """Verify a record, a file, or a SHA-256 in any spelling.
 
@@ -44,13 +57,16 @@ def command(
 
     Exit 0 verified, 1 failed, 2 incomplete (nothing disproven), 3 malformed.
     """
+    from archive.cli.small_files import read_small
     from archive.model.claim import Result
+    from archive.services.log import read_notes
     from archive.services.report_text import finding_text, report_text
     from archive.services.resolve import resolve, resolve_cited
     from archive.services.verify import verify_record
 
     if is_exhibit(target):
         ctx.exit(verify_exhibit_at(ctx, target, policy, roots, as_json=as_json))
+    pinned = read_notes([read_small(path) for path in kept])
     with opened(ctx) as archive:
         found = resolve(archive, target)
         if found.status == "malformed" and target != "-" and not _is_file(target):
@@ -58,7 +74,7 @@ def command(
         if found.status != "malformed":
             if found.id is None:
                 ctx.exit(_no_record(found, as_json=as_json))
-            report = verify_record(archive, found.id, policy)
+            report = verify_record(archive, found.id, policy, pinned)
             ctx.exit(print_report(report, found.detail, as_json=as_json))
         answer = _of_bytes(archive, target, policy)
         package = _package_at(archive, target)
