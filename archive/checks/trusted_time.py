@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archive.checks.evidence import Evidence
+from archive.checks.stamped import tokens_of
+from archive.errors import LibraryMissing, MalformedEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,15 @@ def trusted_times(evidence: Evidence) -> Sequence[TrustedTime]:
 
     What is wrong with a token or a cosignature is told by the claims ts.rfc3161 and log.witness.
     """
-    # No evidence holds tokens or cosignatures yet.
-    del evidence
-    return ()
+    try:
+        tokens = tokens_of(evidence)
+    except (MalformedEvidence, LibraryMissing):
+        return ()
+    return tuple(
+        TrustedTime(one.verdict.at, f"token of {one.authority}")
+        for one in tokens
+        if one.verdict.is_good and one.verdict.at is not None
+    )
 
 
 def trusted_not_after(evidence: Evidence) -> dt.datetime | None:
