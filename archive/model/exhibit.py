@@ -22,6 +22,13 @@ ENVELOPE_FILE = "data/proof/statement.dsse.json"
 STATEMENT_FILE = "data/proof/statement.json"
 SIGNED_BYTES_FILE = "data/proof/statement.pae"
 SIGNATURE_FILE = "data/proof/statement.sig"
+ENTRY_FILE = "data/proof/entry.json"
+LOG_PROOF_FILE = "data/proof/log.tlog-proof"
+ANCHOR_FILE = "data/proof/anchor.checkpoint"
+GROWTH_FILE = "data/proof/anchor.growth"
+BATCHES = "data/proof/proofs/"
+POLICY_FILE = "data/trust/log-policy.txt"
+AUTHORITIES = "data/trust/authorities/"
 OBJECTS = "data/objects/"
 CONTAINERS = "data/containers/"
 CUSTODY = "data/custody/"
@@ -81,6 +88,16 @@ def keyset_envelope_file(version: int, keyid8: str) -> str:
 def public_key_file(keyid: str) -> str:
     """Where a public key lies as PEM; its ID is the SHA-256 of its DER form."""
     return f"{KEYS}{keyid}.pem"
+
+
+def batch_file(number: int, name: str) -> str:
+    """Where a file of a batch of proofs lies."""
+    return f"{BATCHES}{number}/{name}"
+
+
+def authority_file(sha256: str) -> str:
+    """Where a root certificate of a timestamp authority lies, in DER."""
+    return f"{AUTHORITIES}{sha256}.cer"
 
 
 def custody_files(statement_sha256: str) -> tuple[str, str]:
