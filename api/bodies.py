@@ -26,16 +26,16 @@ _FORM_OVERHEAD_BYTES = 64 * 1024
 _PARTS_LIMIT = 8
 
 
-def read_json(schema: Schema) -> dict[str, JsonValue]:
+def read_json(schema: Schema, bytes_limit: int = JSON_BYTES_LIMIT) -> dict[str, JsonValue]:
     """The request's JSON, checked against the schema.
 
     Raises the problems 400, 408, 413, 415, 422, and 503 while too many bodies arrive.
     """
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("Send JSON, with Content-Type: application/json.")
-    data = read_body()
+    data = read_body(bytes_limit)
     try:
-        value = canonical.loads(data, JSON_BYTES_LIMIT)
+        value = canonical.loads(data, bytes_limit)
     except MalformedJson as error:
         raise ProblemRaised(Problem(400, error.code, "Not JSON", str(error))) from error
     try:
@@ -45,16 +45,16 @@ def read_json(schema: Schema) -> dict[str, JsonValue]:
     return loaded
 
 
-def read_body() -> bytes:
+def read_body(bytes_limit: int = JSON_BYTES_LIMIT) -> bytes:
     """The request's body, of JSON's size at most; asked for again, the same bytes.
 
     Raises the problems 408, 413, and 503 while too many bodies arrive.
     """
     # One byte more: a body without a stated length is cut at the limit in silence.
-    request.max_content_length = JSON_BYTES_LIMIT + 1
+    request.max_content_length = bytes_limit + 1
     with current_bounds().bodies.place():
         data = request.get_data()
-    if len(data) > JSON_BYTES_LIMIT:
+    if len(data) > bytes_limit:
         raise RequestEntityTooLarge
     return data
 

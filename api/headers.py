@@ -15,6 +15,8 @@ PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+# The one page with a script, which is the archive's own and asks the archive alone.
+DESK_POLICY = f"{PAGE_POLICY}; script-src 'self'; connect-src 'self'"
 # Archived bytes never run, load or submit anything in the archive's own origin.
 ARCHIVED_POLICY = "sandbox; default-src 'none'"
 SECURITY: tuple[tuple[str, str], ...] = (

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _HIT = "muniment.hit"
 _PROBES = {"ops.healthz"}
 _VERIFYING = {
+    "verifications.create_batch",
     "verifications.create_verification",
     "site.verify_file",
     "record.verification",

@@ -62,6 +62,17 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest is untyped
         )
         return documented
 
+    def streams(self, status: int, description: str) -> Callable[[View], View]:
+        """Document a response of JSON lines, each a value of its own."""
+        documented: Callable[[View], View] = self.alt_response(
+            status,
+            schema={"type": "string"},
+            content_type="application/jsonl",
+            description=description,
+            success=True,
+        )
+        return documented
+
     def moves(self) -> Callable[[View], View]:
         """Document that another spelling of the ID is redirected to the canonical one."""
 

@@ -6,9 +6,11 @@ seconds and much memory, so those have one place of their own.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+
+from flask import Response, stream_with_context
 
 from api.access import current_reader
 from api.bodies import file_chunks
@@ -16,12 +18,15 @@ from api.permission import seen
 from api.record_json import RecordRow
 from api.record_row import record_row
 from api.state import current_archive, current_bounds
-from archive.digests import DigestReading
-from archive.ids import parse_id
+from archive.canonical import JsonValue
+from archive.digests import DigestReading, Sha1Reading
+from archive.ids import RecordId, parse_id
 from archive.model.claim import Report, Result, Status
+from archive.services.batch import Batch
 from archive.services.custody_told import count_told
+from archive.services.hash_desk import BytesAnswer, verify_bytes, verify_digest
 from archive.services.permission import viewer
-from archive.services.verify import BytesAnswer, verify_bytes, verify_digest, verify_record
+from archive.services.verify import verify_record
 
 LARGE_BYTES = 4 * 1024 * 1024
 LARGE_CUSTODY = 200
@@ -43,7 +48,7 @@ def record_report(row: RecordRow, policy: str = "standard") -> Report:
     )
 
 
-def digest_answer(reading: DigestReading, policy: str = "standard") -> BytesAnswer:
+def digest_answer(reading: DigestReading | Sha1Reading, policy: str = "standard") -> BytesAnswer:
     """What the archive says of a digest to this reader.
 
     Raises the problems 401 and 503, and what `verify_digest` raises.
@@ -51,10 +56,10 @@ def digest_answer(reading: DigestReading, policy: str = "standard") -> BytesAnsw
     return _noted(_digest_answer(reading, policy))
 
 
-def _digest_answer(reading: DigestReading, policy: str) -> BytesAnswer:
+def _digest_answer(reading: DigestReading | Sha1Reading, policy: str) -> BytesAnswer:
     archive, bounds = current_archive(), current_bounds()
     who = viewer(archive, current_reader())
-    if reading.is_prefix:
+    if isinstance(reading, Sha1Reading) or reading.is_prefix:
         return verify_digest(archive, reading, policy, who)
     # A search costs nothing and tells which record would be verified, if any.
     found = verify_digest(archive, replace(reading, is_prefix=True), policy, who).matches
@@ -69,8 +74,27 @@ def _digest_answer(reading: DigestReading, policy: str) -> BytesAnswer:
     )
 
 
-def upload_answer(policy: str = "standard") -> BytesAnswer:
-    """What the archive says of the file in this request, which is hashed and not kept.
+def batch_answer(items: Sequence[JsonValue], policy: str) -> Response:
+    """A line of JSON for each item, as it is answered. Raises the problems 401 and 503."""
+    archive, place = current_archive(), ExitStack()
+    batch = Batch(archive, policy, current_reader())
+    place.enter_context(current_bounds().large.place())
+
+    def lines() -> Iterator[str]:
+        for item in items:
+            told = batch.answer(item)
+            for record_id in {told["id"], *(match["id"] for match in told["matches"])} - {None}:
+                _note_shown(record_id)
+            yield json.dumps(told, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+    response = Response(stream_with_context(lines()), content_type="application/jsonl")
+    response.headers["Cache-Control"] = "no-store"
+    response.call_on_close(place.close)
+    return response
+
+
+def upload_answer(policy: str = "standard", against: RecordId | None = None) -> BytesAnswer:
+    """What the archive says of the file in this request, which is not kept.
 
     Raises the problems of `file_chunks`, and 503 while too many bodies arrive or too much is
     verified.
@@ -84,20 +108,24 @@ def upload_answer(policy: str = "standard") -> BytesAnswer:
             verification.enter_context(bounds.large.place())
 
         arrival.enter_context(bounds.bodies.place())
-        return _noted(verify_bytes(current_archive(), chunks(), policy, who))
+        return _noted(verify_bytes(current_archive(), chunks(), policy, who, against))
 
 
 def _noted(answer: BytesAnswer) -> BytesAnswer:
     """The answer, once it is noted which restricted records it shows to this reader's key."""
     if current_reader().key_id is not None:
         shown = {
-            match.capture_id for match in (*answer.matches, *(near for _, near in answer.near))
+            match.capture_id for match in (*answer.matches, *(near.match for near in answer.near))
         }
         for record_id in sorted(shown):
-            row = record_row(record_id)
-            if row is not None:
-                seen(row)
+            _note_shown(record_id)
     return answer
+
+
+def _note_shown(record_id: str) -> None:
+    row = record_row(record_id)
+    if row is not None:
+        seen(row)
 
 
 def is_failed(report: Report) -> bool:

@@ -141,7 +141,10 @@ class VerificationRequest(RequestSchema):
     )
     sha256 = fields.String(
         validate=validate.Length(min=1, max=_DIGEST_LIMIT),
-        metadata={"description": "A SHA-256 in any spelling; a truncated one is only searched for"},
+        metadata={
+            "description": "A SHA-256 in any spelling; a truncated one is only searched for, and "
+            "so is a SHA-1 as CDX files print it"
+        },
     )
     policy = fields.String(load_default="standard", validate=validate.OneOf(tuple(POLICIES)))
 
@@ -149,6 +152,17 @@ class VerificationRequest(RequestSchema):
     def _one_subject(self, data: dict[str, str], **_: object) -> None:
         if ("id" in data) == ("sha256" in data):
             raise ValidationError("give either id or sha256", "_schema")
+
+
+class BatchVerificationRequest(RequestSchema):
+    """Record IDs and digests, each in any spelling."""
+
+    items = fields.List(
+        fields.Raw(metadata={"description": "Text; anything else is answered as malformed"}),
+        required=True,
+        validate=validate.Length(min=1, max=_BATCH_LIMIT),
+    )
+    policy = fields.String(load_default="standard", validate=validate.OneOf(tuple(POLICIES)))
 
 
 class PartSchema(AnswerSchema):
@@ -350,6 +364,22 @@ class FindingSchema(AnswerSchema):
     )
     code = fields.String(required=True)
     detail = fields.String(required=True)
+
+
+class HashMatchSchema(AnswerSchema):
+    """A part whose digest begins with the prefix."""
+
+    suffix = fields.String(required=True, metadata={"description": "The digits behind the prefix"})
+    id = fields.String(required=True)
+    part = fields.String(required=True)
+
+
+class HashRangeSchema(AnswerSchema):
+    """Every digest that begins with a prefix; of more than 10,000 the first ones."""
+
+    prefix = fields.String(required=True)
+    is_complete = fields.Boolean(required=True)
+    matches = fields.List(fields.Nested(HashMatchSchema), required=True)
 
 
 class ReportSchema(AnswerSchema):

@@ -40,6 +40,11 @@ _HEX = re.compile(r"[0-9A-Fa-f]+")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]+|[A-Za-z0-9_-]+)={0,2}")
 _BASE32 = re.compile(r"[A-Za-z2-7]{52}(?:={4})?")
 _SHA1_BASE32 = re.compile(r"[A-Za-z2-7]{32}")
+_SHA1_TEXT = re.compile(
+    r"(?P<label>(?:warc-(?:payload|block)-digest:|urn:)?sha-?1[:=])?"
+    r"(?:(?P<base32>[A-Za-z2-7]{32})|(?P<hex>[0-9A-Fa-f]{40}))",
+    re.IGNORECASE,
+)
 _ELLIPSIS = re.compile("\u2026|\\.{2,}")
 _WHOLE_HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{64}|(?:[0-9A-Fa-f]{2}[ \t]){31}[0-9A-Fa-f]{2})(?![0-9A-Za-z])"
@@ -64,6 +69,13 @@ class DigestReading:
     def is_of_nothing(self) -> bool:
         """Whether this is the digest of zero bytes, which every empty file has."""
         return self.hex == SHA256_OF_NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Sha1Reading:
+    """A SHA-1 in base32, 32 upper-case characters. It is for a search and proves nothing."""
+
+    base32: str
 
 
 def sha256_hex(data: bytes | memoryview) -> str:
@@ -106,6 +118,22 @@ def read_sha256(text: str) -> DigestReading:
         if reading is not None:
             return reading
     raise MalformedDigest(_why_not(plain))
+
+
+def read_digest(text: str) -> "DigestReading | Sha1Reading":
+    """The SHA-256 that the text spells, or a SHA-1 as CDX and WARC files print it.
+
+    A SHA-1 is for searching only, as two files can be made to have the same one. Raises
+    MalformedDigest as `read_sha256`.
+    """
+    if len(text) <= _MAX_INPUT_CHARACTERS:
+        plain = text.translate(_INVISIBLE).strip(_WRAPPING)
+        found = _SHA1_TEXT.fullmatch("".join(plain.split()))
+        if found is not None and (found["label"] or not _HEX.fullmatch(found["base32"] or "-")):
+            if found["hex"]:
+                return Sha1Reading(base32_of_sha1(bytes.fromhex(found["hex"])))
+            return Sha1Reading(found["base32"].upper())
+    return read_sha256(text)
 
 
 def _read_tool_line(plain: str) -> DigestReading | None:

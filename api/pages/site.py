@@ -6,6 +6,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
+from api import headers
 from api.identified import not_resolved
 from api.pages.claim_words import shown_report
 from api.pages.problem_types import problem_type
@@ -13,11 +14,11 @@ from api.problems import FieldError, Problem, ProblemRaised, title_of
 from api.reports import digest_answer, upload_answer
 from api.responses import page_head, page_response
 from api.state import current_archive
-from archive.digests import read_sha256
+from archive.digests import read_digest
 from archive.errors import MalformedDigest, NotFound
+from archive.services.hash_desk import BytesAnswer
 from archive.services.limits import limits_text
 from archive.services.resolve import resolve
-from archive.services.verify import BytesAnswer
 
 blueprint = Blueprint("site", __name__)
 
@@ -46,8 +47,10 @@ def verify() -> Response:
     """The form, or the answer about a digest."""
     text = request.args.get("sha256")
     if text is None:
-        return page_response(render_template("verify.html"))
-    reading = read_sha256(_digest_in(text, "sha256"))
+        response = page_response(render_template("verify.html"))
+        response.headers["Content-Security-Policy"] = headers.DESK_POLICY
+        return response
+    reading = read_digest(_digest_in(text, "sha256"))
     if request.method == "HEAD":
         return page_head()
     return page_response(_answer_page(digest_answer(reading)))
@@ -78,7 +81,7 @@ def problem(slug: str) -> Response:
 
 def _digest_in(text: str, member: str) -> str:
     try:
-        read_sha256(text)
+        read_digest(text)
     except MalformedDigest as error:
         detail = f"This is no record ID, and as a digest it cannot be read: {error}."
         raise ProblemRaised(

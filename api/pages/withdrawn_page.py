@@ -11,6 +11,7 @@ from api.state import current_archive, public_base_url
 from archive.clock import parse_rfc3339
 from archive.ids import parse_id
 from archive.services.cite import cite
+from archive.services.declare import OPERATOR
 from archive.services.permission import Permission
 
 _REASONS = {
@@ -33,6 +34,7 @@ def withdrawn_page(row: RecordRow, found: Permission) -> str:
         record=record,
         gone=gone,
         because=_REASONS[gone["reason_code"]],
+        by="the operator" if gone["actor"] == OPERATOR else gone["actor"],
         at=parse_rfc3339(gone["at"]),
         host=urlsplit(record["final_url"]).hostname or record["final_url"],
         captured=parse_rfc3339(record["captured_at"]),

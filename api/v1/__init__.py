@@ -7,6 +7,7 @@ from api.v1 import (
     corrections,
     custody,
     grants,
+    hashes,
     health,
     jobs,
     keys,
@@ -34,6 +35,7 @@ def register(api: ProblemApi) -> None:
         custody,
         keys,
         verifications,
+        hashes,
         health,
     ):
         api.register_blueprint(resource.blueprint, url_prefix=PREFIX)

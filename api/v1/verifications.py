@@ -8,17 +8,17 @@ interpreted and never kept.
 from flask import Response, request
 
 from api.bodies import blamed_on, read_json
-from api.identified import not_resolved
+from api.identified import not_resolved, record_meant
 from api.openapi import ApiBlueprint
 from api.permission import require_metadata
 from api.problems import ProblemRaised
 from api.record_row import required_row
-from api.reports import digest_answer, record_report, upload_answer
+from api.reports import batch_answer, digest_answer, record_report, upload_answer
 from api.responses import json_response
-from api.schemas import ReportSchema, VerificationRequest
+from api.schemas import BatchVerificationRequest, ReportSchema, VerificationRequest
 from api.state import current_archive
 from archive.canonical import JsonValue
-from archive.digests import read_sha256
+from archive.digests import read_digest
 from archive.services.resolve import resolve
 
 blueprint = ApiBlueprint("verifications", __name__, description="Verifies records and files")
@@ -33,32 +33,52 @@ _BODY = {
         "multipart/form-data": {"schema": _FORM},
     },
 }
+_BATCH = {"required": True, "content": {"application/json": {"schema": BatchVerificationRequest}}}
+BATCH_BYTES_LIMIT = 1024 * 1024
 _POLICY = {
     "name": "policy",
     "in": "query",
     "description": "The policy for an upload; JSON names it in the body",
     "schema": {"type": "string", "default": "standard"},
 }
+_AGAINST = {
+    "name": "against",
+    "in": "query",
+    "description": "The record that an upload which matches nothing is held against",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 256},
+}
 
 
 @blueprint.at("/verifications", "POST")
 @blueprint.answers(200, ReportSchema, "The report, whether or not the claims hold")
 @blueprint.refuses(400, 401, 403, 404, 408, 413, 415, 422, 429, 503)
-@blueprint.documents(requestBody=_BODY, parameters=[_POLICY])
+@blueprint.documents(requestBody=_BODY, parameters=[_POLICY, _AGAINST])
 def create_verification() -> Response:
     """Verify a record by its ID, bytes by their SHA-256, or an uploaded file."""
     if request.mimetype == "application/json":
         return json_response(_of_named(read_json(VerificationRequest())))
+    policy, named = request.args.get("policy", "standard"), request.args.get("against")
+    against = record_meant(named) if named is not None else None
     with blamed_on("policy"):
-        answer = upload_answer(request.args.get("policy", "standard"))
+        answer = upload_answer(policy, against)
     return json_response(answer.to_json())
+
+
+@blueprint.at("/verifications/batch", "POST")
+@blueprint.streams(200, "One line of JSON for each item, in order, as it is answered")
+@blueprint.refuses(400, 401, 408, 413, 415, 422, 429, 503)
+@blueprint.documents(requestBody=_BATCH)
+def create_batch() -> Response:
+    """Verify up to 1000 records and digests; a malformed one costs the others nothing."""
+    wanted = read_json(BatchVerificationRequest(), BATCH_BYTES_LIMIT)
+    return batch_answer(wanted["items"], wanted["policy"])
 
 
 def _of_named(wanted: dict[str, JsonValue]) -> JsonValue:
     archive, policy = current_archive(), wanted["policy"]
     if "sha256" in wanted:
         with blamed_on("sha256"):
-            return digest_answer(read_sha256(wanted["sha256"]), policy).to_json()
+            return digest_answer(read_digest(wanted["sha256"]), policy).to_json()
     found = resolve(archive, wanted["id"])
     if found.id is None:
         raise ProblemRaised(not_resolved(found, "id"))

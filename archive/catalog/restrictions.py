@@ -78,10 +78,21 @@ def restriction_of(connection: Connection, record_id: str) -> RestrictionRow | N
 
 def is_visible(record_id: sa.ColumnElement[str], viewer: Viewer) -> sa.ColumnElement[bool]:
     """The condition that a record is not hidden from this viewer."""
+    return _is_not(record_id, viewer, restriction.c.metadata_policy == HIDDEN)
+
+
+def is_open(record_id: sa.ColumnElement[str], viewer: Viewer) -> sa.ColumnElement[bool]:
+    """The condition that the content of a record is not closed to this viewer."""
+    return _is_not(record_id, viewer, sa.true())
+
+
+def _is_not(
+    record_id: sa.ColumnElement[str], viewer: Viewer, closed: sa.ColumnElement[bool]
+) -> sa.ColumnElement[bool]:
     hides: list[Any] = [
         restriction.c.record_id == record_id,
         restriction.c.is_restricted == 1,
-        restriction.c.metadata_policy == HIDDEN,
+        closed,
         sa.or_(restriction.c.until.is_(None), restriction.c.until > viewer.now),
     ]
     if viewer.key_id is not None:

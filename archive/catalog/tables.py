@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -51,6 +52,7 @@ capture = Table(
     Column("record_json", LargeBinary, nullable=False),
     Column("record_sha256", String(64), nullable=False),
     Index("capture_url", "url", postgresql_using="hash"),
+    Index("capture_title", "title", postgresql_using="hash"),
     Index("capture_container", "container_sha256"),
     Index("capture_inventory", "inventory_sha256"),
     Index("capture_envelope", "envelope_sha256"),
@@ -73,6 +75,12 @@ part = Table(
     Column("record_sha256", String(64), nullable=False),
     Index("part_sha256", "sha256"),
     Index("part_place", "container_sha256", "offset"),
+    Index(
+        "part_body_sha1",
+        "sha1",
+        sqlite_where=text("role = 'body'"),
+        postgresql_where=text("role = 'body'"),
+    ),
 )
 
 container = Table(
@@ -140,6 +148,17 @@ act = Table(
     Column("statement_sha256", String(64), primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("content", LargeBinary, nullable=False),
+    Index("act_statement", "statement_sha256"),
+)
+
+# Files that were erased by a redaction, and the file that holds what remains of each.
+replacement = Table(
+    "replacement",
+    metadata,
+    Column("old_sha256", String(64), primary_key=True),
+    Column("statement_sha256", String(64), primary_key=True),
+    Column("new_sha256", String(64)),
+    Index("replacement_statement", "statement_sha256"),
 )
 
 custody_event = Table(
@@ -360,6 +379,7 @@ EVIDENCE_TABLES = (
     statement_about,
     restriction,
     act,
+    replacement,
     custody_event,
     import_group,
     cdx,

@@ -57,6 +57,7 @@ from archive.net.surt import url_key
 from archive.proofs.dsse import SIGNED_BYTES_LIMIT, read_envelope
 from archive.services import import_lock, import_reading, mint_imported
 from archive.services.context import Archive
+from archive.services.hash_desk import BytesAnswer, verify_bytes, verify_digest
 from archive.services.import_file import ImportedFile, ImportOptions, import_file
 from archive.services.import_lock import sole_importer
 from archive.services.imported_look import GivenRecord, Judged
@@ -65,7 +66,7 @@ from archive.services.ownership import IMPORT, this_process
 from archive.services.parts import part_bytes
 from archive.services.record import record_json
 from archive.services.recover import recover
-from archive.services.verify import BytesAnswer, verify_bytes, verify_digest, verify_record
+from archive.services.verify import verify_record
 from archive.settings import Settings
 from archive.storage.layout import blob_key
 

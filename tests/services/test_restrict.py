@@ -36,11 +36,12 @@ from archive.services.access import (
 )
 from archive.services.adopt import adopt_assertion
 from archive.services.context import Archive
+from archive.services.hash_desk import verify_bytes, verify_digest
 from archive.services.permission import Permission, Sight, permission, viewer
 from archive.services.resolve import resolve
 from archive.services.restrict import Wanted, restrict, restriction_state, unrestrict
 from archive.services.trust import trusted_keyset
-from archive.services.verify import verify_bytes, verify_digest, verify_record
+from archive.services.verify import verify_record
 
 pytestmark = pytest.mark.both_databases
 

@@ -22,14 +22,9 @@ from archive.ids import Kind, RecordId
 from archive.model.claim import Result, Status
 from archive.services.audit import AuditOptions, audit
 from archive.services.context import Archive
+from archive.services.hash_desk import BytesAnswer, verify_bytes, verify_digest
 from archive.services.report_text import report_text
-from archive.services.verify import (
-    BytesAnswer,
-    verify_bytes,
-    verify_digest,
-    verify_observation,
-    verify_record,
-)
+from archive.services.verify import verify_observation, verify_record
 from archive.settings import Settings
 from archive.storage.layout import blob_key
 
@@ -192,9 +187,9 @@ def test_harmed_bytes_are_not_verified_and_the_harm_is_named(
     assert callable(harm)
     answer = verify_bytes(archive, [harm(body)])
     assert (answer.matches, answer.report, answer.exit_code) == ((), None, 2)
-    [(how, match)] = answer.near
-    assert word in how
-    assert match.capture_id == str(capture_id)
+    [near] = answer.near
+    assert word in near.words
+    assert near.match.capture_id == str(capture_id)
 
 
 def test_no_bytes_at_all_name_no_record(archive: Archive, record: RecordId) -> None:

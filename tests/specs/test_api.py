@@ -30,7 +30,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
     opened.close()
 
 
-_PARAMETERS = {"text": "id", "job_id": "id", "key_id": "key"}
+_PARAMETERS = {"text": "id", "job_id": "id", "key_id": "key", "prefix": "prefix"}
 _PARAMETER = re.compile(r"{(\w+)}")
 
 

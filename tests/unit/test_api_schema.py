@@ -52,6 +52,8 @@ OPERATIONS = [
     ("GET", "/api/v1/keys"),
     ("DELETE", "/api/v1/keys/{key_id}"),
     ("POST", "/api/v1/verifications"),
+    ("POST", "/api/v1/verifications/batch"),
+    ("GET", "/api/v1/hashes/{prefix}"),
     ("GET", "/api/v1/health"),
 ]
 CHECKS = (

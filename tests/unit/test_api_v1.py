@@ -448,6 +448,8 @@ def test_openapi_document(site: Site) -> None:
         "/api/v1/keys",
         "/api/v1/keys/{key_id}",
         "/api/v1/verifications",
+        "/api/v1/verifications/batch",
+        "/api/v1/hashes/{prefix}",
         "/api/v1/health",
     }
     post = document["paths"]["/api/v1/captures"]["post"]

@@ -3,19 +3,21 @@
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from archive.cli.exhibits import is_exhibit, print_report, verify_exhibit_at
+from archive.cli.exhibits import ExhibitWanted, is_exhibit, print_report, verify_exhibit_at
 from archive.cli.session import json_option, opened, print_json, read_chunks
+from archive.cli.verify_list import verify_list
 
 if TYPE_CHECKING:
     from archive.canonical import JsonValue
     from archive.services.context import Archive
+    from archive.services.hash_desk import BytesAnswer
     from archive.services.resolve import Resolution
-    from archive.services.verify import BytesAnswer
     from archive.services.verify_package import PackageAnswer
 
 
@@ -23,7 +25,16 @@ _CHUNK = 1 << 20
 
 
 @click.command("verify")
-@click.argument("target", metavar="ID|FILE|HASH|EXHIBIT|-")
+@click.argument("target", metavar="ID|FILE|HASH|EXHIBIT|-", required=False)
+@click.option(
+    "--list",
+    "source",
+    type=click.File("rb"),
+    help="Verify each line of this file (- for standard input): an ID or a hash.",
+)
+@click.option(
+    "--against", metavar="ID", help="Hold a file that matches nothing against this record."
+)
 @click.option("--policy", default="standard", show_default=True, help="bytes-only, standard, court")
 @click.option(
     "--root", "roots", multiple=True, metavar="KEYID", help="Root fingerprint for an exhibit."
@@ -33,13 +44,15 @@ _CHUNK = 1 << 20
     "kept",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A checkpoint of the log that you kept elsewhere, for claim log.consistency of a record.",
+    help="A checkpoint of the log that you kept elsewhere, for the claim log.consistency.",
 )
 @json_option
 @click.pass_context
 def command(  # noqa: PLR0913 - click hands over each option
     ctx: click.Context,
-    target: str,
+    target: str | None,
+    source: BinaryIO | None,
+    against: str | None,
     policy: str,
     roots: tuple[str, ...],
     kept: tuple[Path, ...],
@@ -55,18 +68,46 @@ def command(  # noqa: PLR0913 - click hands over each option
 
     Of a WACZ it also tells what the package claims of itself: wacz.form and wacz.signature.
 
-    Exit 0 verified, 1 failed, 2 incomplete (nothing disproven), 3 malformed.
+    With --list each line is answered by itself, with --json as one JSON object a line.
+
+    Exit 0 verified, 1 failed, 2 incomplete (nothing disproven), 3 malformed; of a list the worst.
     """
-    from archive.cli.small_files import read_small
+    if (target is None) == (source is None):
+        raise click.UsageError("give one ID, FILE or HASH, or --list FILE")
+    if source is not None:
+        ctx.exit(verify_list(ctx, source, policy, as_json=as_json))
+    if target is not None:
+        _verify_one(ctx, target, _Options(policy, against, roots, kept, as_json))
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What else was said on the command line; `kept` are files with checkpoints of the log."""
+
+    policy: str
+    against: str | None
+    roots: tuple[str, ...]
+    kept: tuple[Path, ...]
+    as_json: bool
+
+    def notes(self) -> tuple[bytes, ...]:
+        """The checkpoints. Raises InputError for a file that holds none."""
+        from archive.cli.small_files import read_small
+        from archive.services.log import read_notes
+
+        return tuple(read_notes([read_small(path) for path in self.kept]))
+
+
+def _verify_one(ctx: click.Context, target: str, asked: _Options) -> None:
     from archive.model.claim import Result
-    from archive.services.log import read_notes
     from archive.services.report_text import finding_text, report_text
     from archive.services.resolve import resolve, resolve_cited
     from archive.services.verify import verify_record
 
+    policy, as_json, pinned = asked.policy, asked.as_json, asked.notes()
     if is_exhibit(target):
-        ctx.exit(verify_exhibit_at(ctx, target, policy, roots, as_json=as_json))
-    pinned = read_notes([read_small(path) for path in kept])
+        wanted = ExhibitWanted(policy, asked.roots, pinned)
+        ctx.exit(verify_exhibit_at(ctx, target, wanted, as_json=as_json))
     with opened(ctx) as archive:
         found = resolve(archive, target)
         if found.status == "malformed" and target != "-" and not _is_file(target):
@@ -76,14 +117,14 @@ def command(  # noqa: PLR0913 - click hands over each option
                 ctx.exit(_no_record(found, as_json=as_json))
             report = verify_record(archive, found.id, policy, pinned)
             ctx.exit(print_report(report, found.detail, as_json=as_json))
-        answer = _of_bytes(archive, target, policy)
+        answer = _of_bytes(archive, target, policy, asked.against)
         package = _package_at(archive, target)
     code = Result.FAILED.exit_code if package and package.is_disproven else answer.exit_code
     if as_json:
         print_json(_json(answer, package))
     else:
         click.echo(answer.note)
-        for match in (*answer.matches, *(match for _, match in answer.near)):
+        for match in (*answer.matches, *(near.match for near in answer.near)):
             click.echo(f"  {match.capture_id}  {match.role}  {match.sha256}")
         for record in answer.imported:
             click.echo(f"  no record ID  {record.url}  {record.date}  in {record.source_name}")
@@ -94,21 +135,24 @@ def command(  # noqa: PLR0913 - click hands over each option
     ctx.exit(code)
 
 
-def _of_bytes(archive: "Archive", target: str, policy: str) -> "BytesAnswer":
-    from archive.digests import read_sha256
+def _of_bytes(archive: "Archive", target: str, policy: str, against: str | None) -> "BytesAnswer":
+    from archive.digests import read_digest
     from archive.errors import InputError, MalformedDigest
-    from archive.services.verify import verify_bytes, verify_digest
+    from archive.services.hash_desk import verify_bytes, verify_digest
+    from archive.services.resolve import required_id
 
+    record = required_id(archive, against) if against else None
     if target == "-":
-        return verify_bytes(archive, iter(lambda: sys.stdin.buffer.read(_CHUNK), b""), policy)
+        chunks = iter(lambda: sys.stdin.buffer.read(_CHUNK), b"")
+        return verify_bytes(archive, chunks, policy, against=record)
     if _is_file(target):
-        return verify_bytes(archive, read_chunks(Path(target)), policy)
+        return verify_bytes(archive, read_chunks(Path(target)), policy, against=record)
     if os.path.isdir(target):  # noqa: PTH112 - as in _is_file
         raise InputError(f"{target} is a folder: give a file, a record ID or a SHA-256")
     if target.startswith((".", "/")):
         raise InputError(f"there is no file {target}")
     try:
-        reading = read_sha256(target)
+        reading = read_digest(target)
     except MalformedDigest as error:
         raise InputError(f"{target!r} is no record ID, no file and no SHA-256: {error}") from error
     return verify_digest(archive, reading, policy)
