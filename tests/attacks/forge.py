@@ -8,7 +8,7 @@ import base64
 import copy
 import gzip
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from support.exhibits import packed
@@ -19,25 +19,49 @@ from archive.digests import sha256_hex
 from archive.model import exhibit as names
 from archive.model.inventory import Inventory, expected_subjects
 from archive.model.statement import CONTENT, KEYSET_V1, Statement
+from archive.proofs.add_checkpoint import AddCheckpoint
+from archive.proofs.checkpoint import (
+    Checkpoint,
+    SignedCheckpoint,
+    cosignature,
+    cosigned_text,
+)
 from archive.proofs.dsse import read_envelope
+from archive.proofs.merkle import (
+    TreeHead,
+    consistency_proof,
+    inclusion_proof,
+    leaf_hash,
+    root_of,
+)
+from archive.proofs.note import COSIGNATURE, ED25519, NoteSignature, VerifierKey
+from archive.proofs.tlog_proof import LogProof
 from archive.signing.file import FileSigner
 from archive.warc.members import compress_member
 from archive.warc.read import read_records
 
+COSIGNED = 1_795_000_000
+
 
 @dataclass
 class Forged:
-    """The files of an exhibit, to be changed at will, and the keys to sign them with."""
+    """The files of an exhibit, to be changed at will, and the keys to sign them with.
+
+    `logged` are the entries of the log before that of the statement.
+    """
 
     folder: str
     files: dict[str, bytes]
     root: FileSigner
     manifest: FileSigner
+    log: FileSigner
+    logged: tuple[bytes, ...] = ()
+    witnesses: tuple[tuple[str, FileSigner], ...] = ()
     others: dict[str, "Forged"] = field(default_factory=dict)
 
     def copy(self) -> "Forged":
         """One of its own to change."""
-        return Forged(self.folder, dict(self.files), self.root, self.manifest, self.others)
+        return replace(self, files=dict(self.files))
 
     def zip(self) -> bytes:
         """The exhibit, its manifests in order."""
@@ -54,12 +78,62 @@ class Forged:
         return canonical.loads(self.files[names.INVENTORY_FILE], canonical.CONTENT_LIMIT)
 
     def sign(self, payload: bytes, by: FileSigner | None = None) -> None:
-        """Put another statement in place of the signed one, signed by the manifest key."""
+        """Put another statement in place, signed by the manifest key, and log it likewise."""
         envelope = sealed(by or self.manifest, payload)
         self.files[names.ENVELOPE_FILE] = envelope.to_bytes()
         self.files[names.STATEMENT_FILE] = payload
         self.files[names.SIGNED_BYTES_FILE] = envelope.signed_bytes()
         self.files[names.SIGNATURE_FILE] = envelope.signature
+        self.enter()
+
+    @property
+    def origin(self) -> str:
+        """The log's name."""
+        return str(self.keyset()["logs"][0]["origin"])
+
+    def enter(self, **changes: Any) -> None:
+        """Have the log contain what the envelope is now, as if it had from the start."""
+        data = self.files[names.ENVELOPE_FILE]
+        entry = canonical.loads(self.files[names.ENTRY_FILE], canonical.CONTENT_LIMIT)
+        entry["envelope_sha256"] = sha256_hex(data)
+        entry["statement_sha256"] = sha256_hex(self.files[names.STATEMENT_FILE])
+        entry.update(changes)
+        self.files[names.ENTRY_FILE] = canonical.dumps(entry)
+        self.prove([*self.logged, self.files[names.ENTRY_FILE]])
+
+    def prove(self, entries: Sequence[bytes], signed: SignedCheckpoint | None = None) -> None:
+        """The last entry but those behind it is the statement's: prove it, and the growth."""
+        leaves = [leaf_hash(entry) for entry in entries]
+        index, size = entries.index(self.files[names.ENTRY_FILE]), len(leaves)
+        checkpoint = signed or self.checkpoint(TreeHead(size, root_of(leaves)))
+
+        def node(level: int, place: int) -> bytes:
+            return root_of(leaves[place << level : (place + 1) << level])
+
+        proof = LogProof(index, tuple(inclusion_proof(index, size, node)), checkpoint)
+        self.files[names.LOG_PROOF_FILE] = proof.to_bytes()
+        if names.GROWTH_FILE in self.files:
+            old = AddCheckpoint.from_bytes(self.files[names.GROWTH_FILE]).old_size
+            grown = AddCheckpoint(old, tuple(consistency_proof(old, size, node)), checkpoint)
+            self.files[names.GROWTH_FILE] = grown.to_bytes()
+
+    def checkpoint(
+        self,
+        head: TreeHead,
+        by: FileSigner | None = None,
+        origin: str | None = None,
+        cosigned_by: Sequence[tuple[str, FileSigner]] | None = None,
+    ) -> SignedCheckpoint:
+        """A checkpoint, signed by the log and by the witnesses (that of the keyset, if any)."""
+        named, signer = Checkpoint(origin or self.origin, head), by or self.log
+        text = named.to_text()
+        key = VerifierKey(named.origin, ED25519, signer.public_key)
+        lines = [NoteSignature(key.name, key.key_id, signer.sign(text))]
+        witnesses = self.witnesses if cosigned_by is None else cosigned_by
+        for name, witness in witnesses:
+            told = VerifierKey(name, COSIGNATURE, witness.public_key)
+            lines.append(cosignature(told, COSIGNED, witness.sign(cosigned_text(text, COSIGNED))))
+        return SignedCheckpoint.of(named, lines)
 
     def say(self, change: Callable[[Any], None], by: FileSigner | None = None) -> None:
         """Change the statement, and sign it."""

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attacks.forge import Forged
+from attacks.logs import ATTACKS as LOGS
+from attacks.logs import with_witness
 from attacks.packages import BAGS, WARCS, ZIPS
 from attacks.statements import ATTACKS
 from support.archives import minted, new_archive, page, settings_at
@@ -16,6 +18,8 @@ from support.exhibits import files_of
 from support.origin import Origin
 
 from archive.bootstrap import key_files
+from archive.catalog.log import entries_between, entry_of
+from archive.digests import sha256_hex
 from archive.model import exhibit as names
 from archive.services.exhibit import exhibit
 from archive.signing.file import open_key, read_passphrase
@@ -29,19 +33,25 @@ def sound(place: Path) -> tuple[Forged, str]:
     archive = new_archive(settings)
     files = key_files(settings)
     passphrase = read_passphrase(files.passphrase_file)
-    root, manifest = open_key(files.root, passphrase), open_key(files.manifest, passphrase)
+    root, manifest, log = (
+        open_key(one, passphrase) for one in (files.root, files.manifest, files.log)
+    )
     made = []
     with Origin() as origin:
-        for path, words in (("/terms", "We may share data with partners."), ("/other", "No.")):
+        for path, words in (("/other", "No."), ("/terms", "We may share data with partners.")):
             origin.page(path, page(words))
             record = minted(archive, origin.url(path))
             packed = b"".join(exhibit(archive, record).bag.pieces())
             folder, kept = files_of(packed)
             bare = {n: d for n, d in kept.items() if n not in {names.PAGE, names.VERIFIER}}
-            made.append(Forged(folder, bare, root, manifest))
+            with archive.database.reading() as connection:
+                index, _ = entry_of(connection, sha256_hex(bare[names.STATEMENT_FILE])) or (0, b"")
+                logged = tuple(entries_between(connection, 0, index))
+            made.append(Forged(folder, bare, root, manifest, log, logged))
     archive.close()
-    made[0].others["other"] = made[1]
-    return made[0], archive.pinned_roots[0]
+    # The second has a checkpoint to name, the first was captured before there was any.
+    made[1].others["other"] = made[0]
+    return made[1], archive.pinned_roots[0]
 
 
 def bundles(it: Forged) -> Iterator[tuple[str, bytes]]:
@@ -49,6 +59,13 @@ def bundles(it: Forged) -> Iterator[tuple[str, bytes]]:
     yield "sound", it.zip()
     for name, (attack, _) in {**ATTACKS, **WARCS}.items():
         forged = it.copy()
+        attack(forged)
+        yield name, forged.zip()
+    witnessed = it.copy()
+    with_witness(witnessed)
+    yield "witnessed", witnessed.zip()
+    for name, (attack, _) in LOGS.items():
+        forged = witnessed.copy()
         attack(forged)
         yield name, forged.zip()
     for name, (pack, _) in {**ZIPS, **BAGS}.items():
