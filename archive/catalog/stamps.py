@@ -88,6 +88,26 @@ def add_due_captures(connection: Connection, now: str, tokens: int, limit: int) 
     return len(found)
 
 
+def add_due_checkpoint(connection: Connection, size: int, now: str) -> None:
+    """Write a checkpoint down as due, in place of smaller ones that are in nobody's hands.
+
+    What the smaller ones cover, this one covers too.
+    """
+    smaller = sa.and_(
+        ops_stamp.c.subject.in_([due for due in _due_checkpoints(connection) if int(due) < size]),
+        ops_stamp.c.role == "stamp",
+        ops_stamp.c.owner.is_(None),
+    )
+    connection.execute(sa.delete(ops_stamp).where(smaller))
+    add_due(connection, [str(size)], "stamp", now)
+
+
+def _due_checkpoints(connection: Connection) -> list[str]:
+    # Sizes have no hyphen, and every record ID has.
+    wanted = sa.select(ops_stamp.c.subject).where(~ops_stamp.c.subject.contains("-"))
+    return list(connection.execute(wanted).scalars())
+
+
 def forget_marks(connection: Connection) -> None:
     """Look at every capture again: the catalogue was remade."""
     connection.execute(sa.delete(ops_stamp_mark))

@@ -235,7 +235,9 @@ time_token = Table(
     Column("ends_at", String(27), nullable=False),
     Column("token_sha256", String(64), nullable=False),
     Column("proofs_sha256", String(64), nullable=False),
+    Column("checkpoint_size", BigInteger),
     Index("time_token_ends", "ends_at"),
+    Index("time_token_checkpoint", "checkpoint_size"),
 )
 
 # The sequence of the transparency log: one leaf for each statement, in the order of logging.
@@ -245,6 +247,13 @@ log_entry = Table(
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
     Column("statement_sha256", String(64), nullable=False, unique=True),
     Column("entry", LargeBinary, nullable=False),
+)
+
+# The size of each checkpoint that was published.
+log_checkpoint = Table(
+    "log_checkpoint",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
 )
 
 # One row, there once the log has started: how many entries there are, the tree whose tiles are
@@ -385,4 +394,5 @@ EVIDENCE_TABLES = (
     cdx,
     time_token,
     log_entry,
+    log_checkpoint,
 )

@@ -15,8 +15,9 @@ from archive.catalog.tables import ops_stamp, time_token
 class TokenRow:
     """One token: its subject, batch and authority, its times (RFC 3339), and its files' digests.
 
-    `subject` is a capture's ID or the size of a checkpoint; `ends_at` is when the certificate
-    behind the token ends, and `half_at` the middle between the token's time and that.
+    `subject` is a capture's ID or the size of a checkpoint, which `checkpoint_size` is then too;
+    `ends_at` is when the certificate behind the token ends, and `half_at` the middle between the
+    token's time and that.
     """
 
     subject: str
@@ -28,6 +29,7 @@ class TokenRow:
     ends_at: str
     token_sha256: str
     proofs_sha256: str
+    checkpoint_size: int | None = None
 
 
 def add_tokens(connection: Connection, rows: Sequence[TokenRow]) -> None:
@@ -69,3 +71,20 @@ def subjects_to_renew(
         .limit(limit)
     )
     return list(rows.scalars())
+
+
+def stamped_covering(connection: Connection, index: int) -> int | None:
+    """The size of the first checkpoint that has this entry of the log and a token, or None."""
+    wanted = sa.select(sa.func.min(time_token.c.checkpoint_size))
+    return connection.execute(wanted.where(time_token.c.checkpoint_size > index)).scalar()
+
+
+def last_stamped(connection: Connection) -> TokenRow | None:
+    """The newest token of the largest checkpoint that has one, or None."""
+    row = connection.execute(
+        sa.select(time_token)
+        .where(time_token.c.checkpoint_size.is_not(None))
+        .order_by(time_token.c.checkpoint_size.desc(), time_token.c.batch.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else TokenRow(*row)

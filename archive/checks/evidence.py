@@ -78,13 +78,22 @@ class StoredBatch:
     files: Mapping[str, bytes | Absent]
 
 
+@dataclass(frozen=True, slots=True)
+class CoveringCheckpoint:
+    """A checkpoint whose log has the statement's entry: proof file, and batches of its tokens."""
+
+    proof: bytes
+    batches: Sequence[StoredBatch]
+
+
 @dataclass(frozen=True)
 class StampEvidence:
     """The tokens over a statement, and what a verifier needs to judge them.
 
     `authorities` are those that the verifier trusts, by name; `wanted` is of how many of them the
     archive is to have tokens, 0 when it is to have none. `digests` gives size, SHA-256 and SHA-512
-    of what lies under a key, for renewals. A token is due for renewal so long before its
+    of what lies under a key, for renewals; `load_covering` the checkpoints that were the first to
+    have the statement's entry and a time. A token is due for renewal so long before its
     certificate ends.
     """
 
@@ -94,6 +103,12 @@ class StampEvidence:
     digests: Callable[[str], tuple[int, str, str] | Absent]
     renew_before: dt.timedelta
     now: dt.datetime
+    load_covering: Callable[[], Sequence[CoveringCheckpoint]] = tuple
+
+    @cached_property
+    def covering(self) -> tuple[CoveringCheckpoint, ...]:
+        """The checkpoints, read once."""
+        return tuple(self.load_covering())
 
     @cached_property
     def batches(self) -> tuple[StoredBatch, ...]:

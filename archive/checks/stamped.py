@@ -33,14 +33,19 @@ from archive.proofs.timestamp import (
 TS_AUTHORITY_UNKNOWN = "TS_AUTHORITY_UNKNOWN"
 DIGEST_MISMATCH = "OBJECT_DIGEST_MISMATCH"
 MALFORMED = "PROOFS_MALFORMED"
+CHECKPOINT_FILE = "checkpoint"
+"""The name of the file that a checkpoint's tokens are over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stampable:
-    """What tokens are over, when it was made by the archive's own clock, and its file's name."""
+    """What tokens are over, when it was made by the archive's own clock, and its file's name.
+
+    A checkpoint says nothing of its time.
+    """
 
     message: bytes
-    made_at: dt.datetime
+    made_at: dt.datetime | None
     file: str
 
 

@@ -27,6 +27,7 @@ LOG_PROOF_FILE = "data/proof/log.tlog-proof"
 ANCHOR_FILE = "data/proof/anchor.checkpoint"
 GROWTH_FILE = "data/proof/anchor.growth"
 BATCHES = "data/proof/proofs/"
+CHECKPOINTS = "data/proof/checkpoints/"
 POLICY_FILE = "data/trust/log-policy.txt"
 AUTHORITIES = "data/trust/authorities/"
 OBJECTS = "data/objects/"
@@ -90,9 +91,15 @@ def public_key_file(keyid: str) -> str:
     return f"{KEYS}{keyid}.pem"
 
 
-def batch_file(number: int, name: str) -> str:
-    """Where a file of a batch of proofs lies."""
-    return f"{BATCHES}{number}/{name}"
+def batch_file(number: int, name: str, size: int | None = None) -> str:
+    """Where a file of a batch of proofs lies: the statement's, or a checkpoint's of this size."""
+    folder = BATCHES if size is None else f"{CHECKPOINTS}{size}/proofs/"
+    return f"{folder}{number}/{name}"
+
+
+def covering_file(size: int) -> str:
+    """Where the proof lies that an earlier checkpoint of this size has the statement's entry."""
+    return f"{CHECKPOINTS}{size}/log.tlog-proof"
 
 
 def authority_file(sha256: str) -> str:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from archive.checks.evidence import (
     Absent,
+    CoveringCheckpoint,
     Evidence,
     ForeignReader,
     StampEvidence,
@@ -100,7 +101,7 @@ def capture_evidence(
         foreign=_foreign_reader(archive, known.digests),
         store=_store_facts(archive, files, known.promises),
         custody=cache(lambda: custody_told(archive, capture_id, chain.newest)),
-        stamps=_stamps(archive, str(capture_id), known),
+        stamps=_stamps(archive, str(capture_id), known, envelope),
     )
 
 
@@ -126,7 +127,9 @@ def observation_evidence(
     )
 
 
-def _stamps(archive: Archive, subject: str, known: KnownBefore) -> StampEvidence:
+def _stamps(
+    archive: Archive, subject: str, known: KnownBefore, envelope: bytes | Absent
+) -> StampEvidence:
     wanted = archive.timestamping
     named = [name for name, _ in wanted.authorities if name in known.authorities]
     tokens = min(wanted.tokens, len(named) or 1) if known.authorities else 0
@@ -137,7 +140,23 @@ def _stamps(archive: Archive, subject: str, known: KnownBefore) -> StampEvidence
         digests=lambda key: digests_of(archive.store, key),
         renew_before=wanted.renew_before,
         now=archive.clock.now(),
+        load_covering=lambda: _covering(archive, envelope, known.log),
     )
+
+
+def _covering(
+    archive: Archive, envelope: bytes | Absent, log: LogReader | None
+) -> list[CoveringCheckpoint]:
+    if log is None or isinstance(envelope, Absent):
+        return []
+    try:
+        proofs = log.covering(sha256_hex(read_envelope(envelope).payload))
+    except MalformedEnvelope:
+        return []
+    return [
+        CoveringCheckpoint(proof, _batches(archive, str(size)))
+        for size, proof in sorted(proofs.items())
+    ]
 
 
 def _batches(archive: Archive, subject: str) -> tuple[StoredBatch, ...]:

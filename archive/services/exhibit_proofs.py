@@ -7,10 +7,16 @@ inclusion proof, in the form of a request to a witness (c2sp.org/tlog-witness).
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from archive.checks.evidence import Absent, Evidence, StampEvidence, StoredBatch
+from archive.checks.evidence import (
+    Absent,
+    CoveringCheckpoint,
+    Evidence,
+    StampEvidence,
+    StoredBatch,
+)
 from archive.checks.log_evidence import LogEvidence
 from archive.digests import sha256_hex
 from archive.errors import MalformedEvidence
@@ -66,10 +72,11 @@ def packed_stamps(gathered: Evidence) -> Iterator[Content]:
     stamps = gathered.stamps
     if stamps is None:
         return
-    for batch in stamps.batches:
-        for name, data in ((PROOFS, batch.listing), *batch.files.items()):
-            if not isinstance(data, Absent):
-                yield content(names.batch_file(batch.number, name), data)
+    yield from _packed_batches(stamps.batches, None)
+    for covering in stamps.covering:
+        size = LogProof.from_bytes(covering.proof).checkpoint.head.size
+        yield content(names.covering_file(size), covering.proof)
+        yield from _packed_batches(covering.batches, size)
     roots = {
         sha256_hex(der): der
         for one in stamps.authorities.values()
@@ -78,6 +85,13 @@ def packed_stamps(gathered: Evidence) -> Iterator[Content]:
     }
     for sha256, der in sorted(roots.items()):
         yield content(names.authority_file(sha256), der)
+
+
+def _packed_batches(batches: Sequence[StoredBatch], size: int | None) -> Iterator[Content]:
+    for batch in batches:
+        for name, data in ((PROOFS, batch.listing), *batch.files.items()):
+            if not isinstance(data, Absent):
+                yield content(names.batch_file(batch.number, name, size), data)
 
 
 def log_in(bag: Bag, later: GivenLater) -> LogEvidence:
@@ -128,12 +142,14 @@ def stamps_in(bag: Bag, chain: KeysetChain, later: GivenLater) -> StampEvidence:
     except MalformedEvidence:
         trusted = ()
     return StampEvidence(
-        load=lambda: _batches(bag),
+        load=lambda: _batches(bag, None),
         authorities={one.name: _pinned(bag, one) for one in trusted},
-        wanted=min(1, len(trusted)),
+        # Whether the archive asks for tokens over statements is its own affair.
+        wanted=0,
         digests=lambda key: _digests(bag, key),
         renew_before=RENEW_BEFORE,
         now=later.now,
+        load_covering=lambda: _covering(bag),
     )
 
 
@@ -153,24 +169,37 @@ def _pinned(bag: Bag, authority: Authority) -> PinnedAuthority | Absent:
     return PinnedAuthority(authority.name, tuple(roots), authority.policies, authority.is_qualified)
 
 
-def _batches(bag: Bag) -> tuple[StoredBatch, ...]:
+def _covering(bag: Bag) -> tuple[CoveringCheckpoint, ...]:
     found = []
     for name in bag.names:
-        number, _, file = name.removeprefix(names.BATCHES).partition("/")
-        if name.startswith(names.BATCHES) and file == PROOFS and number.isdecimal():
-            found.append(_batch(bag, int(number)))
+        size = name.removeprefix(names.CHECKPOINTS).partition("/")[0]
+        if not size.isdecimal() or name != names.covering_file(int(size)):
+            continue
+        proof = given(bag, name)
+        if not isinstance(proof, Absent):
+            found.append(CoveringCheckpoint(proof, _batches(bag, int(size))))
     return tuple(found)
 
 
-def _batch(bag: Bag, number: int) -> StoredBatch:
-    listing = given(bag, names.batch_file(number, PROOFS))
+def _batches(bag: Bag, size: int | None) -> tuple[StoredBatch, ...]:
+    folder = names.batch_file(0, "", size).removesuffix("0/")
+    found = []
+    for name in bag.names:
+        number, _, file = name.removeprefix(folder).partition("/")
+        if name.startswith(folder) and file == PROOFS and number.isdecimal():
+            found.append(_batch(bag, int(number), size))
+    return tuple(found)
+
+
+def _batch(bag: Bag, number: int, size: int | None) -> StoredBatch:
+    listing = given(bag, names.batch_file(number, PROOFS, size))
     files: Mapping[str, bytes | Absent] = {}
     if not isinstance(listing, Absent):
         try:
             listed = ProofBatch.from_bytes(listing).files
         except MalformedEvidence:
             listed = ()  # which is the question of a claim
-        files = {one.name: given(bag, names.batch_file(number, one.name)) for one in listed}
+        files = {one.name: given(bag, names.batch_file(number, one.name, size)) for one in listed}
     return StoredBatch(number, listing, files)
 
 

@@ -94,6 +94,7 @@ def rows_of(subject: str, number: int, batch: NewBatch) -> list[TokenRow]:
             ends_at=rfc3339(ends_at),
             token_sha256=file.sha256,
             proofs_sha256=proofs_sha256,
+            checkpoint_size=int(subject) if subject.isdecimal() else None,
         )
         for file in batch.listing.tokens
         for at, ends_at in [_times(batch, file)]

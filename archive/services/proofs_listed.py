@@ -8,13 +8,17 @@ whole, and listed.
 from collections.abc import Iterator, Mapping, Sequence
 
 from archive.catalog.time_tokens import TokenRow, every_token
+from archive.checks.stamped import CHECKPOINT_FILE, Stampable, Trust, judged_tokens
 from archive.checks.ts_rfc3161 import CLAIM
-from archive.errors import MalformedEvidence, StorageError
+from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.model.proof_batch import IN_BATCH, PROOFS, ProofBatch
+from archive.proofs.log_layout import checkpoint_key
 from archive.services.agreement import CLAIM as CATALOG_CLAIM
 from archive.services.context import Archive
 from archive.services.damage import Damage
-from archive.services.proof_batches import adopt_batch
+from archive.services.pinned_authorities import pinned_authorities
+from archive.services.proof_batches import adopt_batch, stored_batches
+from archive.services.trust import keyset_chain
 from archive.storage.layout import blob_key, proof_key, read_key
 
 _Batch = tuple[str, int]
@@ -72,6 +76,8 @@ def _of(
         key = proof_key(subject, number, name)
         needed.add(key)
         yield Damage(key, CLAIM.id, "PROOF_UNLISTED", "it lies in a batch that does not list it")
+    if subject.isdecimal():
+        yield from _of_checkpoint(archive, subject, number)
     known = listed.get((subject, number))
     if known is None:
         detail = "a whole batch that is not in the catalogue: run `muniment rebuild`"
@@ -79,3 +85,20 @@ def _of(
     elif list(known) != rows:
         detail = "the catalogue differs from what is stored: run `muniment rebuild`"
         yield Damage(place, CATALOG_CLAIM.id, "CATALOG_DISAGREES", detail)
+
+
+def _of_checkpoint(archive: Archive, size: str, number: int) -> Iterator[Damage]:
+    """What is wrong with tokens over a checkpoint, which no claim about one record is about."""
+    try:
+        note = archive.store.get(checkpoint_key(int(size)))
+    except StorageError as error:
+        is_certain = isinstance(error, ObjectMissing)
+        yield Damage(checkpoint_key(int(size)), CLAIM.id, error.code, str(error), is_certain)
+        return
+    batches = [one for one in stored_batches(archive.store, size) if one.number <= number]
+    trust = Trust(pinned_authorities(archive.store, keyset_chain(archive)), archive.clock.now())
+    for one in judged_tokens(batches, Stampable(note, None, CHECKPOINT_FILE), trust):
+        verdict = one.verdict
+        if one.batch == number and verdict.code:
+            key = proof_key(size, number, f"{one.authority}.tsr")
+            yield Damage(key, CLAIM.id, verdict.code, verdict.detail, verdict.is_certain)

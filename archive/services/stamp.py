@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy.engine import Connection
 
 from archive.canonical import JsonValue
-from archive.catalog import stamps, time_tokens
+from archive.catalog import log, stamps, time_tokens
 from archive.catalog.sequence import Reservation
 from archive.catalog.stamps import Due, Tally
-from archive.clock import rfc3339
+from archive.clock import parse_rfc3339, rfc3339
 from archive.errors import MalformedEvidence, NotFound, SettingsError, StorageError
 from archive.model.proof_batch import RENEW, STAMP
 from archive.services.context import Archive
@@ -107,15 +107,19 @@ def stamp(archive: Archive, names: Sequence[str], role: str = STAMP) -> StampRun
 
 
 def stamp_all(
-    archive: Archive, check: Callable[[], None], tokens: Tokens | None = None
+    archive: Archive,
+    check: Callable[[], None],
+    tokens: Tokens | None = None,
+    checkpoint_pause_seconds: int = 0,
 ) -> StampRun:
     """Get tokens for everything that is due, until nothing is or no authority answers.
 
-    `check` is called before each subject, and may raise to end the run. Raises SettingsError when
-    no authority is named, MalformedEvidence, StorageError, CatalogError.
+    `check` is called before each subject, and may raise to end the run. A checkpoint is taken up
+    so long after the last one at the earliest. Raises SettingsError when no authority is named,
+    MalformedEvidence, StorageError, CatalogError.
     """
     tokens = tokens or tokens_for(archive)
-    _write_down(archive)
+    _write_down(archive, checkpoint_pause_seconds)
     run = StampRun()
     while tokens.is_any_left:
         check()
@@ -139,7 +143,7 @@ def tokens_for(archive: Archive) -> Tokens:
     return Tokens(archive)
 
 
-def _write_down(archive: Archive) -> None:
+def _write_down(archive: Archive, checkpoint_pause_seconds: int = 0) -> None:
     """Note what was recorded since, and what is to be renewed by now."""
     wanted, now = archive.timestamping, archive.clock.now()
     if not wanted.authorities:
@@ -150,12 +154,29 @@ def _write_down(archive: Archive) -> None:
             count = stamps.add_due_captures(
                 connection, rfc3339(now), wanted.tokens, _WRITTEN_AT_ONCE
             )
+    _write_down_checkpoint(archive, now, checkpoint_pause_seconds)
     before = rfc3339(now + wanted.renew_before)
     with archive.database.reading() as connection:
         found = time_tokens.subjects_to_renew(connection, rfc3339(now), before, _WRITTEN_AT_ONCE)
     if found:
         with archive.database.writing() as connection:
             stamps.add_due(connection, found, RENEW, rfc3339(now))
+
+
+def _write_down_checkpoint(archive: Archive, now: dt.datetime, pause_seconds: int) -> None:
+    """Note the newest checkpoint, when its turn has come since the last one that was stamped."""
+    seconds = archive.timestamping.checkpoint_seconds
+    if seconds is None:
+        return
+    with archive.database.reading() as connection:
+        head = log.log_head_of(connection)
+        last = time_tokens.last_stamped(connection)
+    if head is None or not head.published or (last and last.checkpoint_size == head.published):
+        return
+    if last and (now - parse_rfc3339(last.gen_time)).total_seconds() < max(seconds, pause_seconds):
+        return
+    with archive.database.writing() as connection:
+        stamps.add_due_checkpoint(connection, head.published, rfc3339(now))
 
 
 def _claimed(archive: Archive, subject: str | None = None) -> Due | None:

@@ -11,6 +11,9 @@ from archive.services.context import Archive
 from archive.services.stamp import stamp_all
 from archive.services.stamp_token import Tokens
 
+# Under load a checkpoint is published each second; one in a minute covers the others.
+_CHECKPOINT_PAUSE_SECONDS = 60
+
 
 class _Ended(Exception):
     """The worker is told to stop. Never leaves this module."""
@@ -32,7 +35,7 @@ class StampRound:
             if self._tokens is None:
                 self._tokens = Tokens(self._archive)
             self._tokens.refresh()
-            stamp_all(self._archive, self._check, self._tokens)
+            stamp_all(self._archive, self._check, self._tokens, _CHECKPOINT_PAUSE_SECONDS)
         except (_Ended, MalformedEvidence):
             return  # what is wrong with the keyset, others name
 

@@ -4,14 +4,15 @@
 from dataclasses import dataclass
 
 from archive.catalog import evidence
-from archive.checks.stamped import Stampable
+from archive.checks.stamped import CHECKPOINT_FILE, Stampable
 from archive.clock import parse_rfc3339
-from archive.errors import NotFound
+from archive.errors import NotFound, ObjectMissing
 from archive.ids import parse_id
 from archive.model.inventory import Inventory
 from archive.model.look import Look
 from archive.model.statement import Statement
 from archive.proofs.dsse import read_envelope
+from archive.proofs.log_layout import checkpoint_key
 from archive.services.context import Archive
 from archive.storage.layout import blob_key, inventory_key
 
@@ -33,7 +34,22 @@ class Subject:
 
 def subject_of(archive: Archive, name: str) -> Subject:
     """The subject of this name. Raises NotFound, MalformedEvidence, StorageError."""
-    return _capture(archive, name)
+    return _checkpoint(archive, name) if name.isdecimal() else _capture(archive, name)
+
+
+def _checkpoint(archive: Archive, name: str) -> Subject:
+    key = checkpoint_key(int(name))
+    try:
+        note = archive.store.get(key)
+    except ObjectMissing as error:
+        raise NotFound(f"there is no checkpoint of {name} entries") from error
+    return Subject(
+        name=name,
+        key=key,
+        stampable=Stampable(note, None, CHECKPOINT_FILE),
+        rests_on=(),
+        wanted=len(archive.timestamping.authorities),
+    )
 
 
 def _capture(archive: Archive, name: str) -> Subject:

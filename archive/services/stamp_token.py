@@ -130,7 +130,9 @@ class Tokens:
         except TimestampError as error:
             return Refusal(name, error.code, str(error))
         now = self._archive.clock.now()
-        expected = Expected(stampable.message, now, stampable.made_at, nonce=answer.nonce)
+        # What was made before this was asked was made by now.
+        made_at = stampable.made_at or now
+        expected = Expected(stampable.message, now, made_at, nonce=answer.nonce)
         return self._judged(authority, TokenFiles(answer.response), expected)
 
     def _judged(

@@ -33,6 +33,7 @@ from archive.services.judge import (
     reading_order,
     required_claims,
 )
+from archive.services.report_time import with_time
 from archive.services.standing import standing_of
 from archive.services.trust import keyset_chain
 
@@ -86,7 +87,7 @@ def report_on(archive: Archive, gathered: Evidence, asked: Asked) -> Report:
     if asked.policy != BYTES_ONLY:
         found = (*found, agreement(archive, gathered, asked.envelope_key, found))
     findings = tuple(sorted(found, key=_reading_order))
-    return Report(
+    report = Report(
         report_id=f"urn:uuid:{uuid.UUID(bytes=archive.random_bytes(16), version=4)}",
         policy=asked.policy,
         subject={**asked.subject, "package_sha256": None},
@@ -99,6 +100,7 @@ def report_on(archive: Archive, gathered: Evidence, asked: Asked) -> Report:
         verifier=("muniment", __version__),
         standing=_standing(archive, gathered),
     )
+    return with_time(report, gathered) if asked.policy != BYTES_ONLY else report
 
 
 def _standing(archive: Archive, gathered: Evidence) -> JsonValue:

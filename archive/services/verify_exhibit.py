@@ -43,6 +43,7 @@ from archive.proofs.keyset_chain import (
 )
 from archive.services.exhibit_proofs import GivenLater, absent_from, given, log_in, stamps_in
 from archive.services.judge import claims_to_run, judge, not_proven, reading_order
+from archive.services.report_time import with_time
 
 _CHUNK_BYTES = 1 << 20
 
@@ -115,11 +116,12 @@ def _report_on(
     except MalformedEvidence:
         version = None
     roots = trust.roots or own
-    return replace(
+    report = replace(
         report,
         trust=TrustInputs(roots, trust.source if trust.roots else "package", version),
         claimed_time=gathered.look.claimed_time if is_read else None,
     )
+    return with_time(report, gathered) if claims is None else report
 
 
 def _report(

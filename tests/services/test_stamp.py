@@ -28,6 +28,7 @@ def settings(tmp_path: Path, server: TimeServer) -> Settings:
     return settings_at(
         tmp_path / "data",
         MUNIMENT_TIMESTAMPING_URLS=server.setting,
+        MUNIMENT_TIMESTAMPING_CHECKPOINTS="never",
         MUNIMENT_TIMESTAMPING_TIMEOUT_SECONDS="1",
     )
 

@@ -45,7 +45,11 @@ class Decades:
         self.start = now()
         self.clock = FixedClock(self.start)
         self.server = server
-        self.settings = settings_at(folder / "data", MUNIMENT_TIMESTAMPING_URLS=server.setting)
+        self.settings = settings_at(
+            folder / "data",
+            MUNIMENT_TIMESTAMPING_URLS=server.setting,
+            MUNIMENT_TIMESTAMPING_CHECKPOINTS="never",
+        )
         self.archive, _ = init_archive(self.settings, Stand(self.clock))
         trusting(self.archive, self.settings, server)
 

@@ -42,7 +42,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimeServer]:
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, server: TimeServer) -> Settings:
     folder = tmp_path_factory.mktemp("archive") / "data"
-    return settings_at(folder, MUNIMENT_TIMESTAMPING_URLS=server.setting)
+    return settings_at(
+        folder, MUNIMENT_TIMESTAMPING_URLS=server.setting, MUNIMENT_TIMESTAMPING_CHECKPOINTS="never"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -16,17 +16,12 @@ from support.origin import Drip, Endless, Origin, Reply, Reset, Stall, response
 from support.tokens import POLICY, TokenWish, rejection, token_of_digest
 
 from archive.bootstrap import key_files
-from archive.catalog import evidence
 from archive.digests import sha256_hex
-from archive.proofs.keyset_chain import newest_trusted
 from archive.proofs.keyset_trust import Authority
+from archive.services.amend import Amendment, amend
 from archive.services.context import Archive
-from archive.services.make_keyset import store_keyset
-from archive.services.record import keyset_row
-from archive.services.trust import stored_keysets
+from archive.services.keyset_changes import with_authority
 from archive.settings import Settings
-from archive.signing.file import open_key, read_passphrase
-from archive.storage.layout import blob_key
 
 TYPE = "application/timestamp-reply"
 _DAY = dt.timedelta(days=1)
@@ -204,20 +199,10 @@ def query_of(request: bytes) -> bytes:
 
 
 def trusting(archive: Archive, settings: Settings, *servers: TimeServer) -> None:
-    """The next keyset of the archive lists these authorities and no others."""
-    files = key_files(settings)
-    signer = open_key(files.root, read_passphrase(files.passphrase_file))
-    chain = stored_keysets(archive.store, archive.pinned_roots)
-    before = newest_trusted(chain, archive.pinned_roots)
-    for server in servers:
-        archive.store.put(blob_key(sha256_hex(server.root_der)), server.root_der)
-    following = dataclasses.replace(
-        before,
-        version=before.version + 1,
-        previous=chain[-1].statement_sha256,
-        authorities=tuple(server.trusted for server in servers),
+    """The next keyset of the archive lists these authorities too."""
+    changes = [with_authority(server.trusted) for server in servers]
+    amend(
+        archive,
+        key_files(settings),
+        Amendment(changes, [server.root_der for server in servers]),
     )
-    store_keyset(archive.store, signer, following)
-    newest = stored_keysets(archive.store, archive.pinned_roots)[-1]
-    with archive.database.writing() as connection:
-        evidence.add_keyset(connection, keyset_row(newest))

@@ -21,8 +21,14 @@ def upgrade() -> None:
         sa.Column("ends_at", sa.String(27), nullable=False),
         sa.Column("token_sha256", sa.String(64), nullable=False),
         sa.Column("proofs_sha256", sa.String(64), nullable=False),
+        sa.Column("checkpoint_size", sa.BigInteger),
     )
     op.create_index("time_token_ends", "time_token", ["ends_at"])
+    op.create_index("time_token_checkpoint", "time_token", ["checkpoint_size"])
+    op.create_table(
+        "log_checkpoint",
+        sa.Column("size", sa.BigInteger, primary_key=True, autoincrement=False),
+    )
     op.create_table(
         "ops_stamp",
         sa.Column("subject", sa.String(40), primary_key=True),
