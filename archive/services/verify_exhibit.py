@@ -44,6 +44,7 @@ from archive.proofs.keyset_chain import (
 from archive.services.exhibit_proofs import GivenLater, absent_from, given, log_in, stamps_in
 from archive.services.judge import claims_to_run, judge, not_proven, reading_order
 from archive.services.report_time import with_time
+from archive.services.trust_inputs import trust_inputs
 
 _CHUNK_BYTES = 1 << 20
 
@@ -111,14 +112,11 @@ def _report_on(
         findings = [_unpinned(finding, own) for finding in findings]
     report = _report(policy, _subject(path, record), trust, findings, circumstances)
     is_read = any(f.claim == "statement.canonical" and f.code == "" for f in findings)
-    try:
-        version: int | None = gathered.keyset.version
-    except MalformedEvidence:
-        version = None
-    roots = trust.roots or own
     report = replace(
         report,
-        trust=TrustInputs(roots, trust.source if trust.roots else "package", version),
+        trust=trust_inputs(
+            gathered, trust.roots or own, trust.source if trust.roots else "package"
+        ),
         claimed_time=gathered.look.claimed_time if is_read else None,
     )
     return with_time(report, gathered) if claims is None else report

@@ -13,6 +13,8 @@ from attacks.logs import ATTACKS as LOGS
 from attacks.logs import with_witness
 from attacks.packages import BAGS, WARCS, ZIPS
 from attacks.statements import ATTACKS
+from attacks.tokens import ATTACKS as TOKENS
+from attacks.tokens import with_token
 from support.archives import minted, new_archive, page, settings_at
 from support.exhibits import files_of
 from support.origin import Origin
@@ -66,6 +68,13 @@ def bundles(it: Forged) -> Iterator[tuple[str, bytes]]:
     yield "witnessed", witnessed.zip()
     for name, (attack, _) in LOGS.items():
         forged = witnessed.copy()
+        attack(forged)
+        yield name, forged.zip()
+    stamped = it.copy()
+    with_token(stamped)
+    yield "stamped", stamped.zip()
+    for name, (attack, _) in TOKENS.items():
+        forged = stamped.copy()
         attack(forged)
         yield name, forged.zip()
     for name, (pack, _) in {**ZIPS, **BAGS}.items():

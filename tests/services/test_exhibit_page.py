@@ -48,7 +48,7 @@ def test_a_sound_exhibit_has_nothing_false(browser: Browser) -> None:
     verdict, rows = answer(browser, remake.FOLDER / "sound.zip", ROOT)
     assert verdict == "unknown"
     assert [row.partition("\t")[2].partition("\t")[0] for row in rows] == [
-        "Timestamps, witnesses, text, custody"
+        "Schema, WARC file, timestamps, witnesses, text, custody"
     ]
 
 
@@ -65,8 +65,16 @@ def test_another_root_fails(browser: Browser) -> None:
 def test_every_attack_that_it_can_see_fails(browser: Browser) -> None:
     seen = 0
     for path in sorted(remake.FOLDER.glob("*.zip")):
-        failed = {f.claim for f in verified(path, (ROOT,)).findings if f.status is Status.FAIL}
-        if not failed or failed <= UNSEEN or path.stem in OWN_WORDS:
+        findings = verified(path, (ROOT,)).findings
+        failed = {
+            f.claim for f in findings if f.status is Status.FAIL and f.code != "STATEMENT_SCHEMA"
+        }
+        if (
+            not failed
+            or failed <= UNSEEN
+            or path.stem in OWN_WORDS
+            or path.stem.startswith("warc-")
+        ):
             continue
         seen += 1
         verdict, rows = answer(browser, path, ROOT)
