@@ -2,6 +2,7 @@
 """The one place that wires: settings in, an Archive out. Nothing opens at import."""
 
 import contextlib
+import datetime as dt
 import fcntl
 import os
 import socket
@@ -33,6 +34,7 @@ from archive.services.context import (
     Politeness,
     RemoteLimits,
     Sealing,
+    Timestamping,
     WitnessesAsked,
 )
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
@@ -47,6 +49,7 @@ from archive.services.schedule import Scheduled
 from archive.services.work_queues import BATCHES, CAPTURES, LONG
 from archive.services.worker import JobsWorker
 from archive.settings import (
+    CHECKPOINT_INTERVALS,
     INTERVALS,
     Settings,
     StoreSettings,
@@ -181,6 +184,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         remote=RemoteLimits(
             settings.importing.requests_per_minute, settings.importing.patience_seconds
         ),
+        timestamping=_timestamping(settings),
         sealing=_sealing(settings),
     )
 
@@ -212,6 +216,7 @@ def installation(
         settings=settings.tree(),
         config=config,
         databases=(settings.jobs_url,),
+        timestamping=_timestamping(settings),
     )
 
 
@@ -328,6 +333,22 @@ def pinned_roots(settings: Settings) -> tuple[str, ...]:
     return roots
 
 
+def _user_agent(settings: Settings) -> str:
+    contact = f"; {settings.archive.contact}" if settings.archive.contact else ""
+    return f"Muniment/{__version__} (citation archive{contact})"
+
+
+def _timestamping(settings: Settings) -> Timestamping:
+    wanted = settings.timestamping
+    return Timestamping(
+        asker=Rfc3161Client(ClientSettings(_user_agent(settings), wanted.timeout_seconds)),
+        authorities=wanted.authorities,
+        tokens=wanted.tokens if wanted.envelopes == "on" else 0,
+        checkpoint_seconds=CHECKPOINT_INTERVALS[wanted.checkpoints],
+        renew_before=dt.timedelta(days=wanted.renew_before_days),
+    )
+
+
 def _fetcher(settings: Settings, clock: Clock) -> HttpFetcher:
     return HttpFetcher(
         FetchSettings(
@@ -358,11 +379,6 @@ def _sealing(settings: Settings) -> Sealing:
         revocation_lists=wanted.revocation_lists,
         ask=ask if wanted.timestamp_url else None,
     )
-
-
-def _user_agent(settings: Settings) -> str:
-    contact = f"; {settings.archive.contact}" if settings.archive.contact else ""
-    return f"Muniment/{__version__} (citation archive{contact})"
 
 
 def _politeness(settings: Settings, jobs: JobsDatabase, clock: Clock) -> Politeness:

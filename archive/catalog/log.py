@@ -14,7 +14,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from archive.catalog.tables import capture, keyset, log_entry, log_head, observation, statement
+from archive.catalog.absent import insert_absent
+from archive.catalog.tables import (
+    capture,
+    keyset,
+    log_checkpoint,
+    log_entry,
+    log_head,
+    observation,
+    statement,
+)
 from archive.model.log_entry import KEYSET, LogEntry
 
 _ONLY = log_head.c.id == 1
@@ -60,6 +69,7 @@ def begin(connection: Connection, root: bytes) -> bool:
 def forget(connection: Connection) -> None:
     """Drop sequence and head, for a rebuild to begin the log anew in the same transaction."""
     connection.execute(sa.delete(log_entry))
+    connection.execute(sa.delete(log_checkpoint))
     connection.execute(sa.delete(log_head))
 
 
@@ -253,6 +263,18 @@ def note_published(connection: Connection, size: int, note: bytes) -> None:
         .where(_ONLY, log_head.c.published <= size)
         .values(published=size, published_note=note)
     )
+    note_checkpoints(connection, [size])
+
+
+def note_checkpoints(connection: Connection, sizes: Sequence[int]) -> None:
+    """List checkpoints that were published, by their sizes."""
+    insert_absent(connection, log_checkpoint, [{"size": size} for size in sizes])
+
+
+def checkpoint_covering(connection: Connection, index: int) -> int | None:
+    """The size of the first published checkpoint that has this entry, or None."""
+    wanted = sa.select(sa.func.min(log_checkpoint.c.size)).where(log_checkpoint.c.size > index)
+    return connection.execute(wanted).scalar()
 
 
 def stop(connection: Connection, fault: str) -> None:

@@ -21,9 +21,10 @@ _WHO = (
 )
 _BYTES = ("inventory.bound", "object.digest", "warc.records", "body.from_warc")
 _LOG = ("log.entry", "log.checkpoint", "log.inclusion", "log.witness")
-_TIME = ("ts.rfc3161", "time.interval")
+_TOKENS = ("ts.rfc3161",)
+_TIME = ("ts.renewal", "time.interval")
 _SINCE = ("storage.lock", "custody.chain")
-_STANDARD = (*_WHO, *_BYTES, "text.derives", *_LOG)
+_STANDARD = (*_WHO, *_BYTES, "text.derives", *_LOG, *_TOKENS)
 BYTES_ONLY = "bytes-only"
 COURT = "court"
 POLICIES: Mapping[str, tuple[str, ...]] = {
@@ -32,7 +33,7 @@ POLICIES: Mapping[str, tuple[str, ...]] = {
     COURT: (*_STANDARD, *_TIME, *_SINCE),
 }
 # A court is not told that there was nothing to prove.
-_PROVEN_IN_COURT = {*_LOG, *_TIME}
+_PROVEN_IN_COURT = {*_LOG, *_TOKENS, "time.interval"}
 
 READING_ORDER = (
     "package.form",
@@ -42,6 +43,7 @@ READING_ORDER = (
     "text.derives",
     *_LOG,
     "log.consistency",
+    *_TOKENS,
     *_TIME,
 )
 """In which order a person reads a report: who signed what, the bytes, since, the text, when."""
@@ -68,7 +70,11 @@ def reading_order(claim: str) -> int:
 
 
 def not_proven(findings: Sequence[Finding], policy: str, *more: str) -> tuple[str, ...]:
-    """The required claims, and `more`, that are not proven for every target, in that order."""
+    """The required claims, and `more`, that are not proven for every target, in that order.
+
+    What has no meaning needs no proof; but to a court it must be shown when a thing was there,
+    however little the archive was configured to make.
+    """
     held: dict[str, bool] = {}
     for finding in findings:
         must_pass = policy == COURT and finding.claim in _PROVEN_IN_COURT

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from archive.catalog import log as rows
+from archive.catalog import time_tokens
 from archive.checks.evidence import Absent
 from archive.checks.log_evidence import PENDING, LogEvidence
 from archive.digests import sha256_hex
@@ -40,6 +41,30 @@ class LogReader:
             return self._evidence(missing, missing)
         index, entry = found
         return self._evidence(entry, self._proof(index))
+
+    def covering(self, statement_sha256: str) -> dict[int, bytes]:
+        """The first checkpoints, published and stamped, that have the statement's entry.
+
+        By size, each the proof file of the entry in it; what cannot be read is left out.
+        """
+        with self._archive.database.reading() as connection:
+            found = rows.entry_of(connection, statement_sha256)
+            if found is None:
+                return {}
+            sizes = {
+                rows.checkpoint_covering(connection, found[0]),
+                time_tokens.stamped_covering(connection, found[0]),
+            }
+        proofs = {size: self._proof_in(size, found[0]) for size in sizes if size is not None}
+        return {size: proof for size, proof in proofs.items() if proof is not None}
+
+    def _proof_in(self, size: int, index: int) -> bytes | None:
+        try:
+            note = SignedCheckpoint.from_bytes(self._archive.store.get(checkpoint_key(size)))
+        except (MalformedEvidence, StorageError):
+            return None  # which the audit names
+        hashes = self._asked(lambda: self._tree(size).inclusion(index))
+        return None if isinstance(hashes, Absent) else LogProof(index, hashes, note).to_bytes()
 
     def _evidence(self, entry: bytes | Absent, proof: bytes | Absent) -> LogEvidence:
         return LogEvidence(

@@ -24,6 +24,7 @@ from archive.errors import (
     StorageError,
     StorageUnavailable,
 )
+from archive.model.proof_batch import PROOFS
 from archive.proofs.log_layout import LATEST
 from archive.services.mirror_lists import Lists, Pair
 from archive.services.mirror_needs import needed_by
@@ -128,6 +129,11 @@ def mirror_json(report: Mirrored) -> dict[str, JsonValue]:
 _Judge = Callable[[Pair], NotMirrored | None]
 
 
+def _rank(key: str) -> int:
+    place = read_key(key)
+    return _SIGNED if place.file == PROOFS else _RANKS.get(place.role, _NAMED)
+
+
 class _Mirroring:
     """One run."""
 
@@ -197,14 +203,11 @@ class _Mirroring:
         # Content is stored before what names it. So whatever names content is listed first, and
         # all that it names is there when the content is listed, while captures go on.
         lists.add_source(
-            (item, _RANKS.get(read_key(item.key).role, _NAMED))
+            (item, _rank(item.key))
             for item in _lasting(self._source.list())
             if not item.key.startswith(BLOBS)
         )
-        lists.add_source(
-            (item, _RANKS.get(read_key(item.key).role, _NAMED))
-            for item in _lasting(self._source.list(BLOBS))
-        )
+        lists.add_source((item, _rank(item.key)) for item in _lasting(self._source.list(BLOBS)))
         lists.add_target(_lasting(self._target.list()))
         self._report.objects, self._report.bytes = lists.totals()
         if not self._report.objects:

@@ -45,6 +45,7 @@ def relog(
     kept, faults = _kept(entries, newest.size if newest else 0, due, named)
     log.append_logged(connection, kept)
     log.append(connection, log.unlogged(connection))
+    log.note_checkpoints(connection, sorted({item.size for item in checkpoints.found}))
     if newest is not None:
         fault = _contradiction([entry for _, entry in kept], newest)
         if fault is None:
