@@ -85,6 +85,7 @@ def record_page(
         is_disowned=is_disowned,
         permission=found,
         custody=shown_custody(capture_id, found),
+        roots=current_archive().pinned_roots,
     )
 
 

@@ -13,7 +13,7 @@ from archive.checks.log_evidence import LogEvidence, is_trusted
 from archive.errors import MalformedEvidence
 from archive.model.claim import Finding
 from archive.proofs.checkpoint import Checkpoint, SignedCheckpoint
-from archive.proofs.merkle import TreeHead, is_consistent
+from archive.proofs.merkle import TreeHead, is_consistent, leaf_hash
 from archive.proofs.tlog_proof import LogProof
 
 CLAIM = Claim(
@@ -45,11 +45,14 @@ def _with_anchor(evidence: Evidence, given: LogEvidence, mine: Checkpoint) -> It
         detail = f"the statement names a checkpoint of the log {anchor.origin}"
         yield CLAIM.fails("anchor", "CHECKPOINT_ORIGIN", detail)
         return
-    index = None if isinstance(given.proof, Absent) else LogProof.from_bytes(given.proof).index
-    if index is not None and index < anchor.size:
-        detail = f"entry {index} was logged before the {anchor.size} that its statement names"
-        yield CLAIM.fails("anchor", "LOG_INCONSISTENT", detail)
-        return
+    if not isinstance(given.proof, Absent) and not isinstance(given.entry, Absent):
+        proof = LogProof.from_bytes(given.proof)
+        if not proof.includes(leaf_hash(given.entry)):
+            return  # tiles that do not lead to the leaf say nothing of growth either
+        if proof.index < anchor.size:
+            detail = f"entry {proof.index} comes before the {anchor.size} that its statement names"
+            yield CLAIM.fails("anchor", "LOG_INCONSISTENT", detail)
+            return
     yield _grown("anchor", given, TreeHead(anchor.size, bytes.fromhex(anchor.root)), mine.head)
 
 

@@ -114,13 +114,16 @@ def check(ctx: click.Context, kept: tuple[Path, ...], *, as_json: bool) -> None:
 
 def _target(archive: "Archive", text: str) -> "RecordId | str":
     from archive.digests import read_sha256
-    from archive.errors import InputError, MalformedDigest
+    from archive.errors import InputError, MalformedDigest, MalformedId
     from archive.services.resolve import required_id
 
     try:
-        reading = read_sha256(text)
-    except MalformedDigest:
         return required_id(archive, text)
+    except MalformedId as error:
+        try:
+            reading = read_sha256(text)
+        except MalformedDigest:
+            raise error from None
     if reading.is_prefix:
         raise InputError("a proof is of one statement: give its whole SHA-256")
     return reading.hex
