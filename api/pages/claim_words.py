@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archive.model.claim import Finding, Report, Result, Status
+from archive.services.report_time import time_text
 
 _WORDS = {
     "envelope.form": "The signed statement can be read, and in one way only",
@@ -21,6 +22,9 @@ _WORDS = {
     "catalog.agrees": "The catalogue says what the signed files say",
     "custody.chain": "What was done with it since is told, without a gap and in order",
     "storage.lock": "The store locks its files as the archive promised",
+    "ts.rfc3161": "Authorities for time signed that the statement was there by then",
+    "ts.renewal": "What those authorities signed was renewed in time, without a gap",
+    "time.interval": "Others than the archive say between which times it was made",
     "server.authorship": "The server at that address really authored the page",
 }
 _SIGNS = {
@@ -115,6 +119,7 @@ class ShownReport:
     unproven: tuple[str, ...]
     keyset_version: int | None
     roots: tuple[str, ...]
+    time: str
 
 
 def shown_report(report: Report) -> ShownReport:
@@ -136,6 +141,7 @@ def shown_report(report: Report) -> ShownReport:
         ),
         keyset_version=report.trust.keyset_version,
         roots=report.trust.root_fingerprints,
+        time=time_text(report),
     )
 
 

@@ -19,6 +19,7 @@ from archive.storage.base import (
     checked_key,
     checked_prefix,
     checked_range,
+    checked_replaceable,
     exact_range,
     refuse_other_bytes,
     refuse_promise,
@@ -92,6 +93,15 @@ class MemoryStore:
             found = [item for item in self._objects.items() if item[0].startswith(prefix)]
         for key, data in sorted(found):
             yield StoredObject(key, len(data))
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Keep the object in place of what was there."""
+        with self._writing:
+            self._objects[checked_replaceable(key)] = bytes(data)
+
+    def newest(self, key: str) -> bytes:
+        """The object. Raises ObjectMissing."""
+        return self.get(checked_replaceable(key))
 
     def probe(self) -> StoreCapabilities:
         """What a dictionary does: it keeps the first of two objects, and knows no checksum."""

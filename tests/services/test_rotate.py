@@ -5,7 +5,7 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
-from support.archives import audited, minted, page, rebuilt, tables
+from support.archives import audited, minted, page, published, rebuilt, tables
 from support.keysets import signer
 from support.origin import Origin
 
@@ -176,6 +176,7 @@ def test_an_archive_of_the_first_format_gets_its_log_with_the_next_rotation(
     rotated(archive, settings)
     origin_name, _ = log_key(archive)
     assert origin_name.startswith("muniment.invalid/")
+    published(archive)
     assert verify_record(archive, before).result.exit_code == 0
     assert audited(archive).exit_code == 0
     archive.close()
