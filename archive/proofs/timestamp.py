@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from archive.clock import rfc3339
 from archive.errors import MalformedEvidence
@@ -46,6 +47,11 @@ class PinnedAuthority:
     roots: tuple[x509.Certificate, ...]
     policies: tuple[str, ...] = ()
     is_qualified: bool = False
+
+    @property
+    def roots_der(self) -> tuple[bytes, ...]:
+        """The root certificates in DER."""
+        return tuple(root.public_bytes(Encoding.DER) for root in self.roots)
 
 
 @dataclass(frozen=True, slots=True)

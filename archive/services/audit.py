@@ -25,7 +25,6 @@ from archive.ids import parse_id
 from archive.model.claim import Finding, Status
 from archive.model.proof_batch import PROOFS, RENEWAL
 from archive.proofs.keyset import Keyset
-from archive.proofs.keyset_chain import newest_trusted
 from archive.services.adopt import (
     FurtherSignature,
     adopt_assertion,
@@ -44,7 +43,6 @@ from archive.services.proofs_listed import proof_damages
 from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
 from archive.services.trust import (
     keyset_chain,
-    stored_keysets,
     stray_keyset_files,
     trusted_keyset,
     trusted_versions,
@@ -197,7 +195,7 @@ def _audit_versions(archive: Archive, report: Audit) -> None:
 def _audit_keysets(archive: Archive, report: Audit) -> None:
     try:
         roots = archive.pinned_roots
-        newest_trusted(stored_keysets(archive.store, roots), roots)
+        trusted_keyset(archive)
         strays = stray_keyset_files(archive.store, roots)
     except (MalformedEvidence, ObjectMissing) as error:
         report.damages.append(Damage(KEYSETS, "key.chain", error.code, str(error)))

@@ -10,7 +10,7 @@ from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import RecordId
 from archive.model.custody import TOLD, SignedCustody
 from archive.proofs.keyset import REVOKED, Keyset
-from archive.services.adopt import adopt_assertion
+from archive.services.adopt import KeyNotAllowed, adopt_assertion
 from archive.services.assertion import Stated
 from archive.services.context import Archive
 from archive.storage.layout import blob_key
@@ -62,6 +62,8 @@ def signed_custody(stated: Stated) -> SignedCustody:
 def _signed(archive: Archive, keyset: Keyset, row: StatementRow) -> SignedCustody | Absent:
     try:
         return signed_custody(adopt_assertion(archive.store, keyset, row.envelope_key))
+    except KeyNotAllowed as error:
+        return Absent("CUSTODY_KEY", f"{error.code}: {error}", is_certain=True)
     except (ObjectMissing, MalformedEvidence) as error:
         return Absent(error.code, f"{row.envelope_key}: {error}", is_certain=True)
     except StorageError as error:

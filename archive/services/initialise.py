@@ -20,7 +20,7 @@ from archive.proofs.keys import PublicKey
 from archive.proofs.keyset import LOG, MANIFEST, Keyset
 from archive.services.access import SECRET_BYTES, make_api_key
 from archive.services.context import Archive
-from archive.services.make_keyset import new_keyset_key, new_log, store_keyset
+from archive.services.make_keyset import LOG_DAYS, TRIAL_DAYS, new_keyset_key, new_log, store_keyset
 from archive.services.record import keyset_row
 from archive.services.start_log import start_log
 from archive.services.trust import has_keyset, stored_keysets
@@ -187,8 +187,8 @@ def _store_first_keyset(archive: Archive, files: KeyFiles, roots: Sequence[str])
         threshold=1,
         roots={root.public_key.keyid: root.public_key},
         keys={
-            key.keyid: new_keyset_key(key, role, now)
-            for key, role in ((manifest, MANIFEST), (log, LOG))
+            key.keyid: new_keyset_key(key, role, now, days)
+            for key, role, days in ((manifest, MANIFEST, TRIAL_DAYS), (log, LOG, LOG_DAYS))
         },
         logs=(new_log(archive.log_origin, archive.base_url, log, root.public_key.keyid),),
     )

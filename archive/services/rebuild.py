@@ -17,7 +17,7 @@ from archive.errors import MalformedEvidence
 from archive.ids import Kind
 from archive.model.proof_batch import PROOFS
 from archive.proofs.keyset import Keyset
-from archive.proofs.keyset_chain import newest_trusted
+from archive.proofs.keyset_chain import RolledBack, newest_trusted
 from archive.services.adopt import (
     FurtherSignature,
     adopt_assertion,
@@ -36,7 +36,14 @@ from archive.services.record import (
 )
 from archive.services.relog import relog
 from archive.services.trust import stored_keysets
-from archive.storage.layout import CAPTURES, CHECKPOINTS, OBSERVATIONS, STATEMENTS, read_key
+from archive.storage.layout import (
+    CAPTURES,
+    CHECKPOINTS,
+    KEYSETS,
+    OBSERVATIONS,
+    STATEMENTS,
+    read_key,
+)
 
 _BATCH = 500
 
@@ -71,6 +78,7 @@ def rebuild(archive: Archive, progress: Progress) -> Rebuilt:
     keyset = newest_trusted(chain, archive.pinned_roots)
     rebuilt = Rebuilt(keysets=len(chain))
     with archive.database.writing() as connection:
+        _name_lost_keysets(connection, len(chain), rebuilt)
         evidence.clear(connection)
         for signed in chain:
             evidence.add_keyset(connection, keyset_row(signed))
@@ -83,6 +91,12 @@ def rebuild(archive: Archive, progress: Progress) -> Rebuilt:
         rebuilt.left_out += relog(archive, keyset, connection, rebuilt.left_out)
     publish_soon(archive)
     return rebuilt
+
+
+def _name_lost_keysets(connection: Connection, newest: int, rebuilt: Rebuilt) -> None:
+    for version in range(newest + 1, evidence.highest_keyset(connection) + 1):
+        detail = "the catalogue knew this version, and the store has it no longer"
+        rebuilt.left_out.append((f"{KEYSETS}{version}", RolledBack.code, detail))
 
 
 def _take_captures(

@@ -11,11 +11,9 @@ from archive.catalog import evidence as rows
 from archive.checks.evidence import Evidence
 from archive.checks.runner import run_checks
 from archive.clock import rfc3339
-from archive.digests import sha256_hex
-from archive.errors import MalformedEvidence, NotFound
+from archive.errors import NotFound
 from archive.ids import RecordId
-from archive.model.claim import Finding, Report, TrustInputs
-from archive.proofs.log_policy import policy_text
+from archive.model.claim import Finding, Report
 from archive.services.agreement import CLAIM as CATALOG_CLAIM
 from archive.services.agreement import agreement
 from archive.services.context import Archive
@@ -36,6 +34,7 @@ from archive.services.judge import (
 from archive.services.report_time import with_time
 from archive.services.standing import standing_of
 from archive.services.trust import keyset_chain
+from archive.services.trust_inputs import trust_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ def report_on(archive: Archive, gathered: Evidence, asked: Asked) -> Report:
         report_id=f"urn:uuid:{uuid.UUID(bytes=archive.random_bytes(16), version=4)}",
         policy=asked.policy,
         subject={**asked.subject, "package_sha256": None},
-        trust=_trust(archive, gathered),
+        trust=trust_inputs(gathered, tuple(archive.pinned_roots), "configured"),
         findings=findings,
         required_failed=not_proven(findings, asked.policy),
         result=judge(findings, asked.policy),
@@ -112,22 +111,6 @@ def _standing(archive: Archive, gathered: Evidence) -> JsonValue:
 
 def _reading_order(finding: Finding) -> tuple[int, bool]:
     return reading_order(finding.claim), finding.claim != CATALOG_CLAIM.id
-
-
-def _trust(archive: Archive, gathered: Evidence) -> TrustInputs:
-    roots = tuple(archive.pinned_roots)
-    try:
-        keyset = gathered.keyset
-    except MalformedEvidence:
-        return TrustInputs(roots, "configured", None)
-    pinned = gathered.log.pinned if gathered.log else ()
-    return TrustInputs(
-        root_fingerprints=roots,
-        root_source="configured",
-        keyset_version=keyset.version,
-        log_policy_sha256=sha256_hex(policy_text(keyset).encode()) if keyset.logs else None,
-        pinned_checkpoint=sha256_hex(pinned[0]) if pinned else None,
-    )
 
 
 def _claimed_time(gathered: Evidence, findings: Sequence[Finding]) -> str | None:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archive.errors import InputError, KeyLocked, MalformedNote
+from archive.proofs.add_checkpoint import REQUEST_LIMIT
 from archive.proofs.checkpoint import is_origin
 from archive.proofs.note import COSIGNATURE, ED25519, VerifierKey
 from archive.signing.file import create_key, open_key, read_passphrase, write_private
-from archive.translog.add_checkpoint import REQUEST_LIMIT
 from archive.translog.witness import Answer, Memory, Witness
 
 BODY_LIMIT = REQUEST_LIMIT

@@ -25,9 +25,9 @@ from archive.errors import (
     WitnessRefused,
     WitnessUnavailable,
 )
+from archive.proofs.add_checkpoint import PATH, AddCheckpoint
 from archive.proofs.checkpoint import SignedCheckpoint, cosigned_at
 from archive.proofs.note import NoteSignature, VerifierKey, signature_lines, strict_decimal
-from archive.translog.add_checkpoint import PATH, AddCheckpoint
 
 _log = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from archive.digests import sha256_hex
 from archive.errors import MalformedNote
+from archive.proofs.add_checkpoint import SIZE_TYPE, AddCheckpoint
 from archive.proofs.checkpoint import SignedCheckpoint, cosignature, cosigned_text
 from archive.proofs.merkle import is_consistent
 from archive.proofs.note import VerifierKey
-from archive.translog.add_checkpoint import SIZE_TYPE, AddCheckpoint
 
 TEXT = "text/plain; charset=utf-8"
 

@@ -3,6 +3,7 @@
 
 import re
 
+from archive.translog.add_checkpoint import PATH, SIZE_TYPE
 from specs.documents import blocks, codes, spec, table
 
 from archive import canonical
@@ -14,7 +15,6 @@ from archive.proofs.note import VerifierKey
 from archive.proofs.tiles import Tile
 from archive.proofs.tlog_proof import LogProof
 from archive.storage.layout import read_key
-from archive.translog.add_checkpoint import PATH, SIZE_TYPE
 
 TEXT = spec("log.md")
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from archive.translog.add_checkpoint import AddCheckpoint
 from support.notes import private_key, witness_key, witness_line
 
 from archive.errors import MalformedNote
 from archive.proofs.checkpoint import Checkpoint
 from archive.proofs.merkle import TreeHead
 from archive.proofs.note import NoteSignature
-from archive.translog.add_checkpoint import AddCheckpoint
 
 NUMBER = 5
 VKEY = witness_key(NUMBER).to_text()

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from archive.translog.add_checkpoint import SIZE_TYPE, AddCheckpoint
 from support.notes import (
     ORIGIN,
     TIME,
@@ -23,7 +24,6 @@ from archive.errors import MalformedNote
 from archive.proofs.checkpoint import Checkpoint, SignedCheckpoint, cosigned_at
 from archive.proofs.merkle import TreeHead, consistency_proof, leaf_hash
 from archive.proofs.note import signature_lines
-from archive.translog.add_checkpoint import SIZE_TYPE, AddCheckpoint
 from archive.translog.witness import Answer, Memory, Witness
 
 LEAVES = [leaf_hash(b"%d" % number) for number in range(40)]
