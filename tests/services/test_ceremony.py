@@ -198,6 +198,7 @@ def test_a_key_is_rotated_by_a_ceremony(
     for record in (before, after):
         assert verify_record(founded, record).result.exit_code == 0
     assert trusted_keyset(founded).keys[old].state == "retired"
+    founded.publisher.settle()
     known = tables(founded)
     assert rebuilt(founded).is_complete
     assert tables(founded) == known
