@@ -23,6 +23,7 @@ from archive.errors import MalformedEvidence, NotFound, StorageError
 from archive.ids import RecordId
 from archive.model.claim import Report
 from archive.services.cite import cite, readable
+from archive.services.log import log_index
 from archive.services.parts import part_bytes
 from archive.services.permission import Permission
 from archive.services.resolve import Resolution
@@ -86,6 +87,7 @@ def record_page(
         permission=found,
         custody=shown_custody(capture_id, found),
         roots=current_archive().pinned_roots,
+        log_index=log_index(current_archive(), record["statement_sha256"]),
     )
 
 

@@ -10,6 +10,7 @@ Not before: the statement names a checkpoint by its digest, cosignatures include
 name what is not there yet.
 """
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,9 @@ from archive.checks.stamped import CHECKPOINT_FILE, Stampable, Trust, judged_tok
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.errors import LibraryMissing, MalformedEvidence
+from archive.model.log_entry import LogEntry
 from archive.proofs.checkpoint import SignedCheckpoint
+from archive.proofs.keyset import Keyset
 from archive.proofs.merkle import leaf_hash
 from archive.proofs.tlog_proof import LogProof
 
@@ -66,9 +69,7 @@ def trusted_times(evidence: Evidence) -> Sequence[TrustedTime]:
     What is wrong with a token or a cosignature is told by the claims ts.rfc3161 and log.witness.
     """
     if "times" not in evidence.memo:
-        found = [*_by_tokens(evidence)]
-        for covering in _covering(evidence):
-            found += _by_checkpoint(evidence, covering)
+        found = [*_by_tokens(evidence), *_by_checkpoints(evidence)]
         evidence.memo["times"] = tuple(dict.fromkeys(found))
     times: tuple[TrustedTime, ...] = evidence.memo["times"]
     return times
@@ -109,45 +110,53 @@ def _by_tokens(evidence: Evidence) -> Iterator[TrustedTime]:
         return
     for one in tokens:
         if one.verdict.is_good and one.verdict.at is not None:
-            yield TrustedTime(one.verdict.at, f"token of {one.authority}")
+            yield TrustedTime(one.verdict.latest, f"token of {one.authority}")
 
 
 def _covering(evidence: Evidence) -> Iterator[CoveringCheckpoint]:
-    """The checkpoints whose tree has the very leaf of this statement and envelope."""
-    given = [*evidence.stamps.covering] if evidence.stamps else []
+    yield from evidence.stamps.covering if evidence.stamps else ()
     if evidence.log is not None and isinstance(evidence.log.proof, bytes):
-        given.append(CoveringCheckpoint(evidence.log.proof, ()))
-    for one in given:
-        try:
-            leaf = leaf_hash(due_entry(evidence).to_bytes())
-            if LogProof.from_bytes(one.proof).includes(leaf):
-                yield one
-        except MalformedEvidence:
-            continue
+        yield CoveringCheckpoint(evidence.log.proof, ())
 
 
-def _by_checkpoint(evidence: Evidence, covering: CoveringCheckpoint) -> Iterator[TrustedTime]:
-    checkpoint = LogProof.from_bytes(covering.proof).checkpoint
-    size = checkpoint.head.size
+def _by_checkpoints(evidence: Evidence) -> Iterator[TrustedTime]:
+    stamps = evidence.stamps
+    trust = Trust(stamps.authorities, stamps.now) if stamps else None
     try:
-        keyset = evidence.keyset
+        entry, keyset = due_entry(evidence), evidence.keyset
     except MalformedEvidence:
         return
+    for covering in _covering(evidence):
+        yield from times_of_entry(entry, covering, keyset, trust)
+
+
+def times_of_entry(
+    entry: LogEntry, covering: CoveringCheckpoint, keyset: Keyset, trust: Trust | None
+) -> list[TrustedTime]:
+    """By when an entry of the log was there, as a checkpoint shows whose tree has it.
+
+    None when the tree has it not. Without trust nobody's token counts, and witnesses' words do.
+    """
+    try:
+        proof = LogProof.from_bytes(covering.proof)
+    except MalformedEvidence:
+        return []
+    if not proof.includes(leaf_hash(entry.to_bytes())):
+        return []
+    checkpoint, found = proof.checkpoint, []
+    size = checkpoint.head.size
     cosigned = _vouched(sorted(witness_times(checkpoint, keyset).values()), keyset.witnesses.quorum)
     if cosigned is not None:
-        yield TrustedTime(cosigned, f"cosigned checkpoint of {size} entries")
-    if evidence.stamps is None:
-        return
+        found.append(TrustedTime(cosigned, f"cosigned checkpoint of {size} entries"))
+    if trust is None:
+        return found
     subject = Stampable(checkpoint.to_bytes(), None, CHECKPOINT_FILE)
-    trust = Trust(evidence.stamps.authorities, evidence.stamps.now)
-    try:
-        tokens = judged_tokens(covering.batches, subject, trust)
-    except LibraryMissing:
-        return
-    for one in tokens:
-        if one.verdict.is_good and one.verdict.at is not None:
-            source = f"token of {one.authority} over the checkpoint of {size} entries"
-            yield TrustedTime(one.verdict.at, source)
+    with contextlib.suppress(LibraryMissing):
+        for one in judged_tokens(covering.batches, subject, trust):
+            if one.verdict.is_good and one.verdict.at is not None:
+                source = f"token of {one.authority} over the checkpoint of {size} entries"
+                found.append(TrustedTime(one.verdict.latest, source))
+    return found
 
 
 def _vouched(times: Sequence[int], quorum: int) -> dt.datetime | None:

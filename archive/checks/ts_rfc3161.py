@@ -46,7 +46,7 @@ def run(evidence: Evidence) -> Iterator[Finding]:
             "`muniment stamp` asks for them",
         )
     elif not tokens:
-        yield CLAIM.not_applicable("tokens", "this archive asks no authority for time")
+        yield CLAIM.not_applicable("tokens", "no authority is asked for a token over it")
 
 
 def _finding(token: JudgedToken, stamps: StampEvidence, *, is_renewed: bool) -> Finding:

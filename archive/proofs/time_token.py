@@ -44,12 +44,13 @@ _ALGORITHMS = {
 class Token:
     """A token as it came, and what it states: its time, the digest of what, by whose key.
 
-    `signers` are issuer and serial number of the certificates that it names, `carried` those
-    certificates that it holds itself, whosoever they are.
+    `accuracy` is by how much the time may be off, `signers` are issuer and serial number of the
+    certificates that it names, `carried` those that it holds itself, whosoever they are.
     """
 
     response: "TimeStampResponse"
     at: dt.datetime
+    accuracy: dt.timedelta
     algorithm: str
     digest: bytes
     policy: str
@@ -88,6 +89,7 @@ def _token(response: "TimeStampResponse") -> Token:
     return Token(
         response=response,
         at=info.gen_time.astimezone(dt.UTC),
+        accuracy=_accuracy(info.accuracy),
         algorithm=info.message_imprint.hash_algorithm.dotted_string,
         digest=info.message_imprint.message,
         policy=info.policy.dotted_string,
@@ -95,6 +97,17 @@ def _token(response: "TimeStampResponse") -> Token:
         nonce=info.nonce,
         signers=tuple((one.issuer, one.serial_number) for one in signers),
         carried=tuple(read_der(one) for one in sorted(response.signed_data.certificates)),
+    )
+
+
+def _accuracy(stated: Any) -> dt.timedelta:
+    """By how much the time may be wrong, in either direction, as the token says."""
+    if stated is None:
+        return dt.timedelta()
+    return dt.timedelta(
+        seconds=stated.seconds or 0,
+        milliseconds=stated.millis or 0,
+        microseconds=stated.micros or 0,
     )
 
 

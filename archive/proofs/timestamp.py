@@ -92,6 +92,17 @@ class TokenVerdict:
     is_certain: bool = True
     at: dt.datetime | None = None
     ends_at: dt.datetime | None = None
+    accuracy: dt.timedelta = dt.timedelta()
+
+    @property
+    def latest(self) -> dt.datetime:
+        """The latest time at which the token can have been made, by its own word of its accuracy.
+
+        Raises ValueError when it states none.
+        """
+        if self.at is None:
+            raise ValueError("a token that cannot be read states no time")
+        return self.at + self.accuracy
 
     @property
     def is_good(self) -> bool:
@@ -140,7 +151,7 @@ def judge_token(files: TokenFiles, authority: PinnedAuthority, expected: Expecte
         return TokenVerdict(
             error.code, str(error), is_certain=error.is_certain, at=token.at, ends_at=ends_at
         )
-    return TokenVerdict("", detail, at=token.at, ends_at=ends_at)
+    return TokenVerdict("", detail, at=token.at, ends_at=ends_at, accuracy=token.accuracy)
 
 
 def chain_of(files: TokenFiles, authority: PinnedAuthority) -> tuple[x509.Certificate, ...]:

@@ -38,7 +38,7 @@ from archive.services.content_kinds import KINDS
 from archive.services.context import Archive
 from archive.services.custody_told import KINDS_TOLD, grouped
 from archive.services.damage import Damage
-from archive.services.lock_promises import LockPromises
+from archive.services.evidence import known_before
 from archive.services.proofs_listed import proof_damages
 from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
 from archive.services.trust import (
@@ -221,7 +221,8 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
         return  # the keyset's own damage is named already
     read: list[Stated] = []
     unread: list[tuple[str, Sequence[str]]] = []
-    promises = LockPromises(archive, keyset_chain(archive))
+    shared = known_before(archive, keyset_chain(archive))
+    promises = shared.promises
     for row in listed:
         report.statements += 1
         for found in promises.broken(row):
@@ -253,7 +254,7 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
     _audit_gaps(report, listed, read)
     keys = {target_of(row.statement_sha256): row.envelope_key for row in listed}
     damaged = {damage.key for damage in report.damages}
-    for record_id, statements in grouped(read, unread).items():
+    for record_id, statements in grouped(read, unread, keyset, shared.time_of).items():
         for finding in faults(statements, record_id, keyset):
             key = keys[finding.target]
             if key not in damaged:

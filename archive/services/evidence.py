@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gathers the evidence of one record out of the store, for verifying and for auditing."""
 
+import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TypeVar
 
+from archive.catalog.statements import StatementRow
 from archive.checks.evidence import (
     Absent,
     CoveringCheckpoint,
     Evidence,
     ForeignReader,
     StampEvidence,
-    StoredBatch,
     StoreFacts,
 )
 from archive.checks.log_evidence import LogEvidence
@@ -29,7 +30,8 @@ from archive.services.custody_told import custody_told
 from archive.services.lock_promises import LockPromises
 from archive.services.log_told import LogReader
 from archive.services.pinned_authorities import Authorities, pinned_authorities
-from archive.services.proof_batches import digests_of, stored_batches
+from archive.services.proof_batches import batches_or_absent, digests_of
+from archive.services.statement_time import trusted_time_of
 from archive.storage.layout import blob_key, inventory_key
 
 _T = TypeVar("_T")
@@ -64,6 +66,10 @@ class KnownBefore:
     def promises(self) -> LockPromises:
         """The locks that were promised."""
         return LockPromises(self.archive, self.chain)
+
+    def time_of(self, row: StatementRow) -> dt.datetime | None:
+        """By when a statement was there for certain, as others say."""
+        return trusted_time_of(self.archive, row, self.log, self.chain, self.authorities)
 
     @cached_property
     def authorities(self) -> Authorities:
@@ -100,7 +106,7 @@ def capture_evidence(
         container=_container_reader(archive),
         foreign=_foreign_reader(archive, known.digests),
         store=_store_facts(archive, files, known.promises),
-        custody=cache(lambda: custody_told(archive, capture_id, chain.newest)),
+        custody=cache(lambda: custody_told(archive, capture_id, chain.newest, known.time_of)),
         stamps=_stamps(archive, str(capture_id), known, envelope),
     )
 
@@ -124,17 +130,20 @@ def observation_evidence(
         chain=chain,
         container=_container_reader(archive),
         store=_store_facts(archive, files, known.promises),
+        stamps=_stamps(archive, None, known, envelope),
     )
 
 
 def _stamps(
-    archive: Archive, subject: str, known: KnownBefore, envelope: bytes | Absent
+    archive: Archive, subject: str | None, known: KnownBefore, envelope: bytes | Absent
 ) -> StampEvidence:
+    """The tokens of a subject; without one, those alone of checkpoints that cover it."""
     wanted = archive.timestamping
     named = [name for name, _ in wanted.authorities if name in known.authorities]
-    tokens = min(wanted.tokens, len(named) or 1) if known.authorities else 0
+    is_asked = subject is not None and bool(known.authorities)
+    tokens = min(wanted.tokens, len(named) or 1) if is_asked else 0
     return StampEvidence(
-        load=lambda: _batches(archive, subject),
+        load=lambda: batches_or_absent(archive.store, subject) if subject else (),
         authorities=known.authorities,
         wanted=tokens,
         digests=lambda key: digests_of(archive.store, key),
@@ -154,17 +163,9 @@ def _covering(
     except MalformedEnvelope:
         return []
     return [
-        CoveringCheckpoint(proof, _batches(archive, str(size)))
+        CoveringCheckpoint(proof, batches_or_absent(archive.store, str(size)))
         for size, proof in sorted(proofs.items())
     ]
-
-
-def _batches(archive: Archive, subject: str) -> tuple[StoredBatch, ...]:
-    try:
-        return stored_batches(archive.store, subject)
-    except StorageError as error:
-        unlisted = Absent(error.code, f"its proofs cannot be listed: {error}", is_certain=False)
-        return (StoredBatch(0, unlisted, {}),)
 
 
 def _told_by_log(envelope: bytes | Absent, log: LogReader | None) -> LogEvidence | None:

@@ -52,6 +52,15 @@ def stored_batches(store: Store, subject: str) -> tuple[StoredBatch, ...]:
     return tuple(_stored(store, subject, number) for number in batch_numbers(store, subject))
 
 
+def batches_or_absent(store: Store, subject: str) -> tuple[StoredBatch, ...]:
+    """As `stored_batches`; when they cannot be listed, one that says so."""
+    try:
+        return stored_batches(store, subject)
+    except StorageError as error:
+        unlisted = Absent(error.code, f"its proofs cannot be listed: {error}", is_certain=False)
+        return (StoredBatch(0, unlisted, {}),)
+
+
 def store_batch(store: Store, subject: str, new: NewBatch) -> int:
     """Store a batch under the next free number, which is returned.
 

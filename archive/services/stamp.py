@@ -130,6 +130,13 @@ def stamp_all(
     return run
 
 
+def is_any_due(archive: Archive, checkpoint_pause_seconds: int) -> bool:
+    """Whether there is something to ask for now; no authority and no store is asked."""
+    _write_down(archive, checkpoint_pause_seconds)
+    with archive.database.reading() as connection:
+        return bool(stamps.next_due(connection, rfc3339(archive.clock.now()), 1))
+
+
 def make_all_due(archive: Archive) -> None:
     """Let everything on the list be tried at the next run, however short ago it was refused."""
     with archive.database.writing() as connection:

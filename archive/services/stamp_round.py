@@ -8,7 +8,7 @@ import threading
 
 from archive.errors import MalformedEvidence
 from archive.services.context import Archive
-from archive.services.stamp import stamp_all
+from archive.services.stamp import is_any_due, stamp_all
 from archive.services.stamp_token import Tokens
 
 # Under load a checkpoint is published each second; one in a minute covers the others.
@@ -30,6 +30,10 @@ class StampRound:
     def go(self) -> None:
         """One round. Raises StorageError, CatalogError."""
         if not self._archive.timestamping.authorities or self._stop.is_set():
+            return
+        if self._tokens is not None and not self._tokens.is_any_left:
+            return
+        if not is_any_due(self._archive, _CHECKPOINT_PAUSE_SECONDS):
             return
         try:
             if self._tokens is None:

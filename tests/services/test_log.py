@@ -32,12 +32,14 @@ from archive.catalog import log as rows
 from archive.digests import sha256_hex
 from archive.errors import NotFound
 from archive.ids import RecordId
+from archive.model.anchor import ORIGIN_LIMIT, Anchor
 from archive.model.claim import Result, Status
-from archive.model.content import ContentPredicate
+from archive.model.content import ABOUT_LIMIT, ContentPredicate
 from archive.model.log_entry import LogEntry
-from archive.model.statement import Statement
+from archive.model.look import Signer
+from archive.model.statement import CONTENT, CONTENT_TYPES, PAYLOAD_TYPE, Statement
 from archive.proofs.checkpoint import SignedCheckpoint
-from archive.proofs.dsse import read_envelope
+from archive.proofs.dsse import SIGNED_BYTES_LIMIT, pae, read_envelope
 from archive.proofs.log_layout import LATEST, checkpoint_key
 from archive.proofs.merkle import leaf_hash, root_of
 from archive.proofs.tlog_proof import LogProof
@@ -145,6 +147,45 @@ def test_a_statement_names_the_checkpoint_that_was_published_before_it(
     predicate = ContentPredicate.from_json(Statement.from_bytes(envelope.payload).predicate)
     assert predicate.anchor is not None
     assert predicate.anchor.note_sha256 == sha256_hex(now)
+
+
+def test_the_widest_statements_with_an_anchor_still_fit_what_a_kms_signs(
+    tmp_path: Path, origin: Origin
+) -> None:
+    wide = settings_at(
+        tmp_path / "wide",
+        MUNIMENT_LOG_ORIGIN="o" * ORIGIN_LIMIT,
+        MUNIMENT_CAPTURE_VANTAGE='"' * 64,
+        MUNIMENT_CAPTURE_LANGUAGE="x" * 64,
+    )
+    odd, long = "\xff" * 290, "/" + "a" * 470
+    headers = (("Link", f'<{odd}>; rel="blocked-by"'), ("Date", "x" * 64))
+    origin.page("/legal" + "u" * 460, page("No."), status="451 " + odd, headers=headers)
+    origin.page(long, page("Long."), headers=headers[1:])
+    origin.page(long + "b" * 2000, page("Longer."), headers=headers[1:])
+    origin.redirect("/start" + "c" * 400, long)
+    paths = ("/legal" + "u" * 460, long, long, long + "b" * 2000, "/start" + "c" * 400)
+    opened = new_archive(wide)
+    try:
+        for path in paths:
+            signed = captured(opened, origin.url(path)).signed
+            envelope = read_envelope(opened.store.get(signed.envelope_key))
+            assert loads(envelope.payload)["predicate"]["checkpoint"]["origin"] == "o" * 100
+            assert len(envelope.signed_bytes()) <= SIGNED_BYTES_LIMIT
+        published(opened)
+        assert audited(opened).damages == []
+    finally:
+        opened.close()
+    predicate = ContentPredicate(
+        made_at="2026-11-28T01:07:06.123456Z",
+        about=tuple(f"{number:064x}" for number in range(ABOUT_LIMIT)),
+        previous="f" * 64,
+        signer=Signer("f" * 64, 2**53 - 1),
+        anchor=Anchor("o" * ORIGIN_LIMIT, 2**53 - 1, "f" * 64, "f" * 64),
+    )
+    for kind in CONTENT_TYPES.values():
+        statement = Statement({CONTENT: "f" * 64}, kind, predicate.to_json())
+        assert len(pae(PAYLOAD_TYPE, statement.to_bytes())) <= SIGNED_BYTES_LIMIT
 
 
 def test_what_is_logged_and_not_yet_published_is_pending(

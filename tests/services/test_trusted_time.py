@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.archives import failures, minted, page, published, settings_at
+from support.archives import audited, failures, minted, page, published, settings_at
 from support.notes import witness_key, witness_line
 from support.origin import Origin, response
 from support.stamping import TimeServer, query_of, trusting
@@ -19,6 +19,7 @@ from archive.proofs.checkpoint import SignedCheckpoint
 from archive.proofs.keyset import MANIFEST
 from archive.services.amend import Amendment, amend
 from archive.services.keyset_changes import revoked, with_quorum, with_witness
+from archive.services.restrict import Wanted, restrict
 from archive.services.stamp import stamp_all
 from archive.services.trust import trusted_keyset
 from archive.services.verify import verify_record
@@ -149,6 +150,19 @@ def test_revoked_key_leaves_good_what_others_saw_before(court: Court) -> None:
     assert one(report, "key.valid_at_time").status is Status.PASS
     assert "signed before" in one(report, "key.valid_at_time").detail
     assert report.result is Result.VERIFIED
+
+
+def test_revoked_key_leaves_good_what_was_told_of_the_record_before(court: Court) -> None:
+    record = court.minted()
+    restrict(court.archive, record, Wanted(None, "public", "asked for"), "operator")
+    published(court.archive)
+    stamp_all(court.archive, lambda: None)
+    since = court.clock.at + HOUR
+    court.clock.at += 2 * HOUR
+    court.change(revoked(_signing_keyid(court), since, "stolen"))
+    published(court.archive)
+    assert one(court.report(record), "custody.chain").status is Status.PASS
+    assert [d for d in audited(court.archive, "plain").damages if d.claim == "custody.chain"] == []
 
 
 def test_revoked_key_spoils_what_others_saw_only_afterwards(court: Court) -> None:
