@@ -5,7 +5,6 @@ It holds what would be asked of a witness: the process, the record, the comparis
 custody, gaps, and what is not certified. Analysis of what the words mean is kept out of it.
 """
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +128,7 @@ def certificate(
         "facts": [list(one) for one in _facts(capture_id, gathered)],
         "files": [list(one) for one in _files(gathered)],
         "comparison": _comparison(report),
-        "exhibit": None if exhibit is None else _exhibit(archive, capture_id, exhibit, now),
+        "exhibit": None if exhibit is None else _exhibit(archive, gathered, report, exhibit),
         "proofs": [list(one) for one in _proofs(gathered, report)],
         "claims": [list(one) for one in _claims(report.findings)],
         "custody": [
@@ -218,12 +217,19 @@ def _comparison(report: Report) -> JsonValue:
     }
 
 
-def _exhibit(archive: Archive, capture_id: RecordId, path: Path, now: dt.datetime) -> JsonValue:
+def _exhibit(archive: Archive, gathered: Evidence, own: Report, path: Path) -> JsonValue:
+    """The facts about an exhibit, which must prove all that the archive itself can.
+
+    Raises InputError for any other: what only is not disproven may be another archive's.
+    """
+    capture_id = gathered.look.capture_id
     trust = ExhibitTrust(tuple(archive.pinned_roots), "configured", capture_id)
-    circumstances = Circumstances(now, archive.random_bytes)
+    circumstances = Circumstances(archive.clock.now(), archive.random_bytes)
     report = verify_exhibit(path, trust, "standard", circumstances)
     sha256 = report.subject["package_sha256"]
-    if report.result not in {Result.VERIFIED, Result.INCOMPLETE} or sha256 is None:
+    unproven = set(report.required_failed) - set(own.required_failed)
+    is_sound = report.result in {Result.VERIFIED, Result.INCOMPLETE} and not unproven
+    if not is_sound or sha256 is None:
         raise InputError(
             f"{path} is no sound exhibit of {capture_id}: run `muniment verify {path}`"
         )

@@ -169,6 +169,20 @@ def test_an_exhibit_is_certified_with_its_digest(made: Made, tmp_path: Path) -> 
         certificate(made.archive, made.record, JANE, exhibit=path)
 
 
+def test_an_exhibit_of_another_archive_is_not_certified(made: Made, tmp_path: Path) -> None:
+    other = new_archive(settings_at(tmp_path / "data"))
+    with Origin() as origin:
+        origin.page("/terms", page("Other words."))
+        record = minted(other, origin.url("/terms"))
+    assert record == made.record
+    shown = exhibit(other, record)
+    other.close()
+    path = tmp_path / shown.file_name
+    shown.write(path)
+    with pytest.raises(InputError, match="no sound exhibit"):
+        certificate(made.archive, made.record, JANE, exhibit=path)
+
+
 def test_what_fails_verification_is_not_certified(made: Made) -> None:
     path = stored_file(made.settings, inventory_key(made.record))
     sound = path.read_bytes()
