@@ -125,7 +125,7 @@ def certificate(
         "record": {"id": str(capture_id)},
         "process": list(_process(gathered)),
         "system": [list(one) for one in _system(archive, gathered)],
-        "facts": [list(one) for one in _facts(capture_id, gathered)],
+        "facts": [list(one) for one in _facts(capture_id, gathered, report)],
         "files": [list(one) for one in _files(gathered)],
         "comparison": _comparison(report),
         "exhibit": None if exhibit is None else _exhibit(archive, gathered, report, exhibit),
@@ -168,7 +168,7 @@ def _system(archive: Archive, gathered: Evidence) -> Sequence[Row]:
     )
 
 
-def _facts(capture_id: RecordId, gathered: Evidence) -> Sequence[Row]:
+def _facts(capture_id: RecordId, gathered: Evidence, report: Report) -> Sequence[Row]:
     look = gathered.whole_look
     hops = [f"{hop.url} ({hop.status})" for hop in look.redirects]
     return (
@@ -183,7 +183,21 @@ def _facts(capture_id: RecordId, gathered: Evidence) -> Sequence[Row]:
         ("Server's address", look.remote_address or "not recorded"),
         ("Outcome", f"{look.outcome.value}: {readable(look.reason)}"),
         ("Statement SHA-256", gathered.envelope.statement_sha256, True),
+        ("Standing now", _standing(report)),
     )
+
+
+def _standing(report: Report) -> str:
+    """What the archive itself has said against the record since, which nobody must overlook."""
+    told = report.standing or {}
+    said = []
+    if "withdrawal" in told:
+        said.append("WITHDRAWN by the archive")
+    if "superseded_by" in told:
+        said.append("superseded by another record")
+    if "corrections" in told:
+        said.append(f"corrected {len(told['corrections'])} times")
+    return f"{', '.join(said)}: see section 7" if said else "not withdrawn, superseded or corrected"
 
 
 def _files(gathered: Evidence) -> Sequence[tuple[str, str, str]]:
