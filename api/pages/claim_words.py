@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from archive.canonical import JsonValue
 from archive.model.claim import Finding, Report, Result, Status
 
 _WORDS = {
@@ -23,6 +24,7 @@ _WORDS = {
     "storage.lock": "The store locks its files as the archive promised",
     "server.authorship": "The server at that address really authored the page",
 }
+REDACTED = "OBJECT_REDACTED"
 _SIGNS = {
     Status.PASS: ("✓", "Holds", "pass"),
     Status.FAIL: ("✗", "Fails", "fail"),
@@ -67,6 +69,9 @@ class Sign:
     icon: str
     word: str
     style: str
+
+
+_REMOVED = Sign("⊘", "Removed", "skipped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,15 @@ def shown_report(report: Report) -> ShownReport:
     )
 
 
+def shown_answers(claims: Sequence[JsonValue]) -> tuple[ShownClaim, ...]:
+    """The claims of a verification that is on record, in words."""
+    grouped: dict[str, list[Finding]] = {}
+    for told in claims:
+        finding = Finding(told["id"], told["target"], Status(told["status"]), told["code"])
+        grouped.setdefault(finding.claim, []).append(finding)
+    return tuple(_claim(claim, findings) for claim, findings in grouped.items())
+
+
 def _claim(claim: str, findings: Sequence[Finding]) -> ShownClaim:
     worst = min((finding.status for finding in findings), key=_WORST_FIRST.index)
     return ShownClaim(
@@ -148,7 +162,7 @@ def _claim(claim: str, findings: Sequence[Finding]) -> ShownClaim:
         findings=tuple(
             ShownFinding(
                 item.target.replace(":", " "),
-                Sign(*_SIGNS[item.status]),
+                _REMOVED if item.code == REDACTED else Sign(*_SIGNS[item.status]),
                 item.code,
                 item.detail,
             )

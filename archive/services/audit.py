@@ -35,6 +35,7 @@ from archive.services.context import Archive
 from archive.services.custody_told import KINDS_TOLD, grouped
 from archive.services.lock_promises import LockPromises
 from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
+from archive.services.redacted import erased_files
 from archive.services.trust import (
     keyset_chain,
     stored_keysets,
@@ -59,6 +60,7 @@ _ENVELOPE_CLAIMS = frozenset(
 )
 _SIGNED_ROLES = {"statement", "observation", "assertion"}
 _DIFFERING_SHOWN = 5
+_STILL_THERE = "removed by a redaction, and still in the store: run `muniment redact --finish`"
 AGREES = CATALOG_CLAIM.id
 LOCK = LOCK_CLAIM.id
 VERSIONS = "storage.versions"
@@ -282,11 +284,17 @@ def _audit_objects(
     for key in sorted(authorities - seen):
         detail = "the root certificate of an authority is not in the store"
         report.damages.append(Damage(key, "object.digest", "OBJECT_MISSING", detail))
-    for sha256 in sorted(containers):
-        if blob_key(sha256) not in seen:
-            report.damages.append(
-                Damage(blob_key(sha256), "object.digest", "OBJECT_MISSING", "not in the store")
-            )
+    erased = erased_files(archive)
+    report.damages.extend(
+        Damage(blob_key(sha256), "object.digest", "REDACTED_PRESENT", _STILL_THERE)
+        for sha256 in sorted(erased)
+        if blob_key(sha256) in seen
+    )
+    report.damages.extend(
+        Damage(blob_key(sha256), "object.digest", "OBJECT_MISSING", "not in the store")
+        for sha256 in sorted(set(containers) - set(erased))
+        if blob_key(sha256) not in seen
+    )
     _audit_unlisted(archive, report)
     total = len(blobs) + len(kept)
     for key, size, found in hash_blobs(archive.store, blobs, options.workers):

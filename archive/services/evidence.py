@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TypeVar
 
-from archive.checks.evidence import Absent, Evidence, ForeignReader, StoreFacts
+from archive.checks.evidence import Absent, Evidence, ForeignReader, Replaced, StoreFacts
 from archive.errors import ObjectMissing, StorageError
 from archive.ids import RecordId
 from archive.model.inventory import Container, RecordSpan
@@ -16,6 +16,7 @@ from archive.proofs.keyset_chain import KeysetChain
 from archive.services.context import Archive
 from archive.services.custody_told import custody_told
 from archive.services.lock_promises import LockPromises
+from archive.services.redacted import signed_replacements
 from archive.storage.layout import blob_key, inventory_key
 
 _T = TypeVar("_T")
@@ -36,10 +37,11 @@ ContainerDigests = dict[str, tuple[int, str] | Absent]
 
 @dataclass(frozen=True, slots=True)
 class KnownBefore:
-    """What many records share, read once for one run: promised locks, imported containers."""
+    """What many records share, read once for one run: locks, imports, redactions."""
 
     promises: LockPromises
     digests: ContainerDigests = field(default_factory=dict)
+    replaced: Callable[[str], Replaced | None] | None = None
 
 
 def capture_evidence(
@@ -64,6 +66,7 @@ def capture_evidence(
         container=_container_reader(archive),
         foreign=_foreign_reader(archive, known.digests),
         store=_store_facts(archive, files, known.promises),
+        replaced=known.replaced or signed_replacements(archive, chain),
         custody=cache(lambda: custody_told(archive, capture_id, chain.newest)),
     )
 
@@ -85,6 +88,7 @@ def observation_evidence(
         chain=chain,
         container=_container_reader(archive),
         store=_store_facts(archive, files, known.promises),
+        replaced=known.replaced or signed_replacements(archive, chain),
     )
 
 

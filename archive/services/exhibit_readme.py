@@ -4,7 +4,7 @@
 Its commands are run by a test as they stand, with `bash`, `openssl`, `jq` and coreutils alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from archive.checks.evidence import Evidence
 from archive.errors import MalformedEvidence
@@ -131,7 +131,21 @@ def _steps(gathered: Evidence) -> Iterator[tuple[str, str]]:
         "4. A key of the newest keyset signed the statement, for this record.",
         _statement_commands(gathered, keyset),
     )
-    yield "5. The inventory is the one that was signed, and the parts are those in it.", _parts()
+    words = "5. The inventory is the one that was signed, and the parts are those in it."
+    removed = _removed(gathered)
+    if removed:
+        words += f"""
+   Removed for good, by a signed redaction (data/custody/): {", ".join(removed)}."""
+    yield words, _parts(removed)
+
+
+def _removed(gathered: Evidence) -> list[str]:
+    """The public parts that a redaction removed."""
+    return [
+        part.role
+        for part in gathered.inventory.parts
+        if part.sha256 is not None and gathered.removal(part.span) is not None
+    ]
 
 
 def _files_commands() -> str:
@@ -210,13 +224,14 @@ jq -e '.predicate.capture_id == "{record}"
 """
 
 
-def _parts() -> str:
+def _parts(removed: Sequence[str]) -> str:
+    left = "".join(f' and .role != "{role}"' for role in removed)
     return f"""
 subject() {{
   jq -r --arg n "$1" '.subject[] | select(.name == $n) | .digest.sha256' {names.STATEMENT_FILE}
 }}
 test "$(sha256sum < {names.INVENTORY_FILE})" = "$(subject inventory.json)  -"
-jq -r '.parts[] | select(.sha256) | .role + " " + .sha256' {names.INVENTORY_FILE} |
+jq -r '.parts[] | select(.sha256{left}) | .role + " " + .sha256' {names.INVENTORY_FILE} |
   while read -r role sha256; do
     test "$(cat {names.OBJECTS}$role.* | sha256sum)" = "$sha256  -"
   done

@@ -24,6 +24,7 @@ from archive.services.adopt import (
 )
 from archive.services.assertion import take_in
 from archive.services.context import Archive
+from archive.services.erase import finish_redactions
 from archive.services.record import (
     capture_rows,
     container_rows,
@@ -40,13 +41,17 @@ Progress = Callable[[str], None]
 
 @dataclass
 class Rebuilt:
-    """What a rebuild took in, and what it had to leave out: `(key, code, detail)`."""
+    """What a rebuild took in, and what it had to leave out: `(key, code, detail)`.
+
+    `not_erased` are redacted files that still lie in the store, and why.
+    """
 
     captures: int = 0
     observations: int = 0
     statements: int = 0
     keysets: int = 0
     left_out: list[tuple[str, str, str]] = field(default_factory=list)
+    not_erased: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
@@ -70,6 +75,7 @@ def rebuild(archive: Archive, progress: Progress) -> Rebuilt:
         _take_observations(archive, keyset, connection, rebuilt, progress)
         _take_assertions(archive, keyset, connection, rebuilt, progress)
         requests.fulfil_recorded(connection)
+    rebuilt.not_erased.extend(finish_redactions(archive))
     return rebuilt
 
 
