@@ -13,7 +13,7 @@ from api.allowance import Allowance
 from api.limits import ReadCounter, limit_requests
 from api.metrics import Metrics
 from api.openapi import ProblemApi
-from api.pages import site
+from api.pages import keys, site
 from api.request_log import ROUTE, logged
 from api.state import BOUNDS_EXTENSION, DOOR_EXTENSION, EXTENSION, Door
 from api.thin import thin_path
@@ -61,6 +61,7 @@ def create_app(
     v1.register(ProblemApi(app))
     app.register_blueprint(ops.blueprint)
     app.register_blueprint(site.blueprint)
+    app.register_blueprint(keys.blueprint)
     app.register_blueprint(resolver.blueprint)
     _handle_errors(app)
     # Run in reverse order: what replaces a redirect comes before what adds headers.

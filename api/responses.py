@@ -33,10 +33,17 @@ def json_head(location: str | None = None) -> Response:
     return _head(_JSON, location)
 
 
-def json_response(value: JsonValue, location: str | None = None) -> Response:
+def json_response(
+    value: JsonValue, location: str | None = None, media_type: str = _JSON
+) -> Response:
     """JSON, compact and with the members in the order given; `location` as for a page."""
     data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-    return _located(_digested(data, _JSON), location)
+    return _located(_digested(data, media_type), location)
+
+
+def bytes_response(data: bytes, media_type: str) -> Response:
+    """These bytes."""
+    return _digested(data, media_type)
 
 
 def answer_response(answer: Answer) -> Response:

@@ -25,6 +25,7 @@ from archive.jobs.hosts import HostTurns
 from archive.jobs.politeness import HostLimits
 from archive.jobs.worker import WorkerSettings
 from archive.net.guard import AddressGuard
+from archive.proofs.keyset import LOG, MANIFEST
 from archive.services.context import (
     Archive,
     Identity,
@@ -53,7 +54,7 @@ from archive.settings import (
     unknown_variables,
 )
 from archive.signing.base import Signer
-from archive.signing.file import open_key, read_passphrase
+from archive.signing.open import open_signer
 from archive.storage.base import Store
 from archive.storage.open import find_store, open_store
 from archive.timestamping.rfc3161 import ClientSettings, Rfc3161Client
@@ -110,7 +111,7 @@ def init_archive(settings: Settings, stand: Stand | None = None) -> tuple[Archiv
         archive = open_archive(settings, stand)
         try:
             # Without its key the archive reads and verifies; there is nothing to sign with.
-            if files.manifest.exists():
+            if files.has_manifest:
                 probe_when_new(archive)
         except BaseException:
             archive.close()
@@ -198,6 +199,8 @@ def installation(
             promise=settings.store.promise,
         ),
         find_roots=partial(pinned_roots, settings),
+        open_signer=partial(_signer, settings),
+        open_log_signer=partial(_log_signer, settings),
         settings=settings.tree(),
         config=config,
         databases=(settings.jobs_url,),
@@ -278,17 +281,26 @@ def _place(url: str, endpoint: str) -> tuple[str, str]:
 
 def key_files(settings: Settings) -> KeyFiles:
     """Where the private keys of these settings and the root fingerprint lie."""
-    return KeyFiles(settings.keys_folder, settings.passphrase_file, settings.root_keyid_file)
+    named = {MANIFEST: settings.keys.manifest, LOG: settings.keys.log}
+    return KeyFiles(
+        settings.keys_folder,
+        settings.passphrase_file,
+        settings.root_keyid_file,
+        frozenset(role for role, uri in named.items() if uri),
+    )
+
+
+def signer_at(settings: Settings, uri: str) -> Signer:
+    """The signer that a URI names. Raises SettingsError, KeyLocked, SignerUnavailable."""
+    return open_signer(uri, settings.passphrase_file)
 
 
 def _signer(settings: Settings) -> Signer:
-    files = key_files(settings)
-    return open_key(files.manifest, read_passphrase(files.passphrase_file))
+    return signer_at(settings, settings.manifest_uri)
 
 
 def _log_signer(settings: Settings) -> Signer:
-    files = key_files(settings)
-    return open_key(files.log, read_passphrase(files.passphrase_file))
+    return signer_at(settings, settings.log_uri)
 
 
 def pinned_roots(settings: Settings) -> tuple[str, ...]:

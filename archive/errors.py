@@ -441,6 +441,12 @@ class KeyLocked(SigningError):
     code = "KEY_LOCKED"
 
 
+class SignerUnavailable(SigningError):
+    """The private key lies elsewhere and could not be asked to sign now. Try again."""
+
+    code = "SIGNER_UNAVAILABLE"
+
+
 class StatementTooLarge(SigningError):
     """The bytes to sign exceed 4,096, the most that a cloud KMS signs."""
 

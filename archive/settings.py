@@ -118,6 +118,8 @@ class KeysSettings:
 
     folder: str = ""  # default <data>/keys
     passphrase_file: str = ""  # default <keys folder>/passphrase
+    manifest: str = ""  # URI of the key that signs captures; default manifest.pem in the folder
+    log: str = ""  # URI of the key that signs checkpoints; default log.pem in the folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +289,16 @@ class Settings:
         if self.keys.passphrase_file:
             return Path(self.keys.passphrase_file)
         return self.keys_folder / "passphrase"
+
+    @property
+    def manifest_uri(self) -> str:
+        """The URI of the key that signs captures, its default filled in."""
+        return self.keys.manifest or f"file:{self.keys_folder / 'manifest.pem'}"
+
+    @property
+    def log_uri(self) -> str:
+        """The URI of the key that signs checkpoints, its default filled in."""
+        return self.keys.log or f"file:{self.keys_folder / 'log.pem'}"
 
     @property
     def root_keyid_file(self) -> Path:

@@ -88,6 +88,7 @@ def record_page(
         permission=found,
         custody=shown_custody(capture_id, found),
         attested=attestations(current_archive(), row.id, 1),
+        roots=current_archive().pinned_roots,
     )
 
 

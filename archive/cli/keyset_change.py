@@ -25,29 +25,31 @@ def change_commands() -> tuple[click.Command, ...]:
 
 
 @click.command("rotate")
+@click.option("--to", help="URI of the key that is to sign; default: a new key file.")
 @json_option
 @click.pass_context
-def rotate(ctx: click.Context, *, as_json: bool) -> None:
+def rotate(ctx: click.Context, to: str | None, *, as_json: bool) -> None:
     """Sign with a new key from now on, and retire the old one.
 
     What the old one signed verifies as before. Stop the archive first: a process that has the
     old key open signs nothing more. Run it again if it was broken off. An archive without a log
-    gets one with it.
+    gets one with it. With --to, set keys.manifest to that URI afterwards.
     """
-    from archive.bootstrap import key_files
+    from archive.bootstrap import key_files, signer_at
     from archive.services.rotate import coming_key, rotation
     from archive.services.rotate import rotate as rotate_key
     from archive.services.trust import trusted_keyset
 
-    files = key_files(settings_of(ctx))
+    settings = settings_of(ctx)
+    files, signer = key_files(settings), signer_at(settings, to) if to else None
     if PROPOSAL in ctx.meta:
         with opened(ctx) as archive:
             keyset = trusted_keyset(archive)
-            changes = rotation(archive, files, keyset, coming_key(files))
+            changes = rotation(archive, files, keyset, signer or coming_key(files))
         _change(ctx, changes, as_json=as_json)
         return
     with opened(ctx) as archive:
-        done = rotate_key(archive, files)
+        done = rotate_key(archive, files, signer)
     if as_json:
         print_json(
             {
@@ -60,6 +62,8 @@ def rotate(ctx: click.Context, *, as_json: bool) -> None:
     click.echo(f"Keyset {done.keyset_version}: key {done.keyid} signs from now on")
     for keyid in done.retired:
         click.echo(f"  retired: {keyid}")
+    if to and to != settings.keys.manifest:
+        click.echo(f'Set keys.manifest to "{to}" now: nothing is signed before')
 
 
 @click.command("retire")

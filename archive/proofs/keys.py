@@ -80,6 +80,15 @@ def public_key(key: Ed25519PublicKey) -> PublicKey:
     return PublicKey(sha256_hex(spki), spki, key)
 
 
+def public_key_of_raw(raw: bytes) -> PublicKey:
+    """The key of 32 bytes. Raises MalformedKeyset when they are no usable Ed25519 key."""
+    try:
+        key = Ed25519PublicKey.from_public_bytes(raw)
+    except ValueError as error:
+        raise MalformedKeyset("the public key cannot be read") from error
+    return public_key(key)
+
+
 def read_public_key(spki_base64: str) -> PublicKey:
     """The key in base64 DER SPKI. Raises MalformedKeyset when it is no usable Ed25519 key."""
     try:

@@ -33,6 +33,7 @@ from archive.catalog.sqlite_copy import copy_sqlite
 from archive.clock import rfc3339
 from archive.errors import BackupNotWritten, InputError, KeyLocked
 from archive.jobs.tables import SCHEMA
+from archive.proofs.keyset import MANIFEST
 from archive.services.initialise import KeyFiles
 from archive.services.installation import Installation
 from archive.signing.file import open_key, read_passphrase
@@ -124,15 +125,24 @@ def _secret_files(files: KeyFiles, made: BackedUp) -> Iterator[tuple[str, str, b
         yield "passphrase", "passphrase", passphrase.read_bytes()
     if files.root_keyid.is_file():
         yield "root", "root.keyid", files.root_keyid.read_bytes()
-    _check_key(files, made)
+    _check_keys(files, made)
+    made.elsewhere += [
+        f"the {role} key, which keys.{role} names: it lies in no file of this folder"
+        for role in sorted(files.elsewhere)
+    ]
 
 
-def _check_key(files: KeyFiles, made: BackedUp) -> None:
-    # A backup whose key does not open is found out on the day it is needed, unless it is now.
-    try:
-        open_key(files.manifest, read_passphrase(files.passphrase_file))
-    except KeyLocked as error:
-        made.missing.append(f"a signing key that opens: {error}")
+def _check_keys(files: KeyFiles, made: BackedUp) -> None:
+    # A backup whose keys do not open is found out on the day it is needed, unless it is now.
+    named = {files.manifest: "a signing key", files.log: "a log key", files.coming: "a coming key"}
+    for path, what in named.items():
+        is_needed = path == files.manifest and MANIFEST not in files.elsewhere
+        if not is_needed and not path.exists():
+            continue
+        try:
+            open_key(path, read_passphrase(files.passphrase_file))
+        except KeyLocked as error:
+            made.missing.append(f"{what} that opens: {error}")
 
 
 def _database_file(folder: Path, path: Path) -> Iterator[Entry]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from archive.catalog import access, evidence, sequence
 from archive.errors import KeyLocked, SettingsError
 from archive.ids import Kind
+from archive.proofs.keys import PublicKey
 from archive.proofs.keyset import LOG, MANIFEST, Keyset
 from archive.services.access import SECRET_BYTES, make_api_key
 from archive.services.context import Archive
@@ -32,12 +33,14 @@ class KeyFiles:
     """Where the private keys and what opens them lie, and the fingerprint of the root key.
 
     `root_keyid` is what a verifier pins, one root key a line. It is no secret, and lies apart from
-    the private keys: an archive without them still verifies.
+    the private keys: an archive without them still verifies. `elsewhere` are the roles whose keys
+    the settings name: those are opened there, and never made here.
     """
 
     folder: Path
     passphrase_file: Path
     root_keyid: Path
+    elsewhere: frozenset[str] = frozenset()
 
     @property
     def root(self) -> Path:
@@ -62,7 +65,12 @@ class KeyFiles:
     @property
     def are_complete(self) -> bool:
         """Whether every file that captures and keysets are signed with is there."""
-        return all(path.exists() for path in (self.passphrase_file, self.root, self.manifest))
+        return self.has_manifest and self.passphrase_file.exists() and self.root.exists()
+
+    @property
+    def has_manifest(self) -> bool:
+        """Whether there is a key that signs captures, as far as can be told without opening it."""
+        return MANIFEST in self.elsewhere or self.manifest.exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +136,7 @@ def _make_keys(archive: Archive, files: KeyFiles) -> str:
     passphrase = read_passphrase(files.passphrase_file)
     # An earlier run may have died between the files: keys that are there are kept.
     root = opened_or_made(files.root, passphrase)
-    opened_or_made(files.manifest, passphrase)
+    own_key(archive, files, MANIFEST)
     pin_roots(files, [root.public_key.keyid])
     return root.public_key.keyid
 
@@ -146,18 +154,28 @@ def pin_roots(files: KeyFiles, keyids: Sequence[str]) -> None:
     write_private(files.root_keyid, "".join(f"{keyid}\n" for keyid in keyids).encode("ascii"))
 
 
+def own_key(archive: Archive, files: KeyFiles, role: str) -> PublicKey:
+    """The public half of the archive's key of this role, made first where it is a file of ours.
+
+    Raises KeyLocked, SettingsError, SignerUnavailable.
+    """
+    if role in files.elsewhere:
+        signer = archive.open_signer() if role == MANIFEST else archive.open_log_signer()
+        return signer.public_key
+    path = files.manifest if role == MANIFEST else files.log
+    return opened_or_made(path, read_passphrase(files.passphrase_file)).public_key
+
+
 def opened_or_made(path: Path, passphrase: bytes) -> Signer:
     """The key in a file, made first when there is none. Raises KeyLocked."""
     return open_key(path, passphrase) if path.exists() else create_key(path, passphrase)
 
 
 def _store_first_keyset(archive: Archive, files: KeyFiles, roots: Sequence[str]) -> None:
-    passphrase = read_passphrase(files.passphrase_file)
-    root = open_key(files.root, passphrase)
+    root = open_key(files.root, read_passphrase(files.passphrase_file))
     if root.public_key.keyid not in roots:
         raise KeyLocked(f"the root key {files.root} is none of the trusted roots")
-    manifest = open_key(files.manifest, passphrase).public_key
-    log = opened_or_made(files.log, passphrase).public_key
+    manifest, log = (own_key(archive, files, role) for role in (MANIFEST, LOG))
     now = archive.clock.now()
     keyset = Keyset(
         version=1,

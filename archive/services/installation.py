@@ -17,6 +17,7 @@ from archive.canonical import JsonValue
 from archive.catalog.database import Database
 from archive.clock import Clock
 from archive.services.initialise import KeyFiles
+from archive.signing.base import Signer
 from archive.storage.base import Store
 
 SettingsTree = Mapping[str, Mapping[str, JsonValue]]
@@ -65,6 +66,8 @@ class Installation:
     open_database: Callable[[], Database]
     find_store: Callable[[], Store]
     find_roots: Callable[[], Sequence[str]]
+    open_signer: Callable[[], Signer]
+    open_log_signer: Callable[[], Signer]
     settings: SettingsTree
     config: Path | None = None
     databases: tuple[str, ...] = ()

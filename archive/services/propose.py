@@ -19,12 +19,11 @@ from archive.proofs.keyset_bundle import KeysetBundle
 from archive.proofs.keyset_chain import newest_trusted
 from archive.services.amend import Amendment, following_keyset
 from archive.services.context import Archive
-from archive.services.initialise import KeyFiles, make_passphrase, opened_or_made, pin_roots
+from archive.services.initialise import KeyFiles, make_passphrase, own_key, pin_roots
 from archive.services.keyset_changes import changed, check_threshold
 from archive.services.make_keyset import new_keyset_key, new_log
 from archive.services.trust import has_keyset, stored_keysets
 from archive.signing.base import Signer, seal
-from archive.signing.file import read_passphrase
 
 
 def propose_first(
@@ -47,9 +46,7 @@ def propose_first(
             "folder): name those, or begin in another folder"
         )
     make_passphrase(files, archive.random_bytes)
-    passphrase = read_passphrase(files.passphrase_file)
-    manifest = opened_or_made(files.manifest, passphrase).public_key
-    log = opened_or_made(files.log, passphrase).public_key
+    manifest, log = (own_key(archive, files, role) for role in (MANIFEST, LOG))
     now = archive.clock.now()
     keyset = Keyset(
         version=1,

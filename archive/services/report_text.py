@@ -24,6 +24,8 @@ def report_text(report: Report, note: str) -> str:
     subject = report.subject
     lines.append(f"Record {subject.get('record_id') or subject.get('observation')}")
     lines += [f"  {finding_text(finding)}" for finding in report.findings]
+    roots = ", ".join(report.trust.root_fingerprints) or "none"
+    lines.append(f"  root keys ({report.trust.root_source}): {roots}")
     lines.append(
         _BOTTOM[report.result].format(
             policy=report.policy,

@@ -9,11 +9,12 @@ that was broken off is finished by the next. Records that the old key signed ver
 
 from dataclasses import dataclass
 
-from archive.proofs.keyset import ACTIVE, MANIFEST, Keyset
+from archive.errors import KeyLocked
+from archive.proofs.keyset import ACTIVE, LOG, MANIFEST, Keyset
 from archive.proofs.keyset_chain import newest_trusted
 from archive.services.amend import Amendment, amend, root_beside, take_in
 from archive.services.context import Archive
-from archive.services.initialise import KeyFiles, opened_or_made
+from archive.services.initialise import KeyFiles, opened_or_made, own_key
 from archive.services.keyset_changes import Change, rotated, with_log
 from archive.services.make_keyset import new_log
 from archive.services.trust import stored_keysets
@@ -30,17 +31,17 @@ class Rotated:
     retired: tuple[str, ...]
 
 
-def rotate(archive: Archive, files: KeyFiles) -> Rotated:
-    """Sign with a new key from now on.
+def rotate(archive: Archive, files: KeyFiles, to: Signer | None = None) -> Rotated:
+    """Sign with a new key from now on: with a file made here, or with the signer that is given.
 
-    Needs the root key beside the signing key; with a threshold above one, root keys that lie
-    elsewhere must sign, and this refuses. Raises KeyLocked, MalformedEvidence, StorageError,
-    CatalogError.
+    Which signer is used then is for the settings to say. Needs the root key beside the signing
+    key; with a threshold above one, root keys that lie elsewhere must sign, and this refuses.
+    Raises KeyLocked, MalformedEvidence, StorageError, CatalogError.
     """
     chain = stored_keysets(archive.store, archive.pinned_roots)
     keyset = newest_trusted(chain, archive.pinned_roots)
     root_beside(keyset, files)
-    signer = coming_key(files)
+    signer = to or coming_key(files)
     retired: tuple[str, ...] = ()
     if signer.public_key.keyid not in keyset.keys:
         before = keyset
@@ -50,12 +51,18 @@ def rotate(archive: Archive, files: KeyFiles) -> Rotated:
         )
     else:
         take_in(archive, chain[-1])
-    put_in_place(files, keyset)
+    if to is None:
+        put_in_place(files, keyset)
     return Rotated(keyset.version, signer.public_key.keyid, retired)
 
 
 def coming_key(files: KeyFiles) -> Signer:
-    """The key that is to sign next, made when there is none yet. Raises KeyLocked."""
+    """The key file that is to sign next, made when there is none yet. Raises KeyLocked."""
+    if MANIFEST in files.elsewhere:
+        raise KeyLocked(
+            "keys.manifest names the signing key: make another one there, and give its URI "
+            "with --to"
+        )
     return opened_or_made(files.coming, read_passphrase(files.passphrase_file))
 
 
@@ -63,7 +70,7 @@ def rotation(archive: Archive, files: KeyFiles, keyset: Keyset, signer: Signer) 
     """What makes this signer the one that signs; with a log, if there is none."""
     changes = [rotated(signer.public_key)]
     if keyset.log is None:
-        log = opened_or_made(files.log, read_passphrase(files.passphrase_file)).public_key
+        log = own_key(archive, files, LOG)
         first = next(iter(keyset.roots))
         changes.append(with_log(new_log(archive.log_origin, archive.base_url, log, first), log))
     return changes

@@ -60,6 +60,11 @@ def open_key(path: Path, passphrase: bytes) -> FileSigner:
     return FileSigner(key)
 
 
+def open_uri(uri: str, passphrase_file: Path) -> FileSigner:
+    """The key that `file:PATH` names, opened with the passphrase file. Raises KeyLocked."""
+    return open_key(Path(uri.removeprefix("file:")), read_passphrase(passphrase_file))
+
+
 def read_passphrase(path: Path) -> bytes:
     """The first line of a passphrase file. Raises KeyLocked when there is none."""
     try:

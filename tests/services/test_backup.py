@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from support.archives import captured, flipped, minted, new_archive, page, settings_at, tables
+from support.keysets import signer
 from support.origin import Origin
 from support.postgres import Server, empty_database
 
 from archive.backups.sealed import HEADER_BYTES, Passphrase
-from archive.bootstrap import init_archive, installation, open_archive, wire
+from archive.bootstrap import init_archive, installation, key_files, open_archive, wire
 from archive.catalog.database import Database
 from archive.catalog.operational import (
     every_row,
@@ -42,12 +43,18 @@ from archive.errors import (
     StorageUnavailable,
 )
 from archive.services.access import authenticate
+from archive.services.amend import Amendment
 from archive.services.backup import BackedUp, backup
 from archive.services.context import Archive
+from archive.services.propose import propose, propose_first, sign
+from archive.services.publish_keyset import publish_keyset
 from archive.services.rebuild import rebuild
 from archive.services.restore import Restored, opened_backup, restore
+from archive.services.rotate import coming_key, rotation
+from archive.services.trust import trusted_keyset
 from archive.services.verify import verify_record
 from archive.settings import DatabaseSettings, Settings
+from archive.signing.file import open_key, read_passphrase
 
 pytestmark = pytest.mark.both_databases
 
@@ -255,6 +262,61 @@ def test_keys_come_back_for_their_owner_only(settings: Settings, kept: str, tmp_
 def jobs_in(path: Path) -> list[tuple[int, bytes]]:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         return connection.execute("select * from job order by id").fetchall()
+
+
+def test_the_log_key_and_a_coming_key_come_back_and_a_ceremony_goes_on(
+    settings: Settings, kept: str, tmp_path: Path
+) -> None:
+    archive = open_archive(settings)
+    files, path = key_files(settings), tmp_path / "next.json"
+    log = archive.open_log_signer().public_key.keyid
+    root = open_key(files.root, read_passphrase(files.passphrase_file))
+    changes = rotation(archive, files, trusted_keyset(archive), coming_key(files))
+    propose(archive, Amendment(changes), path)
+    archive.close()
+    saved = backed_up(settings, tmp_path / "under-way.backup")
+    assert saved.is_complete
+    assert {"log.pem", "manifest.next.pem"} <= set(saved.files)
+    lose_all_but_the_store(settings)
+    restored(settings, saved.path)
+    with remade(settings) as archive:
+        assert archive.open_log_signer().public_key.keyid == log
+        sign(path, root)
+        done = publish_keyset(archive, files, [path])
+        assert done.keyid == archive.open_signer().public_key.keyid
+        assert trusted_keyset(archive).version == 2
+
+
+def test_pinned_roots_that_are_several_come_back(settings: Settings, tmp_path: Path) -> None:
+    holders = [signer(seed) for seed in (81, 82, 83)]
+    settings.data.mkdir(parents=True)
+    archive = wire(settings)
+    path = tmp_path / "first.json"
+    keys = [holder.public_key for holder in holders]
+    propose_first(archive, key_files(settings), keys, 2, path)
+    archive.close()
+    for holder in holders[:2]:
+        sign(path, holder)
+    archive = wire(settings)
+    publish_keyset(archive, key_files(settings), [path])
+    archive.close()
+    init_archive(settings)[0].close()
+    saved = backed_up(settings, tmp_path / "several.backup")
+    lose_all_but_the_store(settings)
+    restored(settings, saved.path)
+    with remade(settings) as archive:
+        assert set(archive.pinned_roots) == {key.keyid for key in keys}
+        assert trusted_keyset(archive).threshold == 2
+
+
+@pytest.mark.parametrize("name", ["log.pem", "manifest.next.pem"])
+def test_a_backup_with_a_damaged_key_says_so(
+    settings: Settings, kept: str, tmp_path: Path, name: str
+) -> None:
+    settings.keys_folder.joinpath(name).write_bytes(b"no key")
+    saved = backed_up(settings, tmp_path / "damaged.backup")
+    assert not saved.is_complete
+    assert name in " ".join(saved.missing)
 
 
 def test_a_further_database_is_copied_while_it_is_written_to(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The runbook's commands are run as they stand, each section in the situation that it is for."""
 
+import json
 import os
 import re
 import shlex
@@ -17,6 +18,7 @@ import yaml
 from specs.documents import ROOT, blocks
 from support.archives import page, stored_keys
 from support.origin import Origin
+from support.softhsm import MODULE, PIN, new_token
 
 import archive
 from archive.backups.sealed import Passphrase
@@ -98,7 +100,8 @@ class Machine:
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run it in a shell; what `export` sets is set for the commands after it."""
         if command.startswith("export "):
-            pairs = shlex.split(self.place(command))[1:]
+            known = re.sub(r"\$(\w+)", lambda name: self.exports.get(name[1], name[0]), command)
+            pairs = shlex.split(self.place(known))[1:]
             self.exports.update(pair.split("=", 1) for pair in pairs)
             return subprocess.CompletedProcess(command, 0, "", "")
         return subprocess.run(
@@ -221,6 +224,7 @@ SITUATIONS: dict[str, Situation] = {
     "Monitor": nothing,
 }
 WITHOUT_AN_ARCHIVE = {"Set up", "Set up in containers", "Root keys that lie elsewhere"}
+WITH_A_DEVICE = {"Keys in a hardware security module or in AWS KMS"}
 # The audit finds what is damaged, and the drill's doctor that there are no keys: both say so.
 # So do a plan of a redaction, and a mirror that still holds what was removed.
 TAKEDOWN = "Somebody asks to have something taken down"
@@ -233,7 +237,7 @@ EXPECTED_TO_FAIL = {
 
 
 def test_every_section_with_commands_is_run() -> None:
-    assert set(SITUATIONS) | WITHOUT_AN_ARCHIVE == set(sections())
+    assert set(SITUATIONS) | WITHOUT_AN_ARCHIVE | WITH_A_DEVICE == set(sections())
 
 
 def without_room(text: str) -> str:
@@ -303,6 +307,27 @@ def test_root_keys_elsewhere_begin_an_archive_that_is_well(
     assert opened.pinned_roots == trusted_roots(machine)
     opened.close()
     assert recorded.signed.look.signer.keyset_version == 2
+
+
+def test_a_key_in_a_device_signs_from_then_on(machine: Machine, origin: Origin) -> None:
+    run_archive_with_passphrase(machine, origin)
+    configured, environment = machine.root / "softhsm", dict(os.environ)
+    token = new_token(configured, "muniment")
+    os.environ.clear()
+    os.environ.update(environment)
+    shutil.copyfile(token.pin_file, machine.path("/etc/muniment/pin"))
+    machine.path("/etc/muniment/pin").chmod(0o600)
+    machine.exports |= {
+        "SOFTHSM2_CONF": str(configured / "softhsm2.conf"),
+        "MODULE": MODULE,
+        "PIN": PIN,
+    }
+    (title,) = WITH_A_DEVICE
+    assert list(follow(machine, title))
+    done = machine.run(f"muniment capture {machine.exports['URL']} --json")
+    assert done.returncode == 0, done.stderr
+    verified = machine.run(f"muniment verify {json.loads(done.stdout)['id']}")
+    assert verified.returncode == 0, verified.stdout
 
 
 def trusted_roots(machine: Machine) -> tuple[str, ...]:

@@ -22,16 +22,15 @@ for part in (init, propose, publish, root, sign, *change_commands()):
 @click.pass_context
 def list_(ctx: click.Context, *, as_json: bool) -> None:
     """List root and signing keys, with spans and states, and every keyset version."""
-    from archive.services.keyset_words import key_words, keyset_json
-    from archive.services.trust import trusted_versions
+    from archive.services.keyset_words import key_words
+    from archive.services.published_keys import published_keys
 
     with opened(ctx) as archive:
-        versions = trusted_versions(archive)
-        pinned = archive.pinned_roots
-    keyset = versions[-1].keyset
-    told = [version.to_json() for version in versions]
+        found = published_keys(archive)
+    keyset, told = found.newest, found.to_json()
+    pinned = told["pinned_roots"]
     if as_json:
-        print_json({**keyset_json(keyset), "pinned_roots": list(pinned), "versions": told})
+        print_json(told)
         return
     click.echo(f"Keyset {keyset.version}, signed by {keyset.threshold} of these root keys:")
     for keyid in sorted(keyset.roots):
@@ -48,6 +47,6 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
     for authority in keyset.authorities:
         click.echo(f"Timestamp authority: {authority.name}")
     click.echo("Versions:")
-    for row in told:
+    for row in told["versions"]:
         by = ", ".join(keyid[:8] for keyid in row["signed_by"])
         click.echo(f"  {row['version']}  {row['issued_at'][:16]}Z  signed by {by}")

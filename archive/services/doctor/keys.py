@@ -1,45 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the private keys are there, kept from others, open, and are those that sign now."""
+"""Whether the private keys are there, kept from others, open and sign, and may sign now."""
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from archive.errors import KeyLocked, MunimentError
-from archive.proofs.keyset import Keyset
+from archive.errors import KeyLocked, MunimentError, SettingsError, SigningError
+from archive.proofs.keyset import ACTIVE, LOG, MANIFEST, Keyset
 from archive.proofs.keyset_chain import newest_trusted
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok, unknown, warn
 from archive.services.initialise import KeyFiles
 from archive.services.installation import Installation
 from archive.services.trust import stored_keysets
-from archive.signing.base import Signer
-from archive.signing.file import open_key, read_passphrase
+from archive.signing.base import Signer, checked
 
 WARN_DAYS = 30
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _BRING_BACK = "bring it back with `muniment restore` and the latest backup"
+# Neither an envelope's bytes nor a checkpoint's: this says nothing that anyone could use.
+_NOTHING = b"muniment doctor signs this to see whether the key signs, and asserts nothing.\n"
 
 
 def examine(installation: Installation) -> Iterator[Diagnosis]:
-    """Opens the signing key, and looks it up in the trusted keyset."""
+    """Opens the keys that sign captures and the log, and looks them up in the trusted keyset."""
     files = installation.files
-    missing = [path for path in (files.manifest, files.passphrase_file) if not path.is_file()]
+    yield from _there(files)
+    yield _modes(files)
+    keyset = _keyset(installation)
+    yield from _signer(installation, MANIFEST, installation.open_signer, keyset)
+    if isinstance(keyset, Keyset) and keyset.log is not None:
+        yield from _signer(installation, LOG, installation.open_log_signer, keyset)
+
+
+def _there(files: KeyFiles) -> Iterator[Diagnosis]:
+    paths = [files.passphrase_file] if files.elsewhere < {MANIFEST, LOG} else []
+    if MANIFEST not in files.elsewhere:
+        paths.insert(0, files.manifest)
+    missing = [path for path in paths if not path.is_file()]
     if missing:
-        names = " and ".join(str(path) for path in missing)
+        names = " and ".join(map(str, missing))
         yield fail("keys.there", f"{names}: missing, so nothing can be signed", _BRING_BACK)
+    elif MANIFEST in files.elsewhere:
+        yield ok("keys.there", "keys.manifest names the signing key")
     else:
         yield ok("keys.there", f"the signing key and its passphrase lie in {files.folder}")
-    yield _modes(files)
-    if missing:
-        return
-    try:
-        signer = open_key(files.manifest, read_passphrase(files.passphrase_file))
-    except KeyLocked as error:
-        mend = f"put the right passphrase into {files.passphrase_file}, or {_BRING_BACK}"
-        yield fail("keys.open", str(error), mend)
-        return
-    yield ok("keys.open", f"the passphrase opens key {signer.public_key.keyid8}")
-    yield _listed(installation, signer)
 
 
 def _modes(files: KeyFiles) -> Diagnosis:
@@ -61,32 +65,84 @@ def _is_open(path: Path) -> bool:
     return path.exists() and bool(path.stat().st_mode & _OTHERS)
 
 
-def _listed(installation: Installation, signer: Signer) -> Diagnosis:
-    check = "keys.listed"
+def _keyset(installation: Installation) -> Keyset | MunimentError:
     try:
         roots = installation.find_roots()
-        keyset = newest_trusted(stored_keysets(installation.find_store(), roots), roots)
+        return newest_trusted(stored_keysets(installation.find_store(), roots), roots)
     except MunimentError as error:
-        return unknown(check, f"no trusted keyset can be read: {error}", "mend the keyset first")
-    return _in_keyset(installation, keyset, signer.public_key.keyid)
+        return error
 
 
-def _in_keyset(installation: Installation, keyset: Keyset, keyid: str) -> Diagnosis:
-    check, listed = "keys.listed", keyset.keys.get(keyid)
-    if listed is None:
+def _signer(
+    installation: Installation,
+    role: str,
+    open_signer: Callable[[], Signer],
+    keyset: Keyset | MunimentError,
+) -> Iterator[Diagnosis]:
+    prefix, files = "keys" if role == MANIFEST else "keys.log", installation.files
+    path = files.manifest if role == MANIFEST else files.log
+    is_here = role not in files.elsewhere
+    if is_here and not (path.is_file() and files.passphrase_file.is_file()):
+        if role == LOG and files.has_manifest and files.passphrase_file.is_file():
+            detail = f"{path}: missing, so no checkpoint can be signed"
+            yield fail(f"{prefix}.there", detail, _BRING_BACK)
+        return  # of the other one it is said already
+    try:
+        signer = open_signer()
+    except KeyLocked as error:
+        mend = f"put the right passphrase into {files.passphrase_file}, or {_BRING_BACK}"
+        yield fail(f"{prefix}.open", str(error), mend if is_here else f"mend keys.{role}")
+        return
+    except SettingsError as error:
+        yield fail(f"{prefix}.open", str(error), f"correct keys.{role}")
+        return
+    except SigningError as error:
+        yield unknown(f"{prefix}.open", str(error), "look at what holds the key, and ask again")
+        return
+    name = signer.public_key.keyid8
+    opened = f"the passphrase opens key {name}" if is_here else f"key {name} is at hand"
+    yield ok(f"{prefix}.open", opened)
+    if not is_here:
+        yield _signs(f"{prefix}.signs", signer)
+    yield _listed(installation, f"{prefix}.listed", (signer, role), keyset)
+
+
+def _signs(check: str, signer: Signer) -> Diagnosis:
+    try:
+        checked(signer, _NOTHING, signer.public_key)
+    except SigningError as error:
+        mend = "look at what holds the key: nothing is signed until then"
+        return fail(check, f"key {signer.public_key.keyid8} does not sign: {error}", mend)
+    return ok(check, f"key {signer.public_key.keyid8} signs, and its signature holds")
+
+
+def _listed(
+    installation: Installation,
+    check: str,
+    of: tuple[Signer, str],
+    keyset: Keyset | MunimentError,
+) -> Diagnosis:
+    signer, role = of
+    if not isinstance(keyset, Keyset):
+        detail = f"no trusted keyset can be read: {keyset}"
+        return unknown(check, detail, "mend the keyset first")
+    keyid = signer.public_key.keyid
+    listed = keyset.keys.get(keyid)
+    if listed is None or listed.role != role:
+        what = "does not stand" if listed is None else f"stands as {listed.role} key"
+        known = [key[:8] for key, item in keyset.keys.items() if item.role == role]
         return fail(
             check,
-            f"key {keyid[:8]} does not stand in keyset {keyset.version}, so it signs nothing",
-            "put back the key files that the keyset lists ("
-            + ", ".join(key[:8] for key in keyset.keys)
-            + "), from a backup",
+            f"key {keyid[:8]} {what} in keyset {keyset.version}, so it signs nothing",
+            f"put back the key files that the keyset lists ({', '.join(known)}), from a backup; "
+            "or, if `muniment keys rotate` was broken off, run it again",
         )
-    if listed.state != "active":
-        mend = "put back the key files of a key that is active in the keyset"
+    if listed.state != ACTIVE:
+        mend = "put back the key files of a key that is active in the keyset, or rotate"
         return fail(check, f"key {keyid[:8]} is {listed.state}", mend)
     now = installation.clock.now()
     days = (listed.valid_until - now).days
-    renew = "have the root keys sign a keyset with a new signing key"
+    renew = "run `muniment keys rotate`, or propose it to the holders of the root keys"
     if now < listed.valid_from:
         begin = f"{listed.valid_from:%Y-%m-%d %H:%M} UTC"
         return fail(check, f"key {keyid[:8]} is valid from {begin} on", "set the clock right")
