@@ -36,6 +36,15 @@ def place_now(connection: Connection, span: RecordSpan) -> RecordSpan:
     return found
 
 
+def is_removed(connection: Connection, span: RecordSpan) -> bool:
+    """Whether a redaction removed the record, by the catalogue."""
+    try:
+        place_now(connection, span)
+    except PartRedacted:
+        return True
+    return False
+
+
 def signed_replacements(archive: Archive, chain: KeysetChain) -> Callable[[str], Replaced | None]:
     """What became of a container, by the signed statement that the catalogue points to.
 
