@@ -8,7 +8,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as BaseResponse
 
-from api import headers, ops, problems, resolver, v1
+from api import headers, ops, problems, resolver, transparency, v1
 from api.allowance import Allowance
 from api.limits import ReadCounter, limit_requests
 from api.metrics import Metrics
@@ -61,6 +61,7 @@ def create_app(
     v1.register(ProblemApi(app))
     app.register_blueprint(ops.blueprint)
     app.register_blueprint(site.blueprint)
+    app.register_blueprint(transparency.blueprint)
     app.register_blueprint(keys.blueprint)
     app.register_blueprint(resolver.blueprint)
     _handle_errors(app)

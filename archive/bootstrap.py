@@ -2,6 +2,7 @@
 """The one place that wires: settings in, an Archive out. Nothing opens at import."""
 
 import contextlib
+import datetime as dt
 import fcntl
 import os
 import socket
@@ -33,6 +34,8 @@ from archive.services.context import (
     Politeness,
     RemoteLimits,
     Sealing,
+    Timestamping,
+    WitnessesAsked,
 )
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
 from archive.services.doctor.examine import examine
@@ -40,11 +43,13 @@ from archive.services.initialise import Initialised, KeyFiles, check_prefix, ini
 from archive.services.installation import Installation
 from archive.services.ownership import is_process_gone, this_process
 from archive.services.probe import probe_when_new
+from archive.services.publishing import publish_pending
 from archive.services.recover import recover
 from archive.services.schedule import Scheduled
 from archive.services.work_queues import BATCHES, CAPTURES, LONG
 from archive.services.worker import JobsWorker
 from archive.settings import (
+    CHECKPOINT_INTERVALS,
     INTERVALS,
     Settings,
     StoreSettings,
@@ -55,7 +60,7 @@ from archive.settings import (
 )
 from archive.signing.base import Signer
 from archive.signing.open import open_signer
-from archive.storage.base import Store
+from archive.storage.base import WholeStore
 from archive.storage.open import find_store, open_store
 from archive.timestamping.rfc3161 import ClientSettings, Rfc3161Client
 
@@ -113,6 +118,9 @@ def init_archive(settings: Settings, stand: Stand | None = None) -> tuple[Archiv
             # Without its key the archive reads and verifies; there is nothing to sign with.
             if files.has_manifest:
                 probe_when_new(archive)
+            if files.log.exists():
+                publish_pending(archive)
+                archive.publisher.settle()
         except BaseException:
             archive.close()
             raise
@@ -139,6 +147,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
     clock = stand.clock if stand else SystemClock()
     database = Database(settings.database_url)
     jobs = JobsDatabase(settings.jobs_url)
+    store = store_of(settings)
     return Archive(
         identity=Identity(
             prefix=settings.archive.prefix,
@@ -150,7 +159,9 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         ),
         clock=clock,
         random_bytes=os.urandom,
-        store=store_of(settings),
+        store=store,
+        log_store=store,
+        witnesses=WitnessesAsked(settings.log.witnesses, settings.log.witness_seconds),
         open_mirror=partial(mirror_of, settings),
         database=database,
         hot=HotReader(database),
@@ -173,6 +184,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
         remote=RemoteLimits(
             settings.importing.requests_per_minute, settings.importing.patience_seconds
         ),
+        timestamping=_timestamping(settings),
         sealing=_sealing(settings),
     )
 
@@ -204,6 +216,7 @@ def installation(
         settings=settings.tree(),
         config=config,
         databases=(settings.jobs_url,),
+        timestamping=_timestamping(settings),
     )
 
 
@@ -234,12 +247,12 @@ def diagnose(
     return (*found, *examine(installation(settings, config_path(config, known), stand)))
 
 
-def store_of(settings: Settings) -> Store:
+def store_of(settings: Settings) -> WholeStore:
     """The store of these settings. Raises SettingsError, StorageError."""
     return _store_opener(settings)()
 
 
-def _store_opener(settings: Settings) -> Callable[[], Store]:
+def _store_opener(settings: Settings) -> Callable[[], WholeStore]:
     # A process that is handed this loads the store's room, and not this module.
     return partial(
         open_store,
@@ -249,7 +262,7 @@ def _store_opener(settings: Settings) -> Callable[[], Store]:
     )
 
 
-def mirror_of(settings: Settings, named: StoreSettings | None = None) -> Store:
+def mirror_of(settings: Settings, named: StoreSettings | None = None) -> WholeStore:
     """The store to mirror to: the one that is named, else that of the settings.
 
     Raises SettingsError when there is none, and when it is the archive's own store, or one of the
@@ -320,6 +333,22 @@ def pinned_roots(settings: Settings) -> tuple[str, ...]:
     return roots
 
 
+def _user_agent(settings: Settings) -> str:
+    contact = f"; {settings.archive.contact}" if settings.archive.contact else ""
+    return f"Muniment/{__version__} (citation archive{contact})"
+
+
+def _timestamping(settings: Settings) -> Timestamping:
+    wanted = settings.timestamping
+    return Timestamping(
+        asker=Rfc3161Client(ClientSettings(_user_agent(settings), wanted.timeout_seconds)),
+        authorities=wanted.authorities,
+        tokens=wanted.tokens if wanted.envelopes == "on" else 0,
+        checkpoint_seconds=CHECKPOINT_INTERVALS[wanted.checkpoints],
+        renew_before=dt.timedelta(days=wanted.renew_before_days),
+    )
+
+
 def _fetcher(settings: Settings, clock: Clock) -> HttpFetcher:
     return HttpFetcher(
         FetchSettings(
@@ -350,11 +379,6 @@ def _sealing(settings: Settings) -> Sealing:
         revocation_lists=wanted.revocation_lists,
         ask=ask if wanted.timestamp_url else None,
     )
-
-
-def _user_agent(settings: Settings) -> str:
-    contact = f"; {settings.archive.contact}" if settings.archive.contact else ""
-    return f"Muniment/{__version__} (citation archive{contact})"
 
 
 def _politeness(settings: Settings, jobs: JobsDatabase, clock: Clock) -> Politeness:

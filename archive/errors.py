@@ -35,6 +35,7 @@ MunimentError
 │  ├─ MalformedEnvelope
 │  ├─ MalformedStatement
 │  ├─ MalformedInventory
+│  ├─ MalformedProofs
 │  ├─ MalformedKeyset
 │  ├─ MalformedNote           bytes that are no signed note, checkpoint or verifier key
 │  ├─ MalformedProof          bytes that are no proof, tile or bundle of a log
@@ -288,6 +289,12 @@ class MalformedInventory(MalformedEvidence):
     """Bytes that are no inventory of the accepted version."""
 
     code = "INVENTORY_MALFORMED"
+
+
+class MalformedProofs(MalformedEvidence):
+    """A batch of proofs that is not what its listing says, or a listing that is none."""
+
+    code = "PROOFS_MALFORMED"
 
 
 class MalformedKeyset(MalformedEvidence):

@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trust = ExhibitTrust(
             roots=tuple(map(_root, given.root)),
             record=parse_id(given.record) if given.record else None,
+            checkpoints=tuple(Path(path).read_bytes() for path in given.checkpoint),
         )
         now = _moment(given.at) if given.at else dt.datetime.now(dt.UTC)
         circumstances = Circumstances(now, os.urandom)
@@ -62,6 +63,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="KEYID",
         help="root fingerprint, from elsewhere than the exhibit; without it nothing is verified",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a checkpoint of the archive's log, from elsewhere",
     )
     parser.add_argument("--record", metavar="ID", help="the record that it should be of")
     parser.add_argument("--policy", choices=list(POLICIES), default="standard")

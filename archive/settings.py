@@ -127,6 +127,8 @@ class LogSettings:
     """[log]: the transparency log of everything that is signed."""
 
     origin: str = ""  # name of a new log; default <host and path of server.base_url>/log
+    witnesses: tuple[str, ...] = ()  # http(s) URLs of witnesses; the keyset says whose word counts
+    witness_seconds: int = 5  # waited for all witnesses together, before a checkpoint is published
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +409,7 @@ def load_settings(
     _check_lock("mirror", settings.mirror)
     _check_schedule(settings.schedule)
     _check_timestamping(settings.timestamping)
+    _check_witnesses(settings.log.witnesses)
     check_roots("trust.roots", settings.trust.roots)
     check_roots("import.wacz_keys", settings.importing.wacz_keys, "SHA-256 of a public key")
     return settings
@@ -497,6 +500,14 @@ def check_roots(where: str, roots: Sequence[str], what: str = "root key ID") -> 
     """Raise SettingsError, naming where they stand, unless these are key IDs."""
     if not all(_KEYID.fullmatch(root) for root in roots):
         raise SettingsError(f"{where}: a {what} has 64 hex digits 0-9 a-f")
+
+
+def _check_witnesses(urls: Sequence[str]) -> None:
+    for url in urls:
+        if not _BASE_URL.fullmatch(url):
+            raise SettingsError(
+                "log.witnesses must be http(s) URLs without user, query and fragment"
+            )
 
 
 def _check_archive(archive: ArchiveSettings) -> None:

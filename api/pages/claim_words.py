@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from archive.canonical import JsonValue
 from archive.model.claim import Finding, Report, Result, Status
+from archive.services.report_time import time_text
 
 _WORDS = {
     "envelope.form": "The signed statement can be read, and in one way only",
@@ -19,9 +20,17 @@ _WORDS = {
     "warc.records": "The web archive file is whole, and holds what the statement tells of",
     "body.from_warc": "The bytes of the page are those that the web archive file holds",
     "text.derives": "The text follows from the page by the named recipe, run again now",
+    "log.entry": "The archive's log has an entry of this statement and its signature",
+    "log.checkpoint": "The checkpoint is signed by the key of the archive's log",
+    "log.inclusion": "The entry is in the log that the checkpoint commits to",
+    "log.witness": "Enough independent witnesses saw the same log",
+    "log.consistency": "The log grew out of every other checkpoint that is known of it",
     "catalog.agrees": "The catalogue says what the signed files say",
     "custody.chain": "What was done with it since is told, without a gap and in order",
     "storage.lock": "The store locks its files as the archive promised",
+    "ts.rfc3161": "Authorities for time signed that the statement was there by then",
+    "ts.renewal": "What those authorities signed was renewed in time, without a gap",
+    "time.interval": "Others than the archive say between which times it was made",
     "server.authorship": "The server at that address really authored the page",
 }
 REDACTED = "OBJECT_REDACTED"
@@ -120,6 +129,7 @@ class ShownReport:
     unproven: tuple[str, ...]
     keyset_version: int | None
     roots: tuple[str, ...]
+    time: str
 
 
 def shown_report(report: Report) -> ShownReport:
@@ -141,6 +151,7 @@ def shown_report(report: Report) -> ShownReport:
         ),
         keyset_version=report.trust.keyset_version,
         roots=report.trust.root_fingerprints,
+        time=time_text(report),
     )
 
 

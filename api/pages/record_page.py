@@ -24,6 +24,7 @@ from archive.ids import RecordId
 from archive.model.claim import Report
 from archive.services.attest import attestations
 from archive.services.cite import cite, readable
+from archive.services.log import log_index
 from archive.services.parts import part_bytes
 from archive.services.permission import Permission
 from archive.services.resolve import Resolution
@@ -89,6 +90,7 @@ def record_page(
         custody=shown_custody(capture_id, found),
         attested=attestations(current_archive(), row.id, 1),
         roots=current_archive().pinned_roots,
+        log_index=log_index(current_archive(), record["statement_sha256"]),
     )
 
 

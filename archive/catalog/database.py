@@ -27,7 +27,7 @@ from archive.errors import (
     SettingsError,
 )
 
-SCHEMA_VERSION = "0009"
+SCHEMA_VERSION = "0010"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _PAUSES_SECONDS = (0.1, 0.3, 1, 2, 4, 8)

@@ -96,6 +96,11 @@ def add_keyset(connection: Connection, row: Values) -> None:
     connection.execute(sa.insert(keyset).values(**row))
 
 
+def highest_keyset(connection: Connection) -> int:
+    """The highest keyset version that was ever taken in; 0 when there is none."""
+    return connection.execute(sa.select(sa.func.max(keyset.c.version))).scalar() or 0
+
+
 def capture_by_id(connection: Connection, capture_id: str) -> Row[Any] | None:
     """The capture's row by its canonical ID, or None."""
     return connection.execute(sa.select(capture).where(capture.c.id == capture_id)).first()

@@ -6,6 +6,7 @@ row is taken last. So whoever holds it commits next: indexes have no gap, a tran
 rolled back gives its own back, and a reader who sees an entry sees all before it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,26 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from archive.catalog.tables import capture, keyset, log_entry, log_head, observation, statement
+from archive.catalog.absent import insert_absent
+from archive.catalog.tables import (
+    capture,
+    keyset,
+    log_checkpoint,
+    log_entry,
+    log_head,
+    observation,
+    statement,
+)
 from archive.model.log_entry import KEYSET, LogEntry
 
 _ONLY = log_head.c.id == 1
 _KNOWN_AT_ONCE = 500
+_ROWS_AT_ONCE = 1000
+# As `record_bytes` writes it: reading a million records as JSON would take minutes.
+_ANCHOR = re.compile(
+    rb'"checkpoint":\{"note_sha256":"([0-9a-f]{64})","origin":"[^"\\]*","root":"[0-9a-f]{64}",'
+    rb'"size":([0-9]{1,18})\}'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +69,7 @@ def begin(connection: Connection, root: bytes) -> bool:
 def forget(connection: Connection) -> None:
     """Drop sequence and head, for a rebuild to begin the log anew in the same transaction."""
     connection.execute(sa.delete(log_entry))
+    connection.execute(sa.delete(log_checkpoint))
     connection.execute(sa.delete(log_head))
 
 
@@ -114,13 +131,24 @@ def log_head_of(connection: Connection) -> LogHead | None:
     """How far the log has come, or None when none was started."""
     columns = [column for column in log_head.c if column.name != "id"]
     row = connection.execute(sa.select(*columns).where(_ONLY)).first()
-    return None if row is None else LogHead(*row)
+    if row is None:
+        return None
+    return LogHead(
+        appended=row.appended,
+        integrated=row.integrated,
+        root=_bytes(row.root),
+        signed=row.signed,
+        signed_note=None if row.signed_note is None else _bytes(row.signed_note),
+        published=row.published,
+        published_note=None if row.published_note is None else _bytes(row.published_note),
+        fault=row.fault,
+    )
 
 
 def published_note(connection: Connection) -> bytes | None:
     """The newest published checkpoint's note, or None."""
     found = connection.execute(sa.select(log_head.c.published_note).where(_ONLY)).scalar()
-    return None if found is None else bytes(found)
+    return None if found is None else _bytes(found)
 
 
 def entries_between(connection: Connection, start: int, end: int) -> list[bytes]:
@@ -130,7 +158,7 @@ def entries_between(connection: Connection, start: int, end: int) -> list[bytes]
         .where(log_entry.c.idx >= start, log_entry.c.idx < end)
         .order_by(log_entry.c.idx)
     )
-    return [bytes(entry) for entry in connection.execute(wanted).scalars()]
+    return [_bytes(entry) for entry in connection.execute(wanted).scalars()]
 
 
 def rows_between(connection: Connection, start: int, end: int) -> list[tuple[int, str, bytes]]:
@@ -140,7 +168,9 @@ def rows_between(connection: Connection, start: int, end: int) -> list[tuple[int
         .where(log_entry.c.idx >= start, log_entry.c.idx < end)
         .order_by(log_entry.c.idx)
     )
-    return [(row.idx, row.statement_sha256, bytes(row.entry)) for row in connection.execute(wanted)]
+    return [
+        (row.idx, row.statement_sha256, _bytes(row.entry)) for row in connection.execute(wanted)
+    ]
 
 
 def last_index(connection: Connection) -> int | None:
@@ -152,7 +182,27 @@ def entry_of(connection: Connection, statement_sha256: str) -> tuple[int, bytes]
     """The index and the leaf of a statement, or None when it has none."""
     wanted = sa.select(log_entry.c.idx, log_entry.c.entry)
     row = connection.execute(wanted.where(log_entry.c.statement_sha256 == statement_sha256)).first()
-    return None if row is None else (row.idx, bytes(row.entry))
+    return None if row is None else (row.idx, _bytes(row.entry))
+
+
+def _bytes(value: object) -> bytes:
+    """The bytes of a column; on SQLite whoever edits a row can leave a text there."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+
+
+def every_anchor(connection: Connection) -> set[tuple[int, str]]:
+    """Size and digest of each checkpoint that the record of a capture names."""
+    found: set[tuple[int, str]] = set()
+    wanted = sa.select(capture.c.number, capture.c.record_json).order_by(capture.c.number)
+    last, is_end = -1, False
+    while not is_end:
+        some = connection.execute(wanted.where(capture.c.number > last).limit(_ROWS_AT_ONCE)).all()
+        is_end = len(some) < _ROWS_AT_ONCE
+        for number, record in some:
+            last = number
+            if (match := _ANCHOR.search(_bytes(record))) is not None:
+                found.add((int(match[2]), match[1].decode("ascii")))
+    return found
 
 
 def every_due_entry(connection: Connection) -> list[LogEntry]:
@@ -213,6 +263,18 @@ def note_published(connection: Connection, size: int, note: bytes) -> None:
         .where(_ONLY, log_head.c.published <= size)
         .values(published=size, published_note=note)
     )
+    note_checkpoints(connection, [size])
+
+
+def note_checkpoints(connection: Connection, sizes: Sequence[int]) -> None:
+    """List checkpoints that were published, by their sizes."""
+    insert_absent(connection, log_checkpoint, [{"size": size} for size in sizes])
+
+
+def checkpoint_covering(connection: Connection, index: int) -> int | None:
+    """The size of the first published checkpoint that has this entry, or None."""
+    wanted = sa.select(sa.func.min(log_checkpoint.c.size)).where(log_checkpoint.c.size > index)
+    return connection.execute(wanted).scalar()
 
 
 def stop(connection: Connection, fault: str) -> None:

@@ -235,6 +235,24 @@ cdx = Table(
     Index("cdx_sha1", "sha1"),
 )
 
+# One row for each token; `subject` is a capture's ID, or the size of a checkpoint.
+time_token = Table(
+    "time_token",
+    metadata,
+    Column("subject", String(40), primary_key=True),
+    Column("batch", Integer, primary_key=True),
+    Column("authority", String(63), primary_key=True),
+    Column("role", String(8), nullable=False),
+    Column("gen_time", String(27), nullable=False),
+    Column("half_at", String(27), nullable=False),
+    Column("ends_at", String(27), nullable=False),
+    Column("token_sha256", String(64), nullable=False),
+    Column("proofs_sha256", String(64), nullable=False),
+    Column("checkpoint_size", BigInteger),
+    Index("time_token_ends", "ends_at"),
+    Index("time_token_checkpoint", "checkpoint_size"),
+)
+
 # The sequence of the transparency log: one leaf for each statement, in the order of logging.
 log_entry = Table(
     "log_entry",
@@ -242,6 +260,13 @@ log_entry = Table(
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
     Column("statement_sha256", String(64), nullable=False, unique=True),
     Column("entry", LargeBinary, nullable=False),
+)
+
+# The size of each checkpoint that was published; as `log_head`, it goes on while others read.
+log_checkpoint = Table(
+    "log_checkpoint",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
 )
 
 # One row, there once the log has started: how many entries there are, the tree whose tiles are
@@ -343,6 +368,29 @@ ops_list_run = Table(
     Column("owner", Text, nullable=False),
 )
 
+# What is to be stamped or renewed. `code` and `detail` say why the last try gave less than wanted.
+ops_stamp = Table(
+    "ops_stamp",
+    metadata,
+    Column("subject", String(40), primary_key=True),
+    Column("role", String(8), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", String(27), nullable=False),
+    Column("code", String(40)),
+    Column("detail", Text),
+    Column("owner", Text),
+    Column("claimed_at", String(27)),
+    Index("ops_stamp_next", "next_at"),
+)
+
+# Up to which capture, or checkpoint, what is due was written down.
+ops_stamp_mark = Table(
+    "ops_stamp_mark",
+    metadata,
+    Column("kind", String(12), primary_key=True),
+    Column("mark", BigInteger, nullable=False),
+)
+
 EVIDENCE_TABLES = (
     keyset,
     container,
@@ -358,5 +406,6 @@ EVIDENCE_TABLES = (
     custody_event,
     import_group,
     cdx,
+    time_token,
     log_entry,
 )

@@ -6,13 +6,16 @@ checks serve an archive, an exhibit, and a stranger's machine without a network.
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
+from archive.checks.log_evidence import LogEvidence
 from archive.digests import sha256_hex
 from archive.errors import MunimentError
 from archive.ids import RecordId
+from archive.model import absent
 from archive.model.claim import Finding, Status
 from archive.model.custody import SignedCustody
 from archive.model.inventory import Container, Inventory, Part, RecordSpan
@@ -24,19 +27,12 @@ from archive.proofs.bag import BagFault
 from archive.proofs.dsse import Envelope, read_envelope
 from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_chain import KeysetChain
+from archive.proofs.timestamp import PinnedAuthority
 from archive.warc.parts import OpenedPart, open_part
 from archive.warc.read import WarcRecord, read_record, read_records
 
 REDACTED = "OBJECT_REDACTED"
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """Why bytes are not at hand. `is_certain` tells missing from could-not-be-read."""
-
-    code: str
-    detail: str
-    is_certain: bool
+Absent = absent.Absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +73,53 @@ class CustodyStatement:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """A batch of proofs as it lies in the store: its number, listing, and bytes by file name."""
+
+    number: int
+    listing: bytes | Absent
+    files: Mapping[str, bytes | Absent]
+
+
+@dataclass(frozen=True, slots=True)
+class CoveringCheckpoint:
+    """A checkpoint whose log has the statement's entry: proof file, and batches of its tokens."""
+
+    proof: bytes
+    batches: Sequence[StoredBatch]
+
+
+@dataclass(frozen=True)
+class StampEvidence:
+    """The tokens over a statement, and what a verifier needs to judge them.
+
+    `authorities` are those that the verifier trusts, by name; `wanted` is of how many of them the
+    archive is to have tokens, 0 when it is to have none. `digests` gives size, SHA-256 and SHA-512
+    of what lies under a key, for renewals; `load_covering` the checkpoints that were the first to
+    have the statement's entry and a time. A token is due for renewal so long before its
+    certificate ends.
+    """
+
+    load: Callable[[], Sequence[StoredBatch]]
+    authorities: Mapping[str, PinnedAuthority | Absent]
+    wanted: int
+    digests: Callable[[str], tuple[int, str, str] | Absent]
+    renew_before: dt.timedelta
+    now: dt.datetime
+    load_covering: Callable[[], Sequence[CoveringCheckpoint]] = tuple
+
+    @cached_property
+    def covering(self) -> tuple[CoveringCheckpoint, ...]:
+        """The checkpoints, read once."""
+        return tuple(self.load_covering())
+
+    @cached_property
+    def batches(self) -> tuple[StoredBatch, ...]:
+        """The batches, by number, read once."""
+        return tuple(self.load())
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """The exhibit that evidence came in: how many files, what is wrong with them, and the parts.
 
@@ -103,9 +146,10 @@ class Evidence:
     `record_id` and `statement_sha256` are what the caller asked for. `container` gives the bytes
     of a WARC file by digest; `foreign`, where there is one, reads imported containers. `store` is
     None for a verifier who has no store to ask, `custody` for one who has no list of what was done
-    with the record. `package` is the exhibit that all of it came in, if it did. `replaced` tells of
-    a container, by its digest, whether a signed redaction erased it. What is asked of a container
-    or a record is then answered of what remains of it.
+    with the record, `stamps` for what has no tokens of its own, `log` for one who has nothing of
+    the log. `package` is the exhibit that all of it came in, if it did. `replaced` tells of a
+    container, by its digest, whether a signed redaction erased it: what is asked of a container or
+    a record is then answered of what remains of it.
     """
 
     record_id: RecordId | None
@@ -117,8 +161,12 @@ class Evidence:
     foreign: ForeignReader | None = None
     store: StoreFacts | None = None
     custody: Callable[[], Sequence[CustodyStatement]] | None = None
+    stamps: StampEvidence | None = None
+    log: LogEvidence | None = None
     package: Package | None = None
     replaced: Callable[[str], Replaced | None] | None = None
+    memo: dict[str, Any] = field(default_factory=dict)
+    """What several checks work out of the evidence, each under its name."""
     _containers: dict[str, bytes | Absent] = field(default_factory=dict)
     _records: dict[str, tuple[WarcRecord, ...]] = field(default_factory=dict)
     _opened: dict[str, OpenedPart] = field(default_factory=dict)
@@ -294,6 +342,10 @@ class Claim:
     def passes(self, target: str, detail: str, *evidence: tuple[str, bytes]) -> Finding:
         """The claim is proven for this target, by these named bytes."""
         return self._finding(target, Status.PASS, "", detail, evidence)
+
+    def warns(self, target: str, code: str, detail: str, *evidence: tuple[str, bytes]) -> Finding:
+        """The claim is proven for this target, and something is to be done, by this code."""
+        return self._finding(target, Status.PASS, code, detail, evidence)
 
     def fails(self, target: str, code: str, detail: str, *evidence: tuple[str, bytes]) -> Finding:
         """The claim is disproven for this target."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from archive.checks.evidence import Claim, Evidence
 from archive.errors import MalformedEvidence
 from archive.model.claim import Finding
-from archive.proofs.keyset_chain import BrokenChain, KeysetNotAtHand, UnpinnedRoot
+from archive.proofs.keyset_chain import BrokenChain, KeysetNotAtHand, RolledBack, UnpinnedRoot
 
 CLAIM = Claim(
     "key.chain",
@@ -22,6 +22,9 @@ def run(evidence: Evidence) -> Iterator[Finding]:
         keyset = evidence.keyset
     except (UnpinnedRoot, KeysetNotAtHand) as error:
         yield CLAIM.unknown("key", error.code, str(error))
+        return
+    except RolledBack as error:
+        yield CLAIM.fails("key", "KEYSET_ROLLBACK", str(error))
         return
     except MalformedEvidence as error:
         yield CLAIM.fails("key", BrokenChain.code, str(error))

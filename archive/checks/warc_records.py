@@ -9,7 +9,7 @@ from archive.checks.given import given_contradiction, notes_contradiction
 from archive.errors import MalformedWarc
 from archive.model.claim import Finding
 from archive.model.inventory import Container
-from archive.warc.flaws import check_record
+from archive.warc.flaws import WARC_BLOCK_DIGEST, check_record
 from archive.warc.read import WarcRecord
 
 CLAIM = Claim(
@@ -42,6 +42,10 @@ def _of_container(evidence: Evidence, container: Container) -> Finding:
     for record in records:
         for flaw in check_record(record):
             return CLAIM.fails(target, flaw.code, f"{record.record_id}: {flaw.detail}")
+        # The archive states one for every record that it writes; others need not.
+        is_own = container.sha256 == evidence.inventory.own_container
+        if is_own and record.header("WARC-Block-Digest") is None:
+            return CLAIM.fails(target, WARC_BLOCK_DIGEST, f"{record.record_id}: it states none")
     differing = _contradiction(evidence, container, records)
     if differing is not None:
         return CLAIM.fails(target, "WARC_STATEMENT_MISMATCH", f"the statement: {differing}")

@@ -2,6 +2,7 @@
 """How `muniment verify` treats an exhibit, which needs no archive to be verified."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,17 @@ def is_exhibit(target: str) -> bool:
     return is_kept and is_bag(Path(target))
 
 
+@dataclass(frozen=True, slots=True)
+class ExhibitWanted:
+    """How an exhibit is to be verified: policy, root fingerprints, checkpoints from elsewhere."""
+
+    policy: str
+    roots: tuple[str, ...]
+    checkpoints: tuple[bytes, ...]
+
+
 def verify_exhibit_at(
-    ctx: click.Context, target: str, policy: str, roots: tuple[str, ...], *, as_json: bool
+    ctx: click.Context, target: str, wanted: ExhibitWanted, *, as_json: bool
 ) -> int:
     """Print the report on an exhibit; the exit code. Without roots those of the settings count."""
     from archive.bootstrap import pinned_roots
@@ -31,12 +41,13 @@ def verify_exhibit_at(
     from archive.services.verify_exhibit import Circumstances, ExhibitTrust, verify_exhibit
     from archive.settings import check_roots
 
-    check_roots("--root", roots)
-    own = () if roots else pinned_roots(settings_of(ctx))
-    trust = ExhibitTrust(roots or own, "user" if roots else "configured")
+    check_roots("--root", wanted.roots)
+    own = () if wanted.roots else pinned_roots(settings_of(ctx))
+    source = "user" if wanted.roots else "configured"
+    trust = ExhibitTrust(wanted.roots or own, source, checkpoints=wanted.checkpoints)
     circumstances = Circumstances(SystemClock().now(), os.urandom)
     return print_report(
-        verify_exhibit(Path(target), trust, policy, circumstances), "", as_json=as_json
+        verify_exhibit(Path(target), trust, wanted.policy, circumstances), "", as_json=as_json
     )
 
 

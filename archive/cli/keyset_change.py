@@ -26,9 +26,10 @@ def change_commands() -> tuple[click.Command, ...]:
 
 @click.command("rotate")
 @click.option("--to", help="URI of the key that is to sign; default: a new key file.")
+@click.option("--days", type=int, help="How long it may sign; default 90, in a trial archive 3650.")
 @json_option
 @click.pass_context
-def rotate(ctx: click.Context, to: str | None, *, as_json: bool) -> None:
+def rotate(ctx: click.Context, to: str | None, days: int | None, *, as_json: bool) -> None:
     """Sign with a new key from now on, and retire the old one.
 
     What the old one signed verifies as before. Stop the archive first: a process that has the
@@ -45,11 +46,11 @@ def rotate(ctx: click.Context, to: str | None, *, as_json: bool) -> None:
     if PROPOSAL in ctx.meta:
         with opened(ctx) as archive:
             keyset = trusted_keyset(archive)
-            changes = rotation(archive, files, keyset, signer or coming_key(files))
+            changes = rotation(archive, files, keyset, signer or coming_key(files), days)
         _change(ctx, changes, as_json=as_json)
         return
     with opened(ctx) as archive:
-        done = rotate_key(archive, files, signer)
+        done = rotate_key(archive, files, signer, days)
     if as_json:
         print_json(
             {

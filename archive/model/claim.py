@@ -66,11 +66,27 @@ class Result(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrustInputs:
-    """What the verifier took as given: pinned root fingerprints and where they came from."""
+    """What the verifier took as given: pinned root fingerprints and where they came from.
+
+    `log_policy_sha256` is the digest of the keyset's trust in logs and witnesses as a policy file,
+    `pinned_checkpoint` that of a checkpoint that was given from outside.
+    """
 
     root_fingerprints: tuple[str, ...]
     root_source: str
     keyset_version: int | None
+    tsa_roots: tuple[str, ...] = ()
+    log_policy_sha256: str | None = None
+    pinned_checkpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenTime:
+    """The bounds that others than the archive vouch for (RFC 3339), and who, source by source."""
+
+    not_before: str | None = None
+    not_after: str | None = None
+    sources: tuple[JsonValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +108,7 @@ class Report:
     verifier: tuple[str, str] = field(default=("muniment", ""))
     is_offline: bool = False
     standing: JsonValue = None
+    time: ProvenTime = ProvenTime()
 
     def to_json(self) -> JsonValue:
         """The report in the form of `archive/specs/verify-report.md`."""
@@ -115,16 +132,16 @@ class Report:
                 "root_fingerprints": list(self.trust.root_fingerprints),
                 "root_source": self.trust.root_source,
                 "keyset_version": self.trust.keyset_version,
-                "log_policy_sha256": None,
-                "tsa_roots": [],
-                "pinned_checkpoint": None,
+                "log_policy_sha256": self.trust.log_policy_sha256,
+                "tsa_roots": list(self.trust.tsa_roots),
+                "pinned_checkpoint": self.trust.pinned_checkpoint,
             },
             "claims": [finding.to_json() for finding in self.findings],
             "time": {
                 "claimed": self.claimed_time,
-                "not_before": None,
-                "not_after": None,
-                "sources": [],
+                "not_before": self.time.not_before,
+                "not_after": self.time.not_after,
+                "sources": list(self.time.sources),
             },
             "summary": {
                 "pass": count[Status.PASS],

@@ -10,6 +10,7 @@ from typing import Self
 
 from archive.canonical import JsonValue
 from archive.errors import MalformedStatement
+from archive.model.anchor import Anchor
 from archive.model.fields import Fields
 from archive.model.look import Signer
 from archive.model.statement import LIMITS_V1
@@ -22,13 +23,15 @@ class ContentPredicate:
     """The predicate of a statement over a content file.
 
     `about` are digests of statements, sorted; `previous` is the statement of the same kind that
-    this one follows in the order that its kind defines, or None.
+    this one follows in the order that its kind defines, or None; `anchor` the newest checkpoint of
+    the log that was known, or None.
     """
 
     made_at: str
     about: tuple[str, ...]
     previous: str | None
     signer: Signer
+    anchor: Anchor | None = None
 
     def to_json(self) -> JsonValue:
         """The predicate's members."""
@@ -36,7 +39,7 @@ class ContentPredicate:
             "made_at": self.made_at,
             "about": list(self.about),
             "previous": self.previous,
-            "checkpoint": None,
+            "checkpoint": self.anchor and self.anchor.to_json(),
             "signer": {
                 "keyid": self.signer.keyid,
                 "keyset_version": self.signer.keyset_version,
@@ -48,7 +51,7 @@ class ContentPredicate:
     def from_json(cls, predicate: JsonValue) -> Self:
         """The predicate read strictly. Raises MalformedStatement."""
         fields = Fields(predicate, MalformedStatement, "predicate")
-        fields.constant("checkpoint", None)
+        anchor = Anchor.from_fields(fields.optional_object("checkpoint"))
         fields.constant("limits", LIMITS_V1)
         signer = fields.object("signer")
         about = fields.sha256s("about")
@@ -57,6 +60,7 @@ class ContentPredicate:
             about=about,
             previous=fields.optional_sha256("previous"),
             signer=Signer(signer.sha256("keyid"), signer.count("keyset_version")),
+            anchor=anchor,
         )
         signer.end()
         fields.end()

@@ -22,6 +22,14 @@ ENVELOPE_FILE = "data/proof/statement.dsse.json"
 STATEMENT_FILE = "data/proof/statement.json"
 SIGNED_BYTES_FILE = "data/proof/statement.pae"
 SIGNATURE_FILE = "data/proof/statement.sig"
+ENTRY_FILE = "data/proof/entry.json"
+LOG_PROOF_FILE = "data/proof/log.tlog-proof"
+ANCHOR_FILE = "data/proof/anchor.checkpoint"
+GROWTH_FILE = "data/proof/anchor.growth"
+BATCHES = "data/proof/proofs/"
+CHECKPOINTS = "data/proof/checkpoints/"
+POLICY_FILE = "data/trust/log-policy.txt"
+AUTHORITIES = "data/trust/authorities/"
 OBJECTS = "data/objects/"
 CONTAINERS = "data/containers/"
 CUSTODY = "data/custody/"
@@ -81,6 +89,22 @@ def keyset_envelope_file(version: int, keyid8: str) -> str:
 def public_key_file(keyid: str) -> str:
     """Where a public key lies as PEM; its ID is the SHA-256 of its DER form."""
     return f"{KEYS}{keyid}.pem"
+
+
+def batch_file(number: int, name: str, size: int | None = None) -> str:
+    """Where a file of a batch of proofs lies: the statement's, or a checkpoint's of this size."""
+    folder = BATCHES if size is None else f"{CHECKPOINTS}{size}/proofs/"
+    return f"{folder}{number}/{name}"
+
+
+def covering_file(size: int) -> str:
+    """Where the proof lies that an earlier checkpoint of this size has the statement's entry."""
+    return f"{CHECKPOINTS}{size}/log.tlog-proof"
+
+
+def authority_file(sha256: str) -> str:
+    """Where a root certificate of a timestamp authority lies, in DER."""
+    return f"{AUTHORITIES}{sha256}.cer"
 
 
 def custody_files(statement_sha256: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from archive.canonical import JsonValue
 from archive.digests import sha256_hex
 from archive.errors import MalformedStatement
 from archive.ids import RecordId
+from archive.model.anchor import Anchor
 from archive.model.fields import Fields
 from archive.model.outcome import OutcomeKind
 from archive.model.statement import LIMITS_V1
@@ -97,6 +98,7 @@ class Look:
     text_sha256: str | None
     signer: Signer
     imported: ImportedFrom | None = None
+    anchor: Anchor | None = None
 
     @property
     def claimed_time(self) -> str:
@@ -152,7 +154,7 @@ class Look:
                 "signals": list(self.signals),
             },
             "text": self.recipe and {"recipe": self.recipe, "sha256": self.text_sha256},
-            "checkpoint": None,
+            "checkpoint": self.anchor and self.anchor.to_json(),
             "signer": {
                 "keyid": self.signer.keyid,
                 "keyset_version": self.signer.keyset_version,
@@ -177,7 +179,7 @@ class Look:
         """
         fields = Fields(predicate, MalformedStatement, "predicate")
         fields.constant("document", None)
-        fields.constant("checkpoint", None)
+        anchor = Anchor.from_fields(fields.optional_object("checkpoint"))
         fields.constant("limits", LIMITS_V1)
         capture_id = fields.optional_record_id("capture_id")
         request, response = fields.object("request"), fields.object("response")
@@ -208,6 +210,7 @@ class Look:
             text_sha256=text.sha256("sha256") if text else None,
             signer=Signer(signer.sha256("keyid"), signer.count("keyset_version")),
             imported=_imported(fields.object("import")) if fields.has("import") else None,
+            anchor=anchor,
         )
         for part in (fields, request, response, agent, outcome, signer, text):
             if part is not None:

@@ -110,6 +110,12 @@ class Bag:
             return self._kept[name][offset : offset + length]
         return self._ranges[name](offset, length)
 
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The bytes of a file that is there, in pieces."""
+        size = self.digests.get(name, (0, ""))[0]
+        for offset in range(0, size, _PIECE_BYTES):
+            yield self.range_of(name, offset, min(_PIECE_BYTES, size - offset)) or b""
+
     def info(self) -> dict[str, str]:
         """The elements of bag-info.txt. Raises MalformedBag when it cannot be read as such."""
         data = self.read(BAG_INFO)

@@ -6,11 +6,13 @@ A cosignature (c2sp.org/tlog-cosignature, type 0x04) carries the witness's own t
 """
 
 import base64
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 from archive.errors import MalformedNote
+from archive.model.anchor import ORIGIN_LIMIT
 from archive.proofs.merkle import HASH_BYTES, TreeHead
 from archive.proofs.note import (
     COSIGNATURE,
@@ -23,7 +25,6 @@ from archive.proofs.note import (
     strict_decimal,
 )
 
-ORIGIN_LIMIT = 100
 _LINES = 3
 _TIME_BYTES = 8
 _SIGNATURE_BYTES = 64
@@ -112,6 +113,14 @@ class SignedCheckpoint:
 def is_origin(text: str) -> bool:
     """Whether a log may have this name; ASCII, for signed members quote it."""
     return is_key_name(text) and text.isascii() and len(text) <= ORIGIN_LIMIT
+
+
+def cosigned_moment(seconds: int) -> str:
+    """The time of a cosignature for people: to the second, as it is signed."""
+    try:
+        return f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return f"second {seconds} since 1970"
 
 
 def cosigned_text(text: bytes, time: int) -> bytes:

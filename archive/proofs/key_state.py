@@ -10,6 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from archive.proofs.keyset import REVOKED, KeysetKey
+from archive.proofs.timestamp import SKEW
 
 KEY_ROLE_MISMATCH = "KEY_ROLE_MISMATCH"
 KEY_NOT_YET_VALID = "KEY_NOT_YET_VALID"
@@ -70,7 +71,9 @@ def _revocation_fault(invalid_since: dt.datetime, signing: Signing) -> KeyFault 
 
 
 def _span_fault(key: KeysetKey, signing: Signing) -> KeyFault | None:
-    earliest = min(signing.claimed, signing.trusted or signing.claimed)
+    # An authority's clock may lag behind, and its token states whole seconds.
+    trusted = signing.trusted + SKEW if signing.trusted else signing.claimed
+    earliest = min(signing.claimed, trusted)
     if earliest < key.valid_from:
         return KeyFault(KEY_NOT_YET_VALID, f"the key is valid from {key.valid_from}")
     if signing.claimed >= key.valid_until:

@@ -61,6 +61,12 @@ class BrokenChain(MalformedKeyset):
     code = "KEYSET_CHAIN_BROKEN"
 
 
+class RolledBack(BrokenChain):
+    """The newest keyset at hand is older than one that is known to have been there."""
+
+    code = "KEYSET_ROLLBACK"
+
+
 class KeysetNotAtHand(MalformedKeyset):
     """A keyset is there and cannot be used here: nothing is known of what it vouches for."""
 

@@ -11,7 +11,7 @@ from archive.errors import MalformedKeyset, MalformedNote
 from archive.model.fields import Fields
 from archive.proofs.note import COSIGNATURE, VerifierKey
 
-NAME_LIMIT = 200
+NAME_LIMIT = 100
 # Notes allow any UTF-8 without blank and plus; in ASCII no two names look alike.
 _NAME = re.compile(rf"[!-*,-~]{{1,{NAME_LIMIT}}}")
 # It names files.

@@ -10,20 +10,18 @@ import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from rfc3161_client import (
-    TimeStampResponse,
-    VerificationError,
-    VerifierBuilder,
-    decode_timestamp_response,
-)
-from rfc3161_client.tsp import PKIStatus
 
 from archive.errors import MalformedEvidence
+from archive.libraries import needed
 from archive.proofs.certificates import is_self_issued, leads_to, read_der
+
+if TYPE_CHECKING:
+    from rfc3161_client import TimeStampResponse
 
 # What the library lets through of the parsers below it.
 _UNREADABLE = (
@@ -34,6 +32,7 @@ _UNREADABLE = (
     UnsupportedAlgorithm,
     UserWarning,  # what RFC 5280 forbids and the library still reads
 )
+_GRANTED = 0
 _ALGORITHMS = {
     "2.16.840.1.101.3.4.2.1": "sha256",
     "2.16.840.1.101.3.4.2.2": "sha384",
@@ -45,12 +44,13 @@ _ALGORITHMS = {
 class Token:
     """A token as it came, and what it states: its time, the digest of what, by whose key.
 
-    `signers` are issuer and serial number of the certificates that it names, `carried` those
-    certificates that it holds itself, whosoever they are.
+    `accuracy` is by how much the time may be off, `signers` are issuer and serial number of the
+    certificates that it names, `carried` those that it holds itself, whosoever they are.
     """
 
-    response: TimeStampResponse
+    response: "TimeStampResponse"
     at: dt.datetime
+    accuracy: dt.timedelta
     algorithm: str
     digest: bytes
     policy: str
@@ -61,23 +61,35 @@ class Token:
 
 
 def read_token(der: bytes) -> Token:
-    """The token of a TimeStampResp. Raises MalformedEvidence when it is none of strict DER."""
+    """The token of a TimeStampResp. Raises MalformedEvidence when it is none of strict DER.
+
+    Raises LibraryMissing where tokens cannot be read at all.
+    """
+    library = _library()
     try:
-        response = decode_timestamp_response(der)
+        response = library.decode_timestamp_response(der)
         with warnings.catch_warnings(action="error", category=UserWarning):
             return _token(response)
     except _UNREADABLE as error:
         raise MalformedEvidence("the timestamp is no TimeStampResp in DER") from error
 
 
-def _token(response: TimeStampResponse) -> Token:
+def _library() -> Any:
+    return needed(
+        "rfc3161_client",
+        "to read timestamps: install it, or run `openssl ts -verify` as README.txt says",
+    )
+
+
+def _token(response: "TimeStampResponse") -> Token:
     # All of it now: the library reads each part when it is asked for, and may fail there.
-    if response.status != PKIStatus.GRANTED:
+    if response.status != _GRANTED:
         raise MalformedEvidence("the timestamp was not granted as it was asked for")
     info, signers = response.tst_info, response.signed_data.signer_infos
     return Token(
         response=response,
         at=info.gen_time.astimezone(dt.UTC),
+        accuracy=_accuracy(info.accuracy),
         algorithm=info.message_imprint.hash_algorithm.dotted_string,
         digest=info.message_imprint.message,
         policy=info.policy.dotted_string,
@@ -85,6 +97,17 @@ def _token(response: TimeStampResponse) -> Token:
         nonce=info.nonce,
         signers=tuple((one.issuer, one.serial_number) for one in signers),
         carried=tuple(read_der(one) for one in sorted(response.signed_data.certificates)),
+    )
+
+
+def _accuracy(stated: Any) -> dt.timedelta:
+    """By how much the time may be wrong, in either direction, as the token says."""
+    if stated is None:
+        return dt.timedelta()
+    return dt.timedelta(
+        seconds=stated.seconds or 0,
+        milliseconds=stated.millis or 0,
+        microseconds=stated.micros or 0,
     )
 
 
@@ -104,14 +127,15 @@ def is_token_of(
     if not is_made_by(token, chain[0]):
         return False
     # A fresh builder with lists of its own: its copies share theirs.
-    verifier = VerifierBuilder(
+    library = _library()
+    verifier = library.VerifierBuilder(
         tsa_certificate=chain[0],
         intermediates=[one for one in chain[1:] if not is_self_issued(one)],
         roots=list(anchors),
     ).build()
     try:
-        return verifier.verify_message(token.response, message)
-    except (VerificationError, *_UNREADABLE):
+        return bool(verifier.verify_message(token.response, message))
+    except (library.VerificationError, *_UNREADABLE):
         return False
 
 

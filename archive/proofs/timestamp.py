@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from archive.clock import rfc3339
 from archive.errors import MalformedEvidence
@@ -24,15 +25,15 @@ from archive.proofs.time_token import (
     read_token,
 )
 
-UNPARSEABLE = "TS_UNPARSEABLE"
-IMPRINT_MISMATCH = "TS_IMPRINT_MISMATCH"
-CHAIN = "TS_CHAIN"
-POLICY = "TS_POLICY"
-REVOKED = "TS_REVOKED"
-REVOCATION_UNKNOWN = "TS_REVOCATION_UNKNOWN"
-BEFORE_CAPTURE = "TS_BEFORE_CAPTURE"
-IN_FUTURE = "TS_IN_FUTURE"
-NONCE = "TS_NONCE"
+TS_UNPARSEABLE = "TS_UNPARSEABLE"
+TS_IMPRINT_MISMATCH = "TS_IMPRINT_MISMATCH"
+TS_CHAIN = "TS_CHAIN"
+TS_POLICY = "TS_POLICY"
+TS_REVOKED = "TS_REVOKED"
+TS_REVOCATION_UNKNOWN = "TS_REVOCATION_UNKNOWN"
+TS_BEFORE_CAPTURE = "TS_BEFORE_CAPTURE"
+TS_IN_FUTURE = "TS_IN_FUTURE"
+TS_NONCE = "TS_NONCE"
 
 # The clocks of archive and authority may differ by so much, and tokens state whole seconds.
 SKEW = dt.timedelta(minutes=5)
@@ -46,6 +47,11 @@ class PinnedAuthority:
     roots: tuple[x509.Certificate, ...]
     policies: tuple[str, ...] = ()
     is_qualified: bool = False
+
+    @property
+    def roots_der(self) -> tuple[bytes, ...]:
+        """The root certificates in DER."""
+        return tuple(root.public_bytes(Encoding.DER) for root in self.roots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,36 @@ class TokenVerdict:
     is_certain: bool = True
     at: dt.datetime | None = None
     ends_at: dt.datetime | None = None
+    accuracy: dt.timedelta = dt.timedelta()
+
+    @property
+    def latest(self) -> dt.datetime:
+        """The latest time at which the token can have been made, by its own word of its accuracy.
+
+        Raises ValueError when it states none.
+        """
+        if self.at is None:
+            raise ValueError("a token that cannot be read states no time")
+        return self.at + self.accuracy
 
     @property
     def is_good(self) -> bool:
         """Whether the token proves its time."""
         return not self.code
+
+    def is_due(self, now: dt.datetime, renew_before: dt.timedelta) -> bool:
+        """Whether it is to be renewed: past its middle, and soon to end, or ended."""
+        if self.at is None or self.ends_at is None:
+            return False
+        return middle(self.at, self.ends_at) <= now and self.ends_at - renew_before < now
+
+
+def middle(at: dt.datetime, ends_at: dt.datetime) -> dt.datetime:
+    """When half the time has gone by between a token and the end of the certificate behind it.
+
+    Before that nothing is due: a certificate of few days would be renewed for ever.
+    """
+    return at + (ends_at - at) / 2
 
 
 class _Refused(Exception):
@@ -109,7 +140,7 @@ def judge_token(files: TokenFiles, authority: PinnedAuthority, expected: Expecte
         given = (*token.carried, *(read_der(one) for one in files.certificates))
         lists = tuple(read_crl(one) for one in files.lists)
     except MalformedEvidence as error:
-        return TokenVerdict(UNPARSEABLE, str(error))
+        return TokenVerdict(TS_UNPARSEABLE, str(error))
     leaf = signer_of(token, given)
     ends_at = leaf.not_valid_after_utc if leaf else None
     try:
@@ -120,7 +151,7 @@ def judge_token(files: TokenFiles, authority: PinnedAuthority, expected: Expecte
         return TokenVerdict(
             error.code, str(error), is_certain=error.is_certain, at=token.at, ends_at=ends_at
         )
-    return TokenVerdict("", detail, at=token.at, ends_at=ends_at)
+    return TokenVerdict("", detail, at=token.at, ends_at=ends_at, accuracy=token.accuracy)
 
 
 def chain_of(files: TokenFiles, authority: PinnedAuthority) -> tuple[x509.Certificate, ...]:
@@ -151,20 +182,20 @@ def _checked_path(
     expected: Expected,
 ) -> tuple[x509.Certificate, ...]:
     if not is_over(token, expected.message):
-        raise _Refused(IMPRINT_MISMATCH, "the token is over other bytes")
+        raise _Refused(TS_IMPRINT_MISMATCH, "the token is over other bytes")
     if leaf is None:
-        raise _Refused(CHAIN, "the certificate of its signer is not at hand")
+        raise _Refused(TS_CHAIN, "the certificate of its signer is not at hand")
     if not is_for_timestamps(leaf):
-        raise _Refused(CHAIN, "its signer's certificate is not for timestamps and nothing else")
+        raise _Refused(TS_CHAIN, "its signer's certificate is not for timestamps and nothing else")
     path = path_to_anchor(leaf, given, authority.roots, token.at)
     if path is None:
         raise _Refused(
-            CHAIN, f"its signer leads to no root of {authority.name} at {rfc3339(token.at)}"
+            TS_CHAIN, f"its signer leads to no root of {authority.name} at {rfc3339(token.at)}"
         )
     if not is_token_of(token, expected.message, path, authority.roots):
-        raise _Refused(CHAIN, "its signature is not by the certificate that it names")
+        raise _Refused(TS_CHAIN, "its signature is not by the certificate that it names")
     if authority.policies and token.policy not in authority.policies:
-        raise _Refused(POLICY, f"its policy {token.policy} is none of {authority.name}")
+        raise _Refused(TS_POLICY, f"its policy {token.policy} is none of {authority.name}")
     return path
 
 
@@ -176,20 +207,20 @@ def _checked_standing(
 ) -> str:
     found = standing_of(path, lists, When(token.at, expected.known_since))
     if found.standing is Standing.REVOKED:
-        raise _Refused(REVOKED, found.detail)
+        raise _Refused(TS_REVOKED, found.detail)
     if found.standing is Standing.UNKNOWN:
-        raise _Refused(REVOCATION_UNKNOWN, found.detail, is_certain=False)
+        raise _Refused(TS_REVOCATION_UNKNOWN, found.detail, is_certain=False)
     return found.detail
 
 
 def _check_time(token: Token, expected: Expected) -> None:
     if expected.nonce is not None and token.nonce != expected.nonce:
-        raise _Refused(NONCE, "it answers another request than the one that was sent")
+        raise _Refused(TS_NONCE, "it answers another request than the one that was sent")
     if expected.earliest is not None and token.at < expected.earliest - SKEW:
         raise _Refused(
-            BEFORE_CAPTURE,
+            TS_BEFORE_CAPTURE,
             f"it states {rfc3339(token.at)}, before {rfc3339(expected.earliest)}, when what it is "
             "over was made by the archive's clock",
         )
     if token.at > expected.now + SKEW:
-        raise _Refused(IN_FUTURE, f"it states {rfc3339(token.at)}, which is yet to come")
+        raise _Refused(TS_IN_FUTURE, f"it states {rfc3339(token.at)}, which is yet to come")

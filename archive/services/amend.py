@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from archive.catalog import evidence
+from archive.catalog import evidence, log
 from archive.digests import sha256_hex
 from archive.errors import KeyLocked
 from archive.proofs.keyset import Keyset
@@ -18,7 +18,9 @@ from archive.services.context import Archive
 from archive.services.initialise import KeyFiles
 from archive.services.keyset_changes import Change, changed
 from archive.services.make_keyset import store_keyset
-from archive.services.record import keyset_row
+from archive.services.publishing import publish_soon
+from archive.services.record import keyset_entry, keyset_row
+from archive.services.start_log import start_log
 from archive.services.trust import stored_keysets
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
@@ -81,8 +83,14 @@ def store_certificates(archive: Archive, certificates: Sequence[bytes]) -> None:
 
 
 def take_in(archive: Archive, signed: SignedKeyset) -> None:
-    """Give a stored keyset its row, unless it has it. Raises CatalogError."""
+    """Give a stored keyset its row and its leaf, unless it has them; start the log that it names.
+
+    Raises StorageError, CatalogError.
+    """
     row: dict[str, Any] = keyset_row(signed)
     with archive.database.writing() as connection:
         if row["content_sha256"] not in evidence.every_keyset_content(connection):
             evidence.add_keyset(connection, row)
+        log.append(connection, [keyset_entry(signed)])
+    start_log(archive)
+    publish_soon(archive)

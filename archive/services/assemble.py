@@ -103,6 +103,7 @@ def _look(looked: Looked, around: Circumstances, text: bytes | None) -> Look:
         recipe=looked.extraction.recipe if looked.extraction and text is not None else None,
         text_sha256=sha256_hex(text) if text is not None else None,
         signer=around.signer,
+        anchor=around.anchor,
     )
 
 

@@ -14,18 +14,21 @@ from sqlalchemy.engine import Connection
 
 from archive import canonical
 from archive.canonical import JsonValue
-from archive.catalog import sequence
+from archive.catalog import log, sequence
 from archive.catalog.sequence import Reservation
 from archive.catalog.statements import StatementRow, add_statement
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.errors import MalformedStatement, ObjectConflict, StorageError
 from archive.model.content import ContentPredicate
+from archive.model.log_entry import LogEntry
 from archive.model.look import Signer
 from archive.model.statement import CONTENT, CONTENT_TYPES, Statement
+from archive.services.anchor import newest_anchor
 from archive.services.content_kinds import KINDS
 from archive.services.context import Archive, SigningKey
 from archive.services.ownership import ASSERTION, this_process
+from archive.services.publishing import publish_soon
 from archive.storage.layout import assertion_key, blob_key
 
 
@@ -70,11 +73,14 @@ def draft(archive: Archive, key: SigningKey, assertion: Assertion) -> Drafted:
             f"a content of {len(data)} bytes is over the limit of {canonical.CONTENT_LIMIT}"
         )
     content_sha256 = sha256_hex(data)
+    with archive.database.reading() as connection:
+        anchor = newest_anchor(connection)
     predicate = ContentPredicate(
         made_at=rfc3339(archive.clock.now()),
         about=tuple(sorted(set(assertion.about))),
         previous=assertion.previous,
         signer=Signer(key.listed.key.keyid, key.keyset_version),
+        anchor=anchor,
     )
     statement = Statement(
         {CONTENT: content_sha256}, CONTENT_TYPES[assertion.kind], predicate.to_json()
@@ -115,8 +121,10 @@ def state(archive: Archive, key: SigningKey, assertions: Sequence[Assertion]) ->
         for item in drafts:
             take_in(connection, item.stated)
         sequence.forget(connection, intent.kind, intent.number)
+        log.append(connection, [stated_entry(item.stated) for item in drafts])
 
     archive.database.insist(archive.database.writing, add)
+    publish_soon(archive)
     return [item.stated for item in drafts]
 
 
@@ -136,6 +144,12 @@ def take_in(connection: Connection, stated: Stated) -> bool:
         return False
     KINDS[stated.row.kind].add_rows(connection, stated.content, stated.row.statement_sha256)
     return True
+
+
+def stated_entry(stated: Stated) -> LogEntry:
+    """The leaf of the statement in the log."""
+    row = stated.row
+    return LogEntry(row.kind, None, row.statement_sha256, row.envelope_sha256)
 
 
 def concerns_of(stated: Stated) -> list[str]:

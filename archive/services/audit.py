@@ -17,11 +17,14 @@ from archive.catalog.statements import StatementRow, concerned_by, every_stateme
 from archive.checks.custody_chain import CLAIM as CUSTODY
 from archive.checks.custody_chain import faults, target_of
 from archive.checks.storage_lock import CLAIM as LOCK_CLAIM
+from archive.checks.ts_renewal import CLAIM as RENEWAL_CLAIM
+from archive.checks.ts_rfc3161 import CLAIM as TOKENS_CLAIM
+from archive.checks.ts_rfc3161 import TS_PENDING
 from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import parse_id
 from archive.model.claim import Finding, Status
+from archive.model.proof_batch import PROOFS, RENEWAL
 from archive.proofs.keyset import Keyset
-from archive.proofs.keyset_chain import newest_trusted
 from archive.services.adopt import (
     FurtherSignature,
     adopt_assertion,
@@ -30,21 +33,23 @@ from archive.services.adopt import (
 )
 from archive.services.agreement import CLAIM as CATALOG_CLAIM
 from archive.services.assertion import Stated, concerns_of
+from archive.services.audit_log import INCLUSION, audit_log
 from archive.services.content_kinds import KINDS
 from archive.services.context import Archive
 from archive.services.custody_told import KINDS_TOLD, grouped
-from archive.services.lock_promises import LockPromises
+from archive.services.damage import Damage
+from archive.services.evidence import known_before
+from archive.services.proofs_listed import proof_damages
 from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
 from archive.services.redacted import erased_files
 from archive.services.trust import (
     keyset_chain,
-    stored_keysets,
     stray_keyset_files,
     trusted_keyset,
     trusted_versions,
 )
 from archive.storage.base import Store
-from archive.storage.layout import KEYSETS, blob_key, inventory_key, read_key
+from archive.storage.layout import KEYSETS, LOG, blob_key, inventory_key, proof_key, read_key
 
 Progress = Callable[[int, int], None]
 
@@ -58,14 +63,16 @@ _ENVELOPE_CLAIMS = frozenset(
         "key.valid_at_time",
     }
 )
+_OF_NO_RECORD = {"keyset", "probe", "tile", "checkpoint", "latest"}
 _SIGNED_ROLES = {"statement", "observation", "assertion"}
 _DIFFERING_SHOWN = 5
 _STILL_THERE = "removed by a redaction, and still in the store: run `muniment redact --finish`"
 AGREES = CATALOG_CLAIM.id
 LOCK = LOCK_CLAIM.id
 VERSIONS = "storage.versions"
-_PLAIN_CLAIMS = _ENVELOPE_CLAIMS | {"inventory.bound", LOCK}
-_DEEP_CLAIMS = _PLAIN_CLAIMS | {"object.digest", "warc.records", "body.from_warc"}
+TOKEN_CLAIMS = frozenset({TOKENS_CLAIM.id, RENEWAL_CLAIM.id})
+_PLAIN_CLAIMS = _ENVELOPE_CLAIMS | {"inventory.bound", LOCK, TOKENS_CLAIM.id}
+_DEEP_CLAIMS = _PLAIN_CLAIMS | TOKEN_CLAIMS | {"object.digest", "warc.records", "body.from_warc"}
 CLAIMS = {
     "plain": _PLAIN_CLAIMS,
     "deep": _DEEP_CLAIMS,
@@ -75,25 +82,15 @@ CLAIMS = {
 
 @dataclass(frozen=True, slots=True)
 class AuditOptions:
-    """How far an audit goes, over all records or a random sample, on how many processes."""
+    """How far an audit goes, over all records or a random sample, on how many processes.
+
+    `pinned` are checkpoints of the log that were kept elsewhere.
+    """
 
     level: str = "plain"
     sample: int | None = None
     workers: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """One object that is not what it should be, the claim that says so, and how.
-
-    `is_certain` is false when the object could not be read: that is no proof of damage.
-    """
-
-    key: str
-    claim: str
-    code: str
-    detail: str
-    is_certain: bool = True
+    pinned: tuple[bytes, ...] = ()
 
 
 @dataclass
@@ -161,7 +158,24 @@ def audit(archive: Archive, progress: Progress, options: AuditOptions) -> Audit:
         _add_findings(report, item, findings)
     if options.sample is None:
         _audit_versions(archive, report)
+        _audit_log(archive, report, options.pinned)
     return report
+
+
+def _audit_log(archive: Archive, report: Audit, pinned: Sequence[bytes]) -> None:
+    try:
+        found = audit_log(archive, pinned)
+    except StorageError as error:
+        report.damages.append(Damage(LOG, INCLUSION, error.code, str(error), is_certain=False))
+        return
+    named = [damage.key for damage in report.damages]
+    for item in found:
+        # A statement that is named already need not be named again for its entry.
+        if any(name in key for name in item.names for key in named):
+            continue
+        report.damages.append(
+            Damage(item.key, item.claim, item.code, item.detail, is_certain=item.is_certain)
+        )
 
 
 def _audit_versions(archive: Archive, report: Audit) -> None:
@@ -183,7 +197,7 @@ def _audit_versions(archive: Archive, report: Audit) -> None:
 def _audit_keysets(archive: Archive, report: Audit) -> None:
     try:
         roots = archive.pinned_roots
-        newest_trusted(stored_keysets(archive.store, roots), roots)
+        trusted_keyset(archive)
         strays = stray_keyset_files(archive.store, roots)
     except (MalformedEvidence, ObjectMissing) as error:
         report.damages.append(Damage(KEYSETS, "key.chain", error.code, str(error)))
@@ -209,7 +223,8 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
         return  # the keyset's own damage is named already
     read: list[Stated] = []
     unread: list[tuple[str, Sequence[str]]] = []
-    promises = LockPromises(archive, keyset_chain(archive))
+    shared = known_before(archive, keyset_chain(archive))
+    promises = shared.promises
     for row in listed:
         report.statements += 1
         for found in promises.broken(row):
@@ -241,7 +256,7 @@ def _audit_assertions(archive: Archive, report: Audit) -> None:
     _audit_gaps(report, listed, read)
     keys = {target_of(row.statement_sha256): row.envelope_key for row in listed}
     damaged = {damage.key for damage in report.damages}
-    for record_id, statements in grouped(read, unread).items():
+    for record_id, statements in grouped(read, unread, keyset, shared.time_of).items():
         for finding in faults(statements, record_id, keyset):
             key = keys[finding.target]
             if key not in damaged:
@@ -281,6 +296,9 @@ def _audit_objects(
     authorities = {blob_key(sha256) for sha256 in _authority_roots(archive)}
     named |= authorities
     blobs, seen = _listed(archive, report, options, (in_records, named))
+    damages, needed = proof_damages(archive, sorted(seen))
+    report.damages.extend(damages)
+    report.unreferenced = [key for key in report.unreferenced if key not in needed]
     for key in sorted(authorities - seen):
         detail = "the root certificate of an authority is not in the store"
         report.damages.append(Damage(key, "object.digest", "OBJECT_MISSING", detail))
@@ -337,7 +355,7 @@ def _listed(
         elif role == "blob":
             report.objects += 1
             report.bytes += stored.size
-        if role not in {"keyset", "probe"} and stored.key not in named:
+        if role not in _OF_NO_RECORD and stored.key not in named:
             report.unreferenced.append(stored.key)
     return blobs, seen
 
@@ -388,7 +406,7 @@ def _add_findings(report: Audit, item: Kept, findings: Sequence[Finding]) -> Non
     known = {damage.key for damage in report.damages}
     for finding in findings:
         is_answer = finding.status in {Status.FAIL, Status.UNKNOWN}
-        if not is_answer or finding.claim == "server.authorship":
+        if not is_answer or finding.claim == "server.authorship" or finding.code == TS_PENDING:
             continue
         if finding.claim == "key.chain" and KEYSETS in known:
             continue
@@ -414,6 +432,8 @@ def _damaged_key(item: Kept, finding: Finding) -> str:
         return _inventory_place(item)
     if finding.claim == AGREES:
         return f"catalogue row of {item.name}"
+    if finding.claim in TOKEN_CLAIMS and finding.target and item.capture_id is not None:
+        return _proof_place(item.capture_id, finding.target)
     return f"{item.name} {finding.target}"
 
 
@@ -421,3 +441,13 @@ def _inventory_place(item: Kept) -> str:
     if item.capture_id is not None:
         return inventory_key(parse_id(item.capture_id))
     return blob_key(item.files.inventory_sha256)
+
+
+def _proof_place(subject: str, target: str) -> str:
+    """The file that a finding about tokens is about: `token:1/own`, `renewal:2` or `proofs:3`."""
+    kind, _, place = target.partition(":")
+    number, _, authority = place.partition("/")
+    if not number.isdecimal():
+        return f"{subject} {target}"
+    file = {"token": f"{authority}.tsr", "renewal": RENEWAL}.get(kind, PROOFS)
+    return proof_key(subject, int(number), file)

@@ -28,6 +28,7 @@ from archive.fetching.outcome import classify
 from archive.ids import Kind, RecordId, parse_id
 from archive.model.fetch import FetchEnd
 from archive.model.look import Previous, Signer
+from archive.services.anchor import newest_anchor
 from archive.services.assemble import Assembled, assemble
 from archive.services.container import SALT_BYTES, Circumstances, Looked
 from archive.services.context import Archive, SigningKey, signing_key
@@ -70,6 +71,7 @@ def capture(archive: Archive, url: str) -> Recorded:
     CatalogError (the look is lost; no ID points at anything).
     """
     result = next(capture_many(archive, [url]))
+    archive.publisher.settle()
     if isinstance(result, Refused):
         raise result.error
     return result
@@ -99,6 +101,7 @@ def capture_many(
             raise
         if before is not None:
             yield from before.results()
+    archive.publisher.settle()
 
 
 def _groups(
@@ -277,4 +280,5 @@ def _circumstances(
         previous=previous,
         unchanged=unchanged,
         salt=archive.random_bytes(SALT_BYTES),
+        anchor=newest_anchor(connection),
     )

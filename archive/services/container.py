@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from archive import canonical
 from archive.digests import sha1_base32, sha256_hex
 from archive.ids import RecordId
+from archive.model.anchor import Anchor
 from archive.model.fetch import Exchange, Fetch, FetchEnd
 from archive.model.inventory import Container, Part, RecordSpan
 from archive.model.look import Previous, Signer
@@ -61,6 +62,7 @@ class Circumstances:
     previous: Previous | None
     unchanged: Unchanged | None
     salt: bytes
+    anchor: Anchor | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The archive as services see it: every outside thing behind the interface that they need."""
 
+import datetime as dt
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,8 +18,9 @@ from archive.model.fetch import Fetch
 from archive.proofs.dsse import Envelope
 from archive.proofs.keyset import ACTIVE, LOG, MANIFEST, Keyset, KeysetKey
 from archive.services.owed import Owed
+from archive.services.publisher import Publisher
 from archive.signing.base import Signer, checked, seal
-from archive.storage.base import Store
+from archive.storage.base import Store, WholeStore
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -98,6 +100,55 @@ class RemoteLimits:
     patience_seconds: int
 
 
+class TimeAnswer(Protocol):
+    """What an authority for time answered, and the nonce that it was asked with."""
+
+    @property
+    def response(self) -> bytes:
+        """The TimeStampResp, or what is none."""
+        ...
+
+    @property
+    def nonce(self) -> int:
+        """That of the question."""
+        ...
+
+
+class TimeAsker(Protocol):
+    """Asks an authority for a token."""
+
+    def ask(self, url: str, message: bytes, *, is_strong: bool = False) -> TimeAnswer:
+        """The answer about a digest of the message, which is the longer one if it is to be strong.
+
+        Raises TimestampRefused, TimestampUnavailable, MalformedUrl.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamping:
+    """Whom the archive asks for trusted time, by name and URL, and for what.
+
+    `tokens` is of how many authorities an envelope gets one, 0 for none; a checkpoint gets those
+    of all of them, one in so many seconds, None for never. A token is renewed so long before the
+    certificate behind it ends.
+    """
+
+    asker: TimeAsker
+    authorities: tuple[tuple[str, str], ...]
+    tokens: int
+    checkpoint_seconds: int | None
+    renew_before: dt.timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessesAsked:
+    """Where witnesses are asked to cosign, and how many seconds all of them have together."""
+
+    urls: tuple[str, ...] = ()
+    seconds: float = 5
+
+
 @dataclass(frozen=True, slots=True)
 class Archive:
     """Everything a service may use, wired once by `archive.bootstrap`.
@@ -130,11 +181,16 @@ class Archive:
     reopen_store: Callable[[], Store]
     package_signers: PackageSigners
     remote: RemoteLimits
+    timestamping: Timestamping
+    log_store: WholeStore
+    witnesses: WitnessesAsked = WitnessesAsked()
+    publisher: Publisher = field(default_factory=Publisher)
     sealing: Sealing = Sealing()
     owed: Owed = field(default_factory=Owed)
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Publish what this process logged, and let go of connections."""
+        self.publisher.close()
         self.jobs.close()
         self.fetcher.close()
         self.hot.close()

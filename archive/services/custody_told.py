@@ -1,33 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
 """The signed statements that tell of a record's custody, read out of the store."""
 
-from collections.abc import Iterator, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
 
 from archive.catalog.statements import StatementRow, count_about, statements_about
 from archive.checks.evidence import Absent, CustodyStatement
 from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.ids import RecordId
 from archive.model.custody import TOLD, SignedCustody
-from archive.proofs.keyset import Keyset
-from archive.services.adopt import adopt_assertion
+from archive.proofs.keyset import REVOKED, Keyset
+from archive.services.adopt import KeyNotAllowed, adopt_assertion
 from archive.services.assertion import Stated
 from archive.services.context import Archive
 from archive.storage.layout import blob_key
 
 KINDS_TOLD = tuple(TOLD)
 
+TimeOf = Callable[[StatementRow], dt.datetime | None]
+"""Gives a time by which a statement was there for certain, as others say."""
+
 
 def custody_told(
-    archive: Archive, record_id: RecordId, keyset: Keyset
+    archive: Archive,
+    record_id: RecordId,
+    keyset: Keyset,
+    time_of: TimeOf = lambda _row: None,
 ) -> tuple[CustodyStatement, ...]:
-    """The statements that the catalogue lists for a record, by kind, in order of making."""
+    """The statements that the catalogue lists for a record, by kind, in order of making.
+
+    `time_of` gives a time by which one was there for certain. It is asked only where the key that
+    signed is revoked, for nothing else rests on it.
+    """
     with archive.database.reading() as connection:
         rows = [
             row for kind in KINDS_TOLD for row in statements_about(connection, str(record_id), kind)
         ]
-    return tuple(
-        CustodyStatement(row.statement_sha256, _signed(archive, keyset, row)) for row in rows
-    )
+    return tuple(_dated(row, _signed(archive, keyset, row), keyset, time_of) for row in rows)
 
 
 def custody_files(archive: Archive, record_id: RecordId) -> Iterator[tuple[str, bytes, bytes]]:
@@ -53,23 +62,37 @@ def signed_custody(stated: Stated) -> SignedCustody:
 def _signed(archive: Archive, keyset: Keyset, row: StatementRow) -> SignedCustody | Absent:
     try:
         return signed_custody(adopt_assertion(archive.store, keyset, row.envelope_key))
+    except KeyNotAllowed as error:
+        return Absent("CUSTODY_KEY", f"{error.code}: {error}", is_certain=True)
     except (ObjectMissing, MalformedEvidence) as error:
         return Absent(error.code, f"{row.envelope_key}: {error}", is_certain=True)
     except StorageError as error:
         return Absent(error.code, f"{row.envelope_key}: {error}", is_certain=False)
 
 
+def _dated(
+    row: StatementRow, signed: SignedCustody | Absent, keyset: Keyset, time_of: TimeOf
+) -> CustodyStatement:
+    key = None if isinstance(signed, Absent) else keyset.keys.get(signed.signer.keyid)
+    is_revoked = key is not None and key.state == REVOKED
+    return CustodyStatement(row.statement_sha256, signed, time_of(row) if is_revoked else None)
+
+
 def grouped(
-    read: Sequence[Stated], unread: Sequence[tuple[str, Sequence[str]]]
+    read: Sequence[Stated],
+    unread: Sequence[tuple[str, Sequence[str]]],
+    keyset: Keyset,
+    time_of: TimeOf,
 ) -> dict[RecordId, list[CustodyStatement]]:
     """Statements of these kinds by the record that they tell of.
 
     `unread` are those that cannot be read, each with the record IDs that the catalogue lists.
+    `time_of` is as for `custody_told`.
     """
     found: dict[RecordId, list[CustodyStatement]] = {}
     for item in (item for item in read if item.row.kind in KINDS_TOLD):
         for record in item.content.records:
-            signed = CustodyStatement(item.row.statement_sha256, signed_custody(item))
+            signed = _dated(item.row, signed_custody(item), keyset, time_of)
             found.setdefault(record, []).append(signed)
     for digest, names in unread:
         absent = Absent("OBJECT_MISSING", "it cannot be read", is_certain=False)

@@ -26,6 +26,7 @@ from archive.proofs.keys import PublicKey
 from archive.services.context import Archive
 from archive.services.custody_told import custody_files
 from archive.services.evidence import capture_evidence
+from archive.services.exhibit_proofs import packed_log, packed_stamps
 from archive.services.exhibit_readme import readme_text
 from archive.services.report_text import report_text
 from archive.services.standing import refuse_withdrawn, standing_of, told_bytes
@@ -78,6 +79,8 @@ def exhibit(archive: Archive, capture_id: RecordId, policy: str = "standard") ->
     files = [
         *_proof(gathered),
         *_objects(archive, gathered),
+        *packed_log(gathered),
+        *packed_stamps(gathered),
         *_trust(gathered),
         *_custody(archive, capture_id),
         content(names.RECORD, told_bytes(row.record_json, standing)),

@@ -6,10 +6,12 @@ Its commands are run by a test as they stand, with `bash`, `openssl`, `jq` and c
 
 from collections.abc import Iterator, Sequence
 
-from archive.checks.evidence import Evidence
+from archive.checks.evidence import Absent, Evidence
+from archive.checks.stamped import open_batches
 from archive.errors import MalformedEvidence
 from archive.model import exhibit as names
 from archive.model.claim import Report
+from archive.model.proof_batch import CERTIFICATE, STAMP
 from archive.model.statement import PAYLOAD_TYPE
 from archive.proofs.keyset import Keyset
 
@@ -18,6 +20,12 @@ _ROOT_WORDS = """\
 3. The root key has the fingerprint above, and signed the keysets. (Set ROOT
    to the fingerprint that you got elsewhere.)"""
 
+_STAMP_WORDS = """\
+6. Authorities for time signed that the statement was there by then. (Are their
+   roots theirs? Compare them with what the authorities themselves publish.)"""
+_LOG_WORDS = """\
+7. The log's entry names the statement and its signature. (The proof that the
+   log has the entry takes a program: verify.pyz, or any for C2SP tlog-proof.)"""
 _HEAD = """\
 EVIDENCE FOR RECORD {record}
 {rule}
@@ -138,6 +146,12 @@ def _steps(gathered: Evidence) -> Iterator[tuple[str, str]]:
    Removed for good, by a signed redaction (data/custody/): {", ".join(removed)}."""
     yield words, _parts(removed)
 
+    tokens = [*_token_commands(gathered, keyset)]
+    if tokens:
+        yield _STAMP_WORDS, "\n".join(tokens)
+    if gathered.log is not None and not isinstance(gathered.log.proof, Absent):
+        yield _LOG_WORDS, _log_commands()
+
 
 def _removed(gathered: Evidence) -> list[str]:
     """The public parts that a redaction removed."""
@@ -198,11 +212,13 @@ def _root_commands(gathered: Evidence, keyset: Keyset) -> str:
             )
     first = min(gathered.chain.versions[0].open().roots)
     newest = names.keyset_content_file(keyset.version)
+    pinned = names.keyset_envelope_file(1, "${ROOT:0:8}")
     return "\n".join(
         [
             f": ${{ROOT:={first}}}",
             "jq -e --arg root \"$ROOT\" '.root.keys[] | select(.keyid == $root)' \\",
             f"  {names.keyset_content_file(1)}",
+            f'signed_by "{pinned}" "$ROOT"',
             *lines,
             f"jq -e '.version == {keyset.version}' {newest}",
         ]
@@ -221,6 +237,44 @@ jq -e '.keys[] | select(.keyid == "{keyid}" and .role == "manifest"
   and .state != "revoked")' {newest}
 jq -e '.predicate.capture_id == "{record}"
   and .predicate.signer.keyid == "{keyid}"' {names.STATEMENT_FILE}
+"""
+
+
+def _token_commands(gathered: Evidence, keyset: Keyset) -> Iterator[str]:
+    """For each token over the statement: its authority's roots, then the check at its own time."""
+    stamps = gathered.stamps
+    if stamps is None:
+        return
+    for batch in open_batches(stamps.batches)[0]:
+        if batch.listing.role != STAMP:
+            continue
+        for token in batch.listing.tokens:
+            trusted = [one for one in keyset.authorities if one.name == token.authority]
+            if not trusted or token.gen_time is None:
+                continue
+            company = batch.listing.of_role(CERTIFICATE, token.authority)
+            certificates = [names.batch_file(batch.number, one.name) for one in company]
+            yield 'rm -f "$work"/roots.pem "$work"/others.pem'
+            for sha256 in trusted[0].roots:
+                file = names.authority_file(sha256)
+                yield f'test "$(sha256sum < {file})" = "{sha256}  -"'
+                yield f'openssl x509 -inform DER -in {file} >> "$work/roots.pem"'
+            for file in certificates:
+                yield f'openssl x509 -inform DER -in {file} >> "$work/others.pem"'
+            more = ' -untrusted "$work/others.pem"' if certificates else ""
+            yield (
+                f"openssl ts -verify -in {names.batch_file(batch.number, token.name)} \\\n"
+                f"  -data {names.ENVELOPE_FILE} \\\n"
+                f'  -CAfile "$work/roots.pem"{more} -attime {int(token.gen_time.timestamp())}'
+            )
+
+
+def _log_commands() -> str:
+    return f"""
+jq -e --arg statement "$(sha256sum < {names.STATEMENT_FILE} | cut -d' ' -f1)" \\
+  --arg envelope "$(sha256sum < {names.ENVELOPE_FILE} | cut -d' ' -f1)" \\
+  '.statement_sha256 == $statement and .envelope_sha256 == $envelope' {names.ENTRY_FILE}
+head -n 1 {names.LOG_PROOF_FILE} | grep -qx 'c2sp.org/tlog-proof@v1'
 """
 
 

@@ -134,6 +134,7 @@ def gather(
             with sole_minter(archive, container, lock, keep) as keep_both:
                 minting = mint_imported(archive, key, container, choice, keep_both)
             _add(result.minting, minting)
+    archive.publisher.settle()
     return result
 
 

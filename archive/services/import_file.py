@@ -99,7 +99,9 @@ def import_file(
         keep()
         note_key_use(archive, key)
         is_in = import_container(archive, key, supply, _kept(progress, keep), pool)
-        return _result(archive, key, options, _Done(supply, len(before), is_in, keep))
+        done = _result(archive, key, options, _Done(supply, len(before), is_in, keep))
+    archive.publisher.settle()
+    return done
 
 
 def read_flaws(archive: Archive, groups: Sequence[GroupRow]) -> tuple[Flaw, ...]:

@@ -14,6 +14,7 @@ from archive.digests import sha1_base32, sha256_hex
 from archive.errors import InputTooLarge, MalformedEvidence, UndecodableBody
 from archive.fetching.outcome import classify
 from archive.ids import RecordId
+from archive.model.anchor import Anchor
 from archive.model.fetch import Exchange, Fetch, FetchEnd
 from archive.model.inventory import (
     Container,
@@ -82,6 +83,7 @@ class Around:
     signer: Signer
     capture_id: RecordId
     previous: Previous | None
+    anchor: Anchor | None = None
 
 
 def judge_record(given: GivenRecord) -> Judged:
@@ -213,6 +215,7 @@ def _look(judged: Judged, around: Around, text: bytes | None) -> Look:
         text_sha256=sha256_hex(text) if text is not None else None,
         signer=around.signer,
         imported=judged.given.origin,
+        anchor=around.anchor,
     )
 
 

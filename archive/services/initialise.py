@@ -20,8 +20,9 @@ from archive.proofs.keys import PublicKey
 from archive.proofs.keyset import LOG, MANIFEST, Keyset
 from archive.services.access import SECRET_BYTES, make_api_key
 from archive.services.context import Archive
-from archive.services.make_keyset import new_keyset_key, new_log, store_keyset
+from archive.services.make_keyset import LOG_DAYS, TRIAL_DAYS, new_keyset_key, new_log, store_keyset
 from archive.services.record import keyset_row
+from archive.services.start_log import start_log
 from archive.services.trust import has_keyset, stored_keysets
 from archive.signing.base import Signer
 from archive.signing.file import create_key, open_key, read_passphrase, write_private
@@ -114,6 +115,7 @@ def initialise(archive: Archive, files: KeyFiles) -> Initialised:
     if not is_founded and files.are_complete:
         _store_first_keyset(archive, files, roots)
     _take_in_keysets(archive, roots)
+    start_log(archive, roots)
     unlisted = _count_unlisted(archive)
     with archive.database.reading() as connection:
         has_api_key = access.has_api_keys(connection)
@@ -185,8 +187,8 @@ def _store_first_keyset(archive: Archive, files: KeyFiles, roots: Sequence[str])
         threshold=1,
         roots={root.public_key.keyid: root.public_key},
         keys={
-            key.keyid: new_keyset_key(key, role, now)
-            for key, role in ((manifest, MANIFEST), (log, LOG))
+            key.keyid: new_keyset_key(key, role, now, days)
+            for key, role, days in ((manifest, MANIFEST, TRIAL_DAYS), (log, LOG, LOG_DAYS))
         },
         logs=(new_log(archive.log_origin, archive.base_url, log, root.public_key.keyid),),
     )

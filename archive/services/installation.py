@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from archive.canonical import JsonValue
 from archive.catalog.database import Database
 from archive.clock import Clock
+from archive.services.context import Timestamping
 from archive.services.initialise import KeyFiles
 from archive.signing.base import Signer
 from archive.storage.base import Store
@@ -72,6 +73,7 @@ class Installation:
     config: Path | None = None
     databases: tuple[str, ...] = ()
     space: Callable[[Path], Space] = space_at
+    timestamping: Timestamping | None = None
 
     def sqlite_files(self) -> list[Path]:
         """The SQLite files besides the catalogue: those in the data folder, and those named."""

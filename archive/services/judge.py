@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Policies: which claims must be proven, and the bottom line that follows from the findings.
 
-`standard` asks for every claim whose evidence this archive is configured to make; `court` asks
-for time, log and witness too, which makes a report incomplete until the archive has them.
+`standard` asks for every claim whose evidence this archive is configured to make: those of the
+log are not applicable where the keyset names no log, or asks for no witness. `court` takes that
+for no answer: time, log and witness must be proven.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,43 +11,42 @@ from collections.abc import Mapping, Sequence
 from archive.errors import InputError, ObjectMissing
 from archive.model.claim import Finding, Result, Status
 
-_BYTES = ("inventory.bound", "object.digest", "warc.records", "body.from_warc")
-_STANDARD = (
+_WHO = (
     "envelope.form",
     "key.chain",
     "signature",
     "statement.canonical",
     "statement.id",
     "key.valid_at_time",
-    *_BYTES,
-    "text.derives",
 )
+_BYTES = ("inventory.bound", "object.digest", "warc.records", "body.from_warc")
+_LOG = ("log.entry", "log.checkpoint", "log.inclusion", "log.witness")
+_TOKENS = ("ts.rfc3161",)
+_TIME = ("ts.renewal", "time.interval")
 _SINCE = ("storage.lock", "custody.chain")
+_STANDARD = (*_WHO, *_BYTES, "text.derives", *_LOG, *_TOKENS)
 BYTES_ONLY = "bytes-only"
+COURT = "court"
 POLICIES: Mapping[str, tuple[str, ...]] = {
     BYTES_ONLY: _BYTES,
     "standard": _STANDARD,
-    "court": (
-        *_STANDARD,
-        "ts.rfc3161",
-        "log.entry",
-        "log.inclusion",
-        "log.checkpoint",
-        "log.witness",
-        "time.interval",
-        "storage.lock",
-        "custody.chain",
-    ),
+    COURT: (*_STANDARD, *_TIME, *_SINCE),
 }
-
+# A court is not told that there was nothing to prove.
+_PROVEN_IN_COURT = {*_LOG, *_TOKENS, "time.interval"}
 
 READING_ORDER = (
     "package.form",
-    *_STANDARD[:-1],
+    *_WHO,
+    *_BYTES,
     *_SINCE,
-    *(claim for claim in POLICIES["court"] if claim not in {*_STANDARD[:-1], *_SINCE}),
+    "text.derives",
+    *_LOG,
+    "log.consistency",
+    *_TOKENS,
+    *_TIME,
 )
-"""In which order a person reads a report: who signed what, the bytes, the text, since, when."""
+"""In which order a person reads a report: who signed what, the bytes, since, the text, when."""
 
 
 def required_claims(policy: str) -> tuple[str, ...]:
@@ -70,10 +70,17 @@ def reading_order(claim: str) -> int:
 
 
 def not_proven(findings: Sequence[Finding], policy: str, *more: str) -> tuple[str, ...]:
-    """The required claims, and `more`, that are not proven for every target, in that order."""
+    """The required claims, and `more`, that are not proven for every target, in that order.
+
+    What has no meaning needs no proof; but to a court it must be shown when a thing was there,
+    however little the archive was configured to make.
+    """
     held: dict[str, bool] = {}
     for finding in findings:
-        is_proven = finding.status in {Status.PASS, Status.NOT_APPLICABLE}
+        must_pass = policy == COURT and finding.claim in _PROVEN_IN_COURT
+        is_proven = finding.status is Status.PASS or (
+            finding.status is Status.NOT_APPLICABLE and not must_pass
+        )
         held[finding.claim] = held.get(finding.claim, True) and is_proven
     return tuple(claim for claim in (*more, *required_claims(policy)) if not held.get(claim, False))
 

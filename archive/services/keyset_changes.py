@@ -22,16 +22,25 @@ from archive.proofs.keyset import (
 )
 from archive.proofs.keyset_trust import Authority, TrustedLog, Witnesses
 from archive.proofs.note import VerifierKey
-from archive.services.make_keyset import UNDER_WAY, new_keyset_key
+from archive.services.make_keyset import (
+    LOG_DAYS,
+    MANIFEST_DAYS,
+    TRIAL_DAYS,
+    UNDER_WAY,
+    new_keyset_key,
+)
 
 Change = Callable[[Keyset, dt.datetime], Keyset]
 """A keyset and the time now, to the keyset that is wanted."""
 
 
 def rotated(key: PublicKey, days: int | None = None) -> Change:
-    """Another manifest key signs, and those before it are retired."""
+    """Another manifest key signs, for so many days, and those before it are retired."""
+    if days is not None and not 1 <= days <= TRIAL_DAYS:
+        raise InputError(f"a key signs for 1 to {TRIAL_DAYS} days")
 
     def change(keyset: Keyset, now: dt.datetime) -> Keyset:
+        span = days or (TRIAL_DAYS if keyset.is_development else MANIFEST_DAYS)
         if key.keyid in keyset.keys:
             raise InputError(f"key {key.keyid} stands in the keyset already")
         keys = {
@@ -40,7 +49,7 @@ def rotated(key: PublicKey, days: int | None = None) -> Change:
             else item
             for keyid, item in keyset.keys.items()
         }
-        return replace(keyset, keys={**keys, key.keyid: new_keyset_key(key, MANIFEST, now, days)})
+        return replace(keyset, keys={**keys, key.keyid: new_keyset_key(key, MANIFEST, now, span)})
 
     return change
 
@@ -49,7 +58,7 @@ def with_log(log: TrustedLog, key: PublicKey) -> Change:
     """The archive has this log from now on."""
 
     def change(keyset: Keyset, now: dt.datetime) -> Keyset:
-        keys = {**keyset.keys, key.keyid: new_keyset_key(key, LOG, now)}
+        keys = {**keyset.keys, key.keyid: new_keyset_key(key, LOG, now, LOG_DAYS)}
         return replace(keyset, keys=keys, logs=(*keyset.logs, log))
 
     return change

@@ -6,15 +6,19 @@ import datetime as dt
 from archive.digests import sha256_hex
 from archive.errors import SettingsError
 from archive.proofs.keys import PublicKey
-from archive.proofs.keyset import LOG, MANIFEST, Keyset, KeysetKey
+from archive.proofs.keyset import Keyset, KeysetKey
 from archive.proofs.keyset_bundle import keyset_statement
 from archive.proofs.keyset_trust import NAME_LIMIT, TrustedLog, is_plain_name
 from archive.signing.base import Signer, seal
 from archive.storage.base import Store
 from archive.storage.layout import blob_key, keyset_key
 
-KEY_DAYS = {MANIFEST: 3650, LOG: 36500}
-"""How long a new key may sign. That of a log lives as long as its log."""
+TRIAL_DAYS = 3650
+"""How long a new key may sign captures in a development archive, which nobody looks after."""
+MANIFEST_DAYS = 90
+"""How long in any other: a key that is online is replaced often."""
+LOG_DAYS = 36500
+"""How long the key of a log may sign: it lives as long as its log."""
 
 UNDER_WAY = dt.timedelta(hours=1)
 """What was begun with one key may end with another."""
@@ -23,11 +27,9 @@ _UNNAMED = "muniment.invalid"
 _NAMING_DIGITS = 16
 
 
-def new_keyset_key(
-    key: PublicKey, role: str, now: dt.datetime, days: int | None = None
-) -> KeysetKey:
+def new_keyset_key(key: PublicKey, role: str, now: dt.datetime, days: int) -> KeysetKey:
     """The keyset's entry of a key that is valid from now on, and for what is under way now."""
-    return KeysetKey(key, role, now - UNDER_WAY, now + dt.timedelta(days=days or KEY_DAYS[role]))
+    return KeysetKey(key, role, now - UNDER_WAY, now + dt.timedelta(days=days))
 
 
 def new_log(origin: str, base_url: str, key: PublicKey, root_keyid: str) -> TrustedLog:

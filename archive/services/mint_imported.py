@@ -27,6 +27,7 @@ from archive.model.inventory import Container, RecordSpan
 from archive.model.look import IMPORT_VANTAGE, ImportedFrom, Previous, Signer
 from archive.net.surt import url_key
 from archive.net.url import parse_capture_url
+from archive.services.anchor import newest_anchor
 from archive.services.assemble import Assembled
 from archive.services.context import Archive, SigningKey
 from archive.services.imported_look import (
@@ -268,4 +269,5 @@ def _around(
         signer=Signer(key.listed.key.keyid, key.keyset_version),
         capture_id=RecordId(archive.identity.prefix, Kind.CAPTURE, number),
         previous=row and Previous(parse_id(row.id), row.statement_sha256),
+        anchor=newest_anchor(connection),
     )

@@ -25,9 +25,11 @@ from archive.errors import (
     StorageRefused,
     StorageUnavailable,
 )
+from archive.model.proof_batch import PROOFS
+from archive.proofs.log_layout import LATEST
 from archive.services.mirror_lists import Lists, Pair
 from archive.services.mirror_needs import erased_keys, needed_by
-from archive.storage.base import Erasing, Store, StoredObject
+from archive.storage.base import Erasing, Replacing, Store, StoredObject
 from archive.storage.layout import BLOBS, read_key
 
 Progress = Callable[[int, int], None]
@@ -40,7 +42,9 @@ _RANKS = {
     "statement": _SIGNED,
     "observation": _SIGNED,
     "assertion": _SIGNED,
+    "checkpoint": _SIGNED,
 }
+_NOT_COPIED = {"probe", "latest"}
 _THREADS = 8
 _GROUP = 64
 _WHOLE_BYTES = 4 * 1024 * 1024
@@ -143,6 +147,11 @@ def mirror_json(report: Mirrored) -> dict[str, JsonValue]:
 _Judge = Callable[[Pair], NotMirrored | None]
 
 
+def _rank(key: str) -> int:
+    place = read_key(key)
+    return _SIGNED if place.file == PROOFS else _RANKS.get(place.role, _NAMED)
+
+
 class _Mirroring:
     """One run."""
 
@@ -157,6 +166,8 @@ class _Mirroring:
         self._done = 0
 
     def run(self, judge: _Judge) -> Mirrored:
+        # Read before the rest is listed: then all that it commits to is among that.
+        newest = self._newest_checkpoint()
         try:
             self._list()
             with ThreadPoolExecutor(_THREADS) as pool:
@@ -171,7 +182,19 @@ class _Mirroring:
             ) from error
         finally:
             self._lists.close()
+        if newest is not None and self._report.is_complete:
+            self._point_at(newest)
         return self._report
+
+    def _newest_checkpoint(self) -> bytes | None:
+        try:
+            return self._source.newest(LATEST) if isinstance(self._source, Replacing) else None
+        except ObjectMissing:
+            return None
+
+    def _point_at(self, newest: bytes) -> None:
+        if isinstance(self._target, Replacing):
+            self._target.replace(LATEST, newest)
 
     def present_by_size(self, pair: Pair) -> NotMirrored | None:
         """What is wrong with an object that the target has, by the lists alone."""
@@ -201,12 +224,12 @@ class _Mirroring:
         # Content is stored before what names it. So whatever names content is listed first, and
         # all that it names is there when the content is listed, while captures go on.
         lists.add_source(
-            (item, _RANKS.get(read_key(item.key).role, _NAMED))
+            (item, _rank(item.key))
             for item in _lasting(self._source.list())
             if not item.key.startswith(BLOBS)
         )
         lists.add_source(
-            (item, _RANKS.get(read_key(item.key).role, _NAMED))
+            (item, _rank(item.key))
             for item in _lasting(self._source.list(BLOBS))
             if item.key not in self._erased
         )
@@ -327,7 +350,7 @@ def _damage(key: str, found: str) -> NotMirrored | None:
 
 
 def _lasting(objects: Iterable[StoredObject]) -> Iterator[StoredObject]:
-    return (item for item in objects if read_key(item.key).role != "probe")
+    return (item for item in objects if read_key(item.key).role not in _NOT_COPIED)
 
 
 def _groups(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:

@@ -5,9 +5,11 @@ from archive import canonical
 from archive.errors import MalformedEvidence, StorageError
 from archive.model.imported import ImportGroup
 from archive.model.inventory import Inventory
+from archive.model.proof_batch import PROOFS, ProofBatch
 from archive.model.redaction import Redaction
 from archive.model.statement import INVENTORY, Statement
 from archive.proofs.dsse import read_envelope
+from archive.services.proof_batches import place_of
 from archive.storage.base import Store
 from archive.storage.layout import STATEMENTS, blob_key, inventory_key, read_key
 
@@ -16,11 +18,13 @@ _SIGNED = {"keyset", "statement", "observation", "assertion"}
 
 
 def needed_by(store: Store, key: str) -> frozenset[str]:
-    """The keys of the content that a signed file names; none for what is not signed.
+    """The keys of the content that a signed file, or a listing of proofs, names; else none.
 
     A file that cannot be read names nothing that anyone could miss: what it is, the audit says.
     """
     place = read_key(key)
+    if place.file == PROOFS:
+        return _batch_files(store, key)
     if place.role not in _SIGNED:
         return frozenset()
     try:
@@ -54,6 +58,15 @@ def erased_keys(store: Store) -> dict[str, str | None]:
                 new = None if gone.new is None else blob_key(gone.new.sha256)
                 found[blob_key(gone.old.sha256)] = new
     return found
+
+
+def _batch_files(store: Store, key: str) -> frozenset[str]:
+    place = read_key(key)
+    try:
+        files = ProofBatch.from_bytes(store.get(key)).files
+    except (MalformedEvidence, StorageError):
+        return frozenset()
+    return frozenset(place_of(place.name, place.batch, file) for file in files)
 
 
 def _imported(store: Store, kind: str, content: str) -> list[str]:

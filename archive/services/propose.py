@@ -21,7 +21,7 @@ from archive.services.amend import Amendment, following_keyset
 from archive.services.context import Archive
 from archive.services.initialise import KeyFiles, make_passphrase, own_key, pin_roots
 from archive.services.keyset_changes import changed, check_threshold
-from archive.services.make_keyset import new_keyset_key, new_log
+from archive.services.make_keyset import LOG_DAYS, MANIFEST_DAYS, new_keyset_key, new_log
 from archive.services.trust import has_keyset, stored_keysets
 from archive.signing.base import Signer, seal
 
@@ -56,8 +56,8 @@ def propose_first(
         threshold=threshold,
         roots={key.keyid: key for key in roots},
         keys={
-            key.keyid: new_keyset_key(key, role, now)
-            for key, role in ((manifest, MANIFEST), (log, LOG))
+            key.keyid: new_keyset_key(key, role, now, days)
+            for key, role, days in ((manifest, MANIFEST, MANIFEST_DAYS), (log, LOG, LOG_DAYS))
         },
         logs=(new_log(archive.log_origin, archive.base_url, log, keyids[0]),),
     )

@@ -26,10 +26,9 @@ from archive.services.evidence import (
     KnownBefore,
     ObservationFiles,
     capture_evidence,
+    known_before,
     observation_evidence,
 )
-from archive.services.lock_promises import LockPromises
-from archive.services.redacted import signed_replacements
 from archive.services.trust import keyset_chain
 from archive.storage.base import Store
 
@@ -101,9 +100,7 @@ def records_findings(
 ) -> Iterator[tuple[Kept, tuple[Finding, ...]]]:
     """The findings about each record, in order, on as many processes as workers."""
     if workers == 1 or len(kept) <= _BATCH:
-        known = KnownBefore(
-            LockPromises(archive, chain), replaced=signed_replacements(archive, chain)
-        )
+        known = known_before(archive, chain)
         for item in kept:
             yield item, _findings(_Reader(archive, chain, known, claims), item)
         return
@@ -155,11 +152,6 @@ def _findings(reader: _Reader, item: Kept) -> tuple[Finding, ...]:
     return (*found, agreement(archive, gathered, envelope_key, found))
 
 
-def _known(archive: Archive, chain: KeysetChain) -> KnownBefore:
-    promises = LockPromises(archive, chain)
-    return KnownBefore(promises, replaced=signed_replacements(archive, chain))
-
-
 class _Worker:
     """What a worker process keeps between batches."""
 
@@ -170,12 +162,7 @@ def _open_worker(reopen: Callable[[], Archive], claims: frozenset[str]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     archive = reopen()
     chain = keyset_chain(archive)
-    _Worker.reader = _Reader(
-        archive,
-        chain,
-        _known(archive, chain),
-        claims,
-    )
+    _Worker.reader = _Reader(archive, chain, known_before(archive, chain), claims)
 
 
 def _end_with_parent() -> None:

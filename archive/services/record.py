@@ -12,6 +12,7 @@ from archive.canonical import JsonValue
 from archive.catalog.evidence import CaptureRows
 from archive.digests import sha256_hex
 from archive.model.inventory import Container, Inventory, Part
+from archive.model.log_entry import KEYSET, LogEntry
 from archive.model.look import ImportedFrom, Look
 from archive.net.surt import url_key
 from archive.proofs.keyset_chain import SignedKeyset
@@ -74,7 +75,7 @@ def record_json(signed: SignedLook) -> dict[str, JsonValue]:
         "statement_sha256": signed.statement_sha256,
         "envelope_sha256": signed.envelope_sha256,
         "signer": {"keyid": look.signer.keyid, "keyset_version": look.signer.keyset_version},
-        "checkpoint": None,
+        "checkpoint": look.anchor and look.anchor.to_json(),
         "limits": "/limits",
     }
     if look.imported is not None:
@@ -173,6 +174,22 @@ def keyset_row(signed: SignedKeyset) -> dict[str, Any]:
         "statement_sha256": signed.statement_sha256,
         "content_sha256": sha256_hex(signed.content),
     }
+
+
+def look_entry(signed: SignedLook) -> LogEntry:
+    """The leaf of a capture or observation in the log."""
+    capture_id = signed.look.capture_id
+    return LogEntry(
+        "capture" if capture_id else "observation",
+        str(capture_id) if capture_id else None,
+        signed.statement_sha256,
+        signed.envelope_sha256,
+    )
+
+
+def keyset_entry(signed: SignedKeyset) -> LogEntry:
+    """The leaf of a keyset in the log."""
+    return LogEntry(KEYSET, None, signed.statement_sha256, None)
 
 
 def container_rows(containers: tuple[Container, ...]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
-from archive.catalog import evidence, requests, sequence
+from archive.catalog import evidence, log, requests, sequence
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.errors import ObjectConflict, StorageError
@@ -21,10 +21,12 @@ from archive.ids import Kind
 from archive.services.assemble import Assembled
 from archive.services.context import Archive, SigningKey
 from archive.services.ownership import LEASE_SECONDS, NOBODY, OBSERVATION, this_process
+from archive.services.publishing import publish_soon
 from archive.services.record import (
     SignedLook,
     capture_rows,
     container_rows,
+    look_entry,
     observation_row,
 )
 from archive.storage.layout import blob_key, inventory_key, observation_key, statement_key
@@ -185,5 +187,7 @@ def _write_rows(archive: Archive, signed: Sequence[SignedLook], numbers: Numbers
         for kind, given in numbers.items():
             if given:
                 requests.settle(connection, kind, given)
+        log.append(connection, [look_entry(item) for item in signed])
 
     archive.database.insist(archive.database.appending, add)
+    publish_soon(archive)

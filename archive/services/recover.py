@@ -10,22 +10,25 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archive.catalog import evidence, requests, sequence
+from archive.catalog import evidence, log, requests, sequence
 from archive.catalog.sequence import Reservation
 from archive.catalog.statements import every_statement
 from archive.errors import MalformedEvidence
 from archive.ids import Kind, RecordId
+from archive.model.log_entry import LogEntry
 from archive.proofs.keyset import Keyset
 from archive.services.adopt import adopt_assertion, adopt_capture, adopt_observation
-from archive.services.assertion import take_in
+from archive.services.assertion import stated_entry, take_in
 from archive.services.context import Archive
 from archive.services.erase import finish_redactions
 from archive.services.ownership import ASSERTION, IMPORT, OBSERVATION, REDACTION, is_gone
+from archive.services.publishing import publish_soon
 from archive.services.reading_all import kept_records
 from archive.services.record import (
     SignedLook,
     capture_rows,
     container_rows,
+    look_entry,
     observation_row,
 )
 from archive.services.trust import trusted_keyset
@@ -75,6 +78,7 @@ def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
             continue
         capture_id = RecordId(archive.identity.prefix, Kind(item.kind), item.number)
         signed = _signed_in_store(archive, keyset, capture_id)
+        logged: list[LogEntry] = []
         with archive.database.writing() as connection:
             if not sequence.are_open(connection, {item.kind: [item.number]}):
                 continue  # another process settled it meanwhile
@@ -84,11 +88,15 @@ def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
             elif signed:
                 sequence.close(connection, item.kind, item.number)
                 evidence.add_captures(connection, [capture_rows(signed, item.number)])
+                logged.append(look_entry(signed))
                 adopted.append(str(capture_id))
             else:
                 sequence.void(connection, item.kind, item.number)
                 voided.append(str(capture_id))
             requests.settle(connection, item.kind, [item.number])
+            log.append(connection, logged)
+    if adopted:
+        publish_soon(archive)
     return Recovery(tuple(adopted), tuple(voided))
 
 
@@ -112,6 +120,9 @@ def _settle_observations(archive: Archive, keyset: Keyset, orphaned: Sequence[Re
         for item in orphaned:
             requests.settle(connection, item.kind, [item.number])
             sequence.forget(connection, item.kind, item.number)
+        log.append(connection, [look_entry(signed) for signed in found])
+    if found:
+        publish_soon(archive)
 
 
 def _settle_assertions(archive: Archive, keyset: Keyset, orphaned: Sequence[Reservation]) -> None:
@@ -132,6 +143,9 @@ def _settle_assertions(archive: Archive, keyset: Keyset, orphaned: Sequence[Rese
             take_in(connection, stated)
         for item in orphaned:
             sequence.forget(connection, item.kind, item.number)
+        log.append(connection, [stated_entry(stated) for stated in found])
+    if found:
+        publish_soon(archive)
 
 
 def _finish_redactions(archive: Archive, orphaned: Sequence[Reservation]) -> None:

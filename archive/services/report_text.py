@@ -2,6 +2,7 @@
 """A verification report as a text that a person can read aloud."""
 
 from archive.model.claim import Finding, Report, Result, Status
+from archive.services.report_time import time_text
 
 _WORDS = {
     Status.PASS: "holds",
@@ -26,6 +27,8 @@ def report_text(report: Report, note: str) -> str:
     lines += [f"  {finding_text(finding)}" for finding in report.findings]
     roots = ", ".join(report.trust.root_fingerprints) or "none"
     lines.append(f"  root keys ({report.trust.root_source}): {roots}")
+    if words := time_text(report):
+        lines.append(words)
     lines.append(
         _BOTTOM[report.result].format(
             policy=report.policy,

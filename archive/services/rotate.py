@@ -31,7 +31,9 @@ class Rotated:
     retired: tuple[str, ...]
 
 
-def rotate(archive: Archive, files: KeyFiles, to: Signer | None = None) -> Rotated:
+def rotate(
+    archive: Archive, files: KeyFiles, to: Signer | None = None, days: int | None = None
+) -> Rotated:
     """Sign with a new key from now on: with a file made here, or with the signer that is given.
 
     Which signer is used then is for the settings to say. Needs the root key beside the signing
@@ -45,7 +47,8 @@ def rotate(archive: Archive, files: KeyFiles, to: Signer | None = None) -> Rotat
     retired: tuple[str, ...] = ()
     if signer.public_key.keyid not in keyset.keys:
         before = keyset
-        keyset = amend(archive, files, Amendment(rotation(archive, files, keyset, signer)))
+        changes = rotation(archive, files, keyset, signer, days)
+        keyset = amend(archive, files, Amendment(changes))
         retired = tuple(
             keyid for keyid, key in before.keys.items() if key.state != keyset.keys[keyid].state
         )
@@ -66,9 +69,11 @@ def coming_key(files: KeyFiles) -> Signer:
     return opened_or_made(files.coming, read_passphrase(files.passphrase_file))
 
 
-def rotation(archive: Archive, files: KeyFiles, keyset: Keyset, signer: Signer) -> list[Change]:
-    """What makes this signer the one that signs; with a log, if there is none."""
-    changes = [rotated(signer.public_key)]
+def rotation(
+    archive: Archive, files: KeyFiles, keyset: Keyset, signer: Signer, days: int | None = None
+) -> list[Change]:
+    """What makes this signer the one that signs, for so many days; with a log, if there is none."""
+    changes = [rotated(signer.public_key, days)]
     if keyset.log is None:
         log = own_key(archive, files, LOG)
         first = next(iter(keyset.roots))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from archive.catalog import evidence
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
 from archive.errors import (
@@ -24,6 +25,7 @@ from archive.proofs.dsse import Envelope, read_envelope
 from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_chain import (
     KeysetChain,
+    RolledBack,
     SignedKeyset,
     chosen_chain,
     keyset_signers,
@@ -70,7 +72,29 @@ def stray_keyset_files(store: Store, pinned_roots: Sequence[str] = ()) -> list[t
 
 def trusted_keyset(archive: Archive) -> Keyset:
     """The newest keyset that the pinned roots vouch for. Raises MalformedEvidence."""
-    return newest_trusted(stored_keysets(archive.store, archive.pinned_roots), archive.pinned_roots)
+    return _trusted(archive, stored_keysets(archive.store, archive.pinned_roots))
+
+
+def _trusted(archive: Archive, chain: Sequence[SignedKeyset]) -> Keyset:
+    fault = rolled_back(archive, chain)
+    if fault is not None:
+        raise fault
+    return newest_trusted(chain, archive.pinned_roots)
+
+
+def rolled_back(archive: Archive, chain: Sequence[SignedKeyset]) -> RolledBack | None:
+    """What is wrong when the catalogue took in a version that the store has no longer.
+
+    Whoever holds the store could take a revocation away otherwise. Raises CatalogError.
+    """
+    with archive.database.reading() as connection:
+        known = evidence.highest_keyset(connection)
+    if len(chain) >= known:
+        return None
+    return RolledBack(
+        f"keyset {known} was in force and {len(chain)} is the newest in the store: put the files "
+        "of those that are missing back from a mirror"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +118,7 @@ class TrustedVersion:
 def trusted_versions(archive: Archive) -> tuple[TrustedVersion, ...]:
     """Every version that the pinned roots vouch for, in order. Raises MalformedEvidence."""
     chain = stored_keysets(archive.store, archive.pinned_roots)
-    newest_trusted(chain, archive.pinned_roots)
+    _trusted(archive, chain)
     found: list[TrustedVersion] = []
     for signed in chain:
         keyset = signed.open()
@@ -109,8 +133,9 @@ def keyset_chain(archive: Archive) -> KeysetChain:
     try:
         versions = stored_keysets(archive.store, archive.pinned_roots)
     except (MalformedEvidence, ObjectMissing):
-        versions = ()
-    return KeysetChain(versions, tuple(archive.pinned_roots))
+        return KeysetChain((), tuple(archive.pinned_roots))
+    fault = rolled_back(archive, versions)
+    return KeysetChain(versions, tuple(archive.pinned_roots), fault)
 
 
 @dataclass

@@ -11,15 +11,16 @@ from archive.catalog import evidence as rows
 from archive.checks.evidence import Evidence
 from archive.checks.runner import run_checks
 from archive.clock import rfc3339
-from archive.errors import MalformedEvidence, NotFound
+from archive.errors import NotFound
 from archive.ids import RecordId
-from archive.model.claim import Finding, Report, TrustInputs
+from archive.model.claim import Finding, Report
 from archive.services.agreement import CLAIM as CATALOG_CLAIM
 from archive.services.agreement import agreement
 from archive.services.context import Archive
 from archive.services.evidence import (
     ObservationFiles,
     capture_evidence,
+    known_before,
     observation_evidence,
 )
 from archive.services.judge import (
@@ -30,8 +31,10 @@ from archive.services.judge import (
     reading_order,
     required_claims,
 )
+from archive.services.report_time import with_time
 from archive.services.standing import standing_of
 from archive.services.trust import keyset_chain
+from archive.services.trust_inputs import trust_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +46,24 @@ class Asked:
     envelope_key: str
 
 
-def verify_record(archive: Archive, capture_id: RecordId, policy: str = "standard") -> Report:
-    """The report on a capture. Raises NotFound, and InputError for an unknown policy."""
+def verify_record(
+    archive: Archive,
+    capture_id: RecordId,
+    policy: str = "standard",
+    pinned: Sequence[bytes] = (),
+) -> Report:
+    """The report on a capture; `pinned` are checkpoints of the log that were kept elsewhere.
+
+    Raises NotFound, and InputError for an unknown policy.
+    """
     required_claims(policy)
     with archive.database.reading() as connection:
         row = rows.capture_by_id(connection, str(capture_id))
     if row is None:
         raise NotFound(f"there is no record {capture_id}")
-    gathered = capture_evidence(archive, capture_id, row.envelope_key, keyset_chain(archive))
+    chain = keyset_chain(archive)
+    known = known_before(archive, chain, pinned)
+    gathered = capture_evidence(archive, capture_id, row.envelope_key, chain, known)
     subject = {"record_id": str(capture_id), "capture_id": str(capture_id)}
     return report_on(archive, gathered, Asked(policy, subject, row.envelope_key))
 
@@ -73,11 +86,11 @@ def report_on(archive: Archive, gathered: Evidence, asked: Asked) -> Report:
     if asked.policy != BYTES_ONLY:
         found = (*found, agreement(archive, gathered, asked.envelope_key, found))
     findings = tuple(sorted(found, key=_reading_order))
-    return Report(
+    report = Report(
         report_id=f"urn:uuid:{uuid.UUID(bytes=archive.random_bytes(16), version=4)}",
         policy=asked.policy,
         subject={**asked.subject, "package_sha256": None},
-        trust=_trust(archive, gathered),
+        trust=trust_inputs(gathered, tuple(archive.pinned_roots), "configured"),
         findings=findings,
         required_failed=not_proven(findings, asked.policy),
         result=judge(findings, asked.policy),
@@ -86,6 +99,7 @@ def report_on(archive: Archive, gathered: Evidence, asked: Asked) -> Report:
         verifier=("muniment", __version__),
         standing=_standing(archive, gathered),
     )
+    return with_time(report, gathered) if asked.policy != BYTES_ONLY else report
 
 
 def _standing(archive: Archive, gathered: Evidence) -> JsonValue:
@@ -97,14 +111,6 @@ def _standing(archive: Archive, gathered: Evidence) -> JsonValue:
 
 def _reading_order(finding: Finding) -> tuple[int, bool]:
     return reading_order(finding.claim), finding.claim != CATALOG_CLAIM.id
-
-
-def _trust(archive: Archive, gathered: Evidence) -> TrustInputs:
-    try:
-        version: int | None = gathered.keyset.version
-    except MalformedEvidence:
-        version = None
-    return TrustInputs(tuple(archive.pinned_roots), "configured", version)
 
 
 def _claimed_time(gathered: Evidence, findings: Sequence[Finding]) -> str | None:

@@ -50,7 +50,10 @@ from archive.proofs.keyset_chain import (
     SignedKeyset,
     UnpinnedRoot,
 )
+from archive.services.exhibit_proofs import GivenLater, absent_from, given, log_in, stamps_in
 from archive.services.judge import claims_to_run, judge, not_proven, reading_order
+from archive.services.report_time import with_time
+from archive.services.trust_inputs import trust_inputs
 
 _CHUNK_BYTES = 1 << 20
 
@@ -59,12 +62,14 @@ _CHUNK_BYTES = 1 << 20
 class ExhibitTrust:
     """What an exhibit is verified by: root fingerprints from outside it (none: `package`).
 
-    `record` is the record that the exhibit should be of, where the caller knows.
+    `record` is the record that the exhibit should be of, where the caller knows; `checkpoints` are
+    notes of its log that he got elsewhere.
     """
 
     roots: tuple[str, ...] = ()
     source: str = "user"
     record: RecordId | None = None
+    checkpoints: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +110,25 @@ def _report_on(
     record = trust.record or record_of(bag)
     versions, fault = keysets_of(bag)
     own = tuple(sorted(versions[0].open().roots)) if versions and not trust.roots else ()
-    gathered = evidence_of(bag, record, KeysetChain(versions, trust.roots or own, fault))
+    gathered = evidence_of(
+        bag,
+        record,
+        KeysetChain(versions, trust.roots or own, fault),
+        GivenLater(circumstances.now, trust.checkpoints),
+    )
     findings = list(run_checks(gathered, claims))
     if not trust.roots:
         findings = [_unpinned(finding, own) for finding in findings]
     report = _report(policy, _subject(path, record), trust, findings, circumstances)
     is_read = any(f.claim == "statement.canonical" and f.code == "" for f in findings)
-    try:
-        version: int | None = gathered.keyset.version
-    except MalformedEvidence:
-        version = None
-    roots = trust.roots or own
-    return replace(
+    report = replace(
         report,
-        trust=TrustInputs(roots, trust.source if trust.roots else "package", version),
+        trust=trust_inputs(
+            gathered, trust.roots or own, trust.source if trust.roots else "package"
+        ),
         claimed_time=gathered.look.claimed_time if is_read else None,
     )
+    return with_time(report, gathered) if claims is None else report
 
 
 def _report(
@@ -206,36 +214,26 @@ def keysets_of(bag: Bag) -> tuple[tuple[SignedKeyset, ...], MalformedKeyset | No
     return tuple(versions), None
 
 
-def evidence_of(bag: Bag, record: RecordId, chain: KeysetChain) -> Evidence:
+def evidence_of(bag: Bag, record: RecordId, chain: KeysetChain, later: GivenLater) -> Evidence:
     """The evidence that lies in an exhibit. What is damaged or not there is Absent."""
-
-    def given(name: str) -> bytes | Absent:
-        data = bag.read(name)
-        return _absent(bag, name) if data is None else data
-
     return Evidence(
         record_id=record,
         statement_sha256=None,
-        envelope_bytes=given(names.ENVELOPE_FILE),
-        inventory_bytes=given(names.INVENTORY_FILE),
+        envelope_bytes=given(bag, names.ENVELOPE_FILE),
+        inventory_bytes=given(bag, names.INVENTORY_FILE),
         chain=chain,
-        container=lambda container: given(names.container_file(container.sha256)),
+        container=lambda container: given(bag, names.container_file(container.sha256)),
         foreign=_foreign(bag),
         custody=lambda: _custody(bag, chain.newest),
         replaced=_replaced(bag, chain),
+        log=log_in(bag, later),
+        stamps=stamps_in(bag, chain, later),
         package=Package(
             files=len(bag.names),
             faults=tuple(bag.faults),
-            part=lambda role, media_type: given(names.part_file(role, media_type)),
+            part=lambda role, media_type: given(bag, names.part_file(role, media_type)),
         ),
     )
-
-
-def _absent(bag: Bag, name: str) -> Absent:
-    if name in bag.damaged:
-        fault = bag.damaged[name]
-        return Absent(fault.code, f"{name} is damaged: see package.form", is_certain=False)
-    return Absent("FILE_MISSING", f"{name} is not in the exhibit", is_certain=False)
 
 
 def _foreign(bag: Bag) -> ForeignReader:
@@ -244,7 +242,7 @@ def _foreign(bag: Bag) -> ForeignReader:
     def digest(container: Container) -> tuple[int, str] | Absent:
         name = names.container_file(container.sha256)
         if name in bag.damaged or name not in bag.digests:
-            return _absent(bag, name)
+            return absent_from(bag, name)
         return bag.digests[name]
 
     def member(span: RecordSpan) -> bytes | Absent:
@@ -253,7 +251,7 @@ def _foreign(bag: Bag) -> ForeignReader:
         data = bag.read(alone)
         if data is None:
             data = bag.range_of(whole, span.offset, span.length)
-        return _absent(bag, alone) if data is None else data
+        return absent_from(bag, alone) if data is None else data
 
     return ForeignReader(digest, member)
 
@@ -291,7 +289,7 @@ def _told(bag: Bag, digest: str, keyset: Keyset) -> SignedCustody | Absent:
     envelope_file, content_file = names.custody_files(digest)
     envelope, content = bag.read(envelope_file), bag.read(content_file)
     if envelope is None or content is None:
-        return _absent(bag, envelope_file if envelope is None else content_file)
+        return absent_from(bag, envelope_file if envelope is None else content_file)
     try:
         return read_custody(envelope, content, digest, keyset)
     except MalformedEvidence as error:

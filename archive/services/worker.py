@@ -4,7 +4,7 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from archive.catalog import requests
@@ -16,7 +16,9 @@ from archive.services.capture_desk import CaptureDesk, Patience
 from archive.services.context import Archive
 from archive.services.custody import sign_waiting
 from archive.services.handlers import Workshop, all_handlers
+from archive.services.publishing import publish_pending
 from archive.services.schedule import Scheduled, keep_schedule
+from archive.services.stamp_round import StampRound
 
 _PATIENCE_SECONDS = 2.0
 
@@ -50,7 +52,12 @@ class JobsWorker:
             raise SettingsError("the archive has no jobs database")
         keep_schedule(jobs, self._archive.clock, self._schedule)
         worker = Worker(jobs, self._archive.clock, self._settings, self._forget_requests)
-        with CaptureDesk(self._archive) as desk, self._signing_custody():
+        with (
+            CaptureDesk(self._archive) as desk,
+            self._beside("custody", self._sign_custody),
+            self._beside("log", self._publish_pending),
+            self._beside("stamps", StampRound(self._archive, self._stop).go),
+        ):
             shop = Workshop(self._archive, desk, Patience(_PATIENCE_SECONDS, self._stop))
             handlers = {
                 kind: partial(handler.run, shop) for kind, handler in all_handlers().items()
@@ -58,25 +65,33 @@ class JobsWorker:
             return worker.run(self._queues, handlers, self._stop)
 
     @contextlib.contextmanager
-    def _signing_custody(self) -> Iterator[None]:
-        """Custody events that wait for a process with the signing key are signed meanwhile."""
+    def _beside(self, name: str, deed: Callable[[], None]) -> Iterator[None]:
+        """While the block runs, do a small deed again and again, in a thread of its own."""
         ended = threading.Event()
 
         def work() -> None:
             while not ended.wait(self._settings.beat_seconds):
                 try:
-                    sign_waiting(self._archive)
+                    deed()
                 except MunimentError as error:
-                    # Nothing is lost: they wait on, for this worker or another process.
-                    _log.warning("custody events are not signed: %s: %s", error.code, error)
+                    # Nothing is lost: what there is to do waits for the next time, or for others.
+                    _log.warning("%s: %s: %s", name, error.code, error)
 
-        thread = threading.Thread(target=work, name="custody")
+        thread = threading.Thread(target=work, name=name)
         thread.start()
         try:
             yield
         finally:
             ended.set()
             thread.join()
+
+    def _sign_custody(self) -> None:
+        """Custody events that wait for a process with the signing key are signed."""
+        sign_waiting(self._archive)
+
+    def _publish_pending(self) -> None:
+        """What processes without the log's key logged, or died before they published it."""
+        publish_pending(self._archive)
 
     def _forget_requests(self, job_ids: Sequence[str]) -> None:
         with self._archive.database.writing() as connection:

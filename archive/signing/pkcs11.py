@@ -10,7 +10,7 @@ import functools
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,11 @@ def _session(place: KeyPlace) -> _Session:
 def _forget(place: KeyPlace) -> None:
     """Log in anew next time: the token went away, or does not know the session."""
     with _opening:
-        _sessions.pop((place.module_path, place.token, place.serial), None)
+        old = _sessions.pop((place.module_path, place.token, place.serial), None)
+        if old is not None:
+            # The token may be gone; while it knows the session, it lets nobody log in again.
+            with suppress(_library().exceptions.PKCS11Error):
+                old.handle.close()
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import Protocol, runtime_checkable
 from archive.errors import InputError, ObjectConflict, SettingsError, StorageError
 from archive.model.lock import LockPromise, ObjectLock
 from archive.model.probe import StoreCapabilities
+from archive.proofs.log_layout import LATEST
 
 _KEY = re.compile(r"[a-z0-9][A-Za-z0-9._-]{0,199}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,199})*")
 _BLOB = re.compile(r"blobs/sha256/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}")
@@ -103,6 +104,32 @@ class StoreOptions:
 
     endpoint: str | None = None
     promise: LockPromise | None = None
+
+
+def checked_replaceable(key: str) -> str:
+    """The key itself, when it is the one whose object is replaced. Raises InputError."""
+    if key != LATEST:
+        raise InputError(f"only {LATEST} is ever replaced, not {key[:80]!r}")
+    return key
+
+
+@runtime_checkable
+class Replacing(Protocol):
+    """What keeps the one object that is not written once: the log's newest checkpoint.
+
+    It says nothing that files written once do not say; so it is read in its newest version.
+    """
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Store the object durably in place of what lies there: whole, and at once.
+
+        Raises InputError for every other key, StorageRefused, StorageUnavailable.
+        """
+        ...
+
+    def newest(self, key: str) -> bytes:
+        """The whole object as it was stored last. Raises as `get`, and InputError as `replace`."""
+        ...
 
 
 class Protection(Protocol):
@@ -200,6 +227,10 @@ class Store(Protection, Protocol):
         On S3 the order is the server's, which is key order where it follows Amazon.
         """
         ...
+
+
+class WholeStore(Store, Replacing, Protocol):
+    """What every backend is."""
 
 
 @runtime_checkable

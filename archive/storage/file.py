@@ -50,6 +50,7 @@ from archive.storage.base import (
     checked_key,
     checked_prefix,
     checked_range,
+    checked_replaceable,
     is_key,
     refuse_other_bytes,
     refuse_promise,
@@ -196,6 +197,25 @@ class FileStore:
                 self._require_root()
                 return
             yield from self._listed(folder, prefix)
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Put the object in place of what lies there, by rename(2): a reader sees one or the other.
+
+        The bytes are synced before, the folder after.
+        """
+        path = self._path(checked_replaceable(key))
+        folder, unsynced = path.rpartition("/")[0], set[str]()
+        with _translating(key), self._temporary_names(1) as (name,):
+            self._temporary.mkdir(exist_ok=True)
+            self._folders.check(str(self._temporary))
+            write_files([(name, data)], map)
+            self._folders.make(folder, unsynced)
+            Path(name).replace(path)
+            self._folders.sync({*unsynced, folder}, map)
+
+    def newest(self, key: str) -> bytes:
+        """The object."""
+        return self.get(checked_replaceable(key))
 
     def check_writable(self, key: str) -> Writing:
         """Whether this process may make files here, by mode and mount (access(2))."""

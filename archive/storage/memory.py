@@ -20,6 +20,7 @@ from archive.storage.base import (
     checked_key,
     checked_prefix,
     checked_range,
+    checked_replaceable,
     exact_range,
     refuse_other_bytes,
     refuse_promise,
@@ -98,6 +99,15 @@ class MemoryStore:
         """Remove a blob; False when there is none."""
         with self._writing:
             return self._objects.pop(checked_blob(key), None) is not None
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Keep the object in place of what was there."""
+        with self._writing:
+            self._objects[checked_replaceable(key)] = bytes(data)
+
+    def newest(self, key: str) -> bytes:
+        """The object. Raises ObjectMissing."""
+        return self.get(checked_replaceable(key))
 
     def probe(self) -> StoreCapabilities:
         """What a dictionary does: it keeps the first of two objects, and knows no checksum."""

@@ -12,7 +12,7 @@ from types import ModuleType
 import archive.storage
 from archive.errors import SettingsError
 from archive.model.lock import LockPromise
-from archive.storage.base import Store, StoreOptions
+from archive.storage.base import StoreOptions, WholeStore
 
 
 def known_schemes() -> tuple[str, ...]:
@@ -22,19 +22,19 @@ def known_schemes() -> tuple[str, ...]:
 
 def open_store(
     url: str, *, endpoint: str | None = None, promise: LockPromise | None = None
-) -> Store:
+) -> WholeStore:
     """The store that `file:PATH`, `memory:` or `s3://BUCKET/PREFIX` names.
 
     `promise` is what every object is locked with. Raises SettingsError when URL, endpoint or
     promise cannot be used.
     """
-    store: Store = _backend(url).open_url(url, StoreOptions(endpoint, promise))
+    store: WholeStore = _backend(url).open_url(url, StoreOptions(endpoint, promise))
     return store
 
 
 def find_store(
     url: str, *, endpoint: str | None = None, promise: LockPromise | None = None
-) -> Store:
+) -> WholeStore:
     """As `open_store`, for a store that is there: a missing folder is not made.
 
     A backend whose `open_url` makes nothing needs no `find_url` of its own. Raises
@@ -42,7 +42,7 @@ def find_store(
     """
     backend = _backend(url)
     find = getattr(backend, "find_url", backend.open_url)
-    store: Store = find(url, StoreOptions(endpoint, promise))
+    store: WholeStore = find(url, StoreOptions(endpoint, promise))
     return store
 
 

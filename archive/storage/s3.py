@@ -30,6 +30,7 @@ from archive.errors import (
 )
 from archive.model.lock import LockPromise, ObjectLock
 from archive.model.probe import StoreCapabilities
+from archive.proofs.log_layout import LATEST
 from archive.storage._s3_bucket import Bucket
 from archive.storage._s3_client import PARALLEL, UNSUPPORTED, new_client, status_of, translating
 from archive.storage._s3_lock import Locks
@@ -53,6 +54,7 @@ from archive.storage.base import (
     checked_key,
     checked_prefix,
     checked_range,
+    checked_replaceable,
     exact_range,
     is_key,
     refuse_other_bytes,
@@ -260,6 +262,19 @@ class S3Store:
                 else:
                     _log.warning("not an object of the store, left alone: %r", key)
 
+    def replace(self, key: str, data: bytes) -> None:
+        """Put the object, unlocked; where versions are kept it is the newest of them."""
+        checked_replaceable(key)
+        self.capabilities()
+        with translating(key):
+            self._bucket.send(key, data)
+
+    def newest(self, key: str) -> bytes:
+        """The object, in its newest version."""
+        checked_replaceable(key)
+        with translating(key):
+            return self._bucket.answer(key)["Body"].read()
+
     def lock_of(self, key: str) -> ObjectLock:
         """What is in force on the first version of an object."""
         checked_key(key)
@@ -344,6 +359,8 @@ class S3Store:
             if not self._versions.are_kept():
                 return
             for history in self._versions.histories(prefix):
+                if history.key == LATEST:
+                    continue
                 for version in history.foreign:
                     if not self._repeats_first(history, version):
                         yield ForeignVersion(

@@ -22,7 +22,8 @@ from archive.errors import (
     StorageError,
 )
 from archive.model.lock import NO_LOCK, LockPromise
-from archive.storage.base import Erasing, Store, StoredObject
+from archive.proofs.log_layout import LATEST
+from archive.storage.base import Erasing, Replacing, Store, StoredObject
 from archive.storage.open import open_store
 
 pytest_plugins = ("support.seaweed",)
@@ -459,3 +460,43 @@ def test_nothing_but_a_blob_is_erased(store: Store, key: str) -> None:
     with pytest.raises(InputError):
         store.erase(key, bypass_lock=True)
     assert store.get("a/b") == b"kept"
+
+
+def test_the_newest_checkpoint_alone_is_replaced(store: Store) -> None:
+    assert isinstance(store, Replacing)
+    with pytest.raises(ObjectMissing):
+        store.newest(LATEST)
+    for text in (b"first\n", b"", b"third, and longer\n", b"first\n"):
+        store.replace(LATEST, text)
+        assert store.newest(LATEST) == text
+    assert list(store.list()) == [StoredObject(LATEST, len(b"first\n"))]
+    store.put("log/tile/0/000", b"tile")
+    for key in ("log/tile/0/000", "a/b", "log/checkpoints/1"):
+        with pytest.raises(InputError, match="is ever replaced"):
+            store.replace(key, b"other")
+        with pytest.raises(InputError, match="is ever replaced"):
+            store.newest(key)
+    assert store.get("log/tile/0/000") == b"tile"
+
+
+def test_who_reads_while_it_is_replaced_sees_one_whole_version(store: Store) -> None:
+    assert isinstance(store, Replacing)
+    versions = {bytes([65 + number]) * (5000 + number) for number in range(4)}
+    store.replace(LATEST, min(versions))
+    replaced, ended = store, threading.Event()
+
+    def read() -> set[bytes]:
+        seen = set[bytes]()
+        while not ended.is_set():
+            seen.add(replaced.newest(LATEST))
+        return seen
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        try:
+            for _ in range(10):
+                for version in sorted(versions):
+                    replaced.replace(LATEST, version)
+        finally:
+            ended.set()
+        assert set.union(*(reader.result() for reader in readers)) <= versions

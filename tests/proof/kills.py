@@ -13,6 +13,7 @@ name servers that are there (and are not killed either).
 
 import argparse
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -27,6 +28,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -41,11 +43,16 @@ from support.seaweed import running_server  # noqa: E402
 from support.working import MAIN  # noqa: E402
 
 from archive.bootstrap import init_archive, open_archive  # noqa: E402
+from archive.catalog import log  # noqa: E402
 from archive.catalog.tables import capture, ops_request, ops_reservation  # noqa: E402
 from archive.errors import CatalogUnavailable, MunimentError  # noqa: E402
 from archive.jobs.base import Job  # noqa: E402
+from archive.proofs.checkpoint import SignedCheckpoint  # noqa: E402
+from archive.proofs.log_layout import CHECKPOINTS  # noqa: E402
+from archive.proofs.merkle import root_of  # noqa: E402
 from archive.services.audit import AuditOptions, audit  # noqa: E402
 from archive.services.context import Archive  # noqa: E402
+from archive.services.publishing import publish_log  # noqa: E402
 from archive.settings import Settings, load_settings  # noqa: E402
 
 _CLIENTS = 8
@@ -322,6 +329,44 @@ def _restart(cluster: Cluster) -> None:
     cluster.start()
 
 
+@dataclass(frozen=True)
+class LogVerdict:
+    """What the log is like, by its rows and published notes, hashed here leaf by leaf."""
+
+    entries: int
+    checkpoints: int
+    gaps: int
+    unlogged: int
+    differing: int
+    pending: int
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether there is one history, whole and published to its end."""
+        wrong = self.gaps or self.unlogged or self.differing or self.pending
+        return bool(self.entries and self.checkpoints and not wrong)
+
+
+def log_verdict(archive: Archive) -> LogVerdict:
+    """The sequence has no gap, every statement is in it, and every checkpoint is of its head."""
+    with archive.database.reading() as connection:
+        head = log.log_head_of(connection)
+        assert head is not None
+        rows = log.rows_between(connection, 0, head.appended + 1000)
+        unlogged = len(log.unlogged(connection))
+    leaves = [hashlib.sha256(b"\0" + entry).digest() for _, _, entry in rows]
+    notes = [archive.store.get(item.key) for item in archive.store.list(CHECKPOINTS)]
+    heads = [SignedCheckpoint.from_bytes(note).head for note in notes]
+    return LogVerdict(
+        entries=len(rows),
+        checkpoints=len(heads),
+        gaps=sum(row[0] != index for index, row in enumerate(rows)),
+        unlogged=unlogged,
+        differing=sum(root_of(leaves[: item.size]) != item.root for item in heads),
+        pending=head.appended - head.published,
+    )
+
+
 def _judged(
     settings: Settings,
     urls: list[str],
@@ -344,6 +389,9 @@ def _judged(
             voids = connection.execute(
                 sa.select(sa.func.count()).select_from(ops_reservation).where(~is_open)
             ).scalar()
+        # What a killed process logged the next one publishes.
+        publish_log(archive)
+        logged = log_verdict(archive)
         report = audit(archive, lambda _done, _total: None, AuditOptions("deep", None, 2))
     finally:
         archive.close()
@@ -357,12 +405,17 @@ def _judged(
     print(f"  runs {runs}, most starts of one run {starts}, exit codes at the end {exits}")
     print(f"  captures {len(listed)}, distinct IDs {len(set(ids))}, lost {lost}, double {doubles}")
     print(f"  void numbers {voids}, reservations open {still_open}, requests open {unsettled}")
+    print(
+        f"  log: {logged.entries} entries, {logged.checkpoints} checkpoints; gaps {logged.gaps}, "
+        f"unlogged {logged.unlogged}, roots by brute force that differ {logged.differing}"
+    )
     print(f"  audit (deep): {report.records} records, {len(report.damages)} not sound")
     is_proven = (
         len(jobs) == len(listed) == len(set(ids)) == len(urls)
         and {str(row.id) for row in listed} == set(ids)
         and states == {"done": len(urls)}
         and not (lost or doubles or still_open or unsettled or report.damages or any(exits))
+        and logged.is_sound
     )
     print("  PROVEN" if is_proven else "  NOT PROVEN")
     return 0 if is_proven else 1

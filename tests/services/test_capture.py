@@ -15,6 +15,7 @@ from support.archives import (
     look_at,
     minted,
     page,
+    published,
     rebuilt,
     stored_file,
     stored_keys,
@@ -391,6 +392,7 @@ def test_an_interrupt_loses_no_look_that_was_made(archive: Archive, origin: Orig
     recorded = next(looks)
     with pytest.raises(KeyboardInterrupt):
         next(looks)
+    published(archive)
     assert isinstance(recorded, Recorded)
     capture_id = recorded.signed.look.capture_id
     assert capture_id is not None

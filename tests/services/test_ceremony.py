@@ -14,7 +14,7 @@ from support.keysets import signer
 from support.origin import Origin
 
 from archive import canonical
-from archive.bootstrap import init_archive, key_files, wire
+from archive.bootstrap import init_archive, installation, key_files, wire
 from archive.errors import (
     InputError,
     KeyLocked,
@@ -29,6 +29,7 @@ from archive.services import publish_keyset as publishing
 from archive.services.amend import Amendment, amend
 from archive.services.authorities import read_authority
 from archive.services.context import Archive, signing_key
+from archive.services.doctor.keys import examine
 from archive.services.keyset_changes import (
     Change,
     retired,
@@ -115,6 +116,20 @@ def test_an_archive_begins_with_two_of_three_root_keys_elsewhere(
     assert audited(founded).exit_code == 0
 
 
+def test_signing_keys_end_soon_unless_another_span_is_asked_for(
+    founded: Archive, settings: Settings, ceremony: Ceremony
+) -> None:
+    files, keyset = key_files(settings), trusted_keyset(founded)
+    listed = signing_key(founded, keyset).listed
+    assert 90 * DAY <= listed.valid_until - listed.valid_from < 91 * DAY
+    ceremony(*rotation(founded, files, keyset, coming_key(files), 30))
+    listed = signing_key(founded, trusted_keyset(founded)).listed
+    assert 30 * DAY <= listed.valid_until - listed.valid_from < 31 * DAY
+    for days in (0, -1, 4000):
+        with pytest.raises(InputError, match="days"):
+            rotation(founded, files, trusted_keyset(founded), STRANGER, days)
+
+
 def test_signed_copies_that_come_apart_are_put_together(
     unready: Archive, settings: Settings, tmp_path: Path
 ) -> None:
@@ -183,6 +198,7 @@ def test_a_key_is_rotated_by_a_ceremony(
     for record in (before, after):
         assert verify_record(founded, record).result.exit_code == 0
     assert trusted_keyset(founded).keys[old].state == "retired"
+    founded.publisher.settle()
     known = tables(founded)
     assert rebuilt(founded).is_complete
     assert tables(founded) == known
@@ -301,6 +317,10 @@ def test_a_development_archive_hands_its_root_over(
     with pytest.raises(KeyLocked, match="2 of 3"):
         rotate(archive, files)
     assert verify_record(archive, record).result.exit_code == 0
+    told = {item.check: item for item in examine(installation(settings))}
+    assert told["keys.root"].state.value == "warn"
+    files.root.unlink()
+    assert "keys.root" not in {item.check for item in examine(installation(settings))}
 
 
 def test_a_stranger_signs_nothing_and_a_forged_signature_is_refused(

@@ -16,6 +16,7 @@ from support.archives import (
     minted,
     new_archive,
     page,
+    published,
     rebuilt,
     settings_at,
     stored_keys,
@@ -78,6 +79,7 @@ def assert_complete_or_absent(settings: Settings, site: Origin) -> int:
     """All that must hold after a restart; returns how many captures are there."""
     archive = open_archive(settings)
     try:
+        published(archive)
         handed_out = next_number(archive)
         left = reservations(archive)
         complete = 0

@@ -39,6 +39,7 @@ from archive.services.custody import (
     note_key_use,
     sign_waiting,
 )
+from archive.services.log import log_index
 from archive.services.restrict import Wanted, restrict, unrestrict
 from archive.services.trust import trusted_keyset
 from archive.settings import Settings
@@ -138,9 +139,26 @@ def test_an_event_that_was_taken_away_is_missed(
     with archive.database.reading() as connection:
         [first, last] = statements_about(connection, str(record), "custody")
     stored_file(settings, first.envelope_key).unlink()
+    index = log_index(archive, first.statement_sha256)
     rebuilt(archive)
     assert [(item.key, item.code) for item in audited(archive).damages] == [
-        (last.envelope_key, "CUSTODY_GAP")
+        (last.envelope_key, "CUSTODY_GAP"),
+        (f"log entry {index}", "OBJECT_MISSING"),
+    ]
+
+
+def test_the_last_event_that_was_taken_away_is_missed_by_the_log_alone(
+    archive: Archive, settings: Settings, record: RecordId, clock: FixedClock
+) -> None:
+    note_access(archive, record, "aaaa")
+    sign_waiting(archive)
+    with archive.database.reading() as connection:
+        last = statements_about(connection, str(record), "custody")[-1]
+    stored_file(settings, last.envelope_key).unlink()
+    index = log_index(archive, last.statement_sha256)
+    rebuilt(archive)
+    assert [(item.key, item.code) for item in audited(archive).damages] == [
+        (f"log entry {index}", "OBJECT_MISSING")
     ]
 
 

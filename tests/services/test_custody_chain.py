@@ -14,6 +14,7 @@ from support.archives import (
     failures,
     minted,
     page,
+    published,
     rebuilt,
     stored_file,
     unknowns,
@@ -36,6 +37,7 @@ from archive.services.capture import capture
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.custody import note_access, sign_waiting
 from archive.services.evidence import capture_evidence
+from archive.services.log import log_index
 from archive.services.restrict import Wanted, restrict, unrestrict
 from archive.services.trust import keyset_chain, trusted_keyset
 from archive.services.verify import verify_observation, verify_record
@@ -139,14 +141,17 @@ def test_a_statement_that_was_taken_away_with_its_rows_leaves_a_gap(
 ) -> None:
     rows = told(archive, record, kind)
     stored_file(settings, rows[place].envelope_key).unlink()
+    index = log_index(archive, rows[place].statement_sha256)
     rebuilt(archive)
+    published(archive)
     [finding] = findings(archive, record)
     assert (finding.status, finding.code) == (Status.FAIL, "CUSTODY_GAP")
     assert finding.target == f"custody:{rows[place + 1].statement_sha256[:12]}"
     assert rows[place].statement_sha256 in finding.detail
     assert verify_record(archive, record).result is Result.FAILED
     assert [(item.key, item.claim, item.code) for item in audited(archive).damages] == [
-        (rows[place + 1].envelope_key, CLAIM, "CUSTODY_GAP")
+        (rows[place + 1].envelope_key, CLAIM, "CUSTODY_GAP"),
+        (f"log entry {index}", "log.entry", "OBJECT_MISSING"),
     ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from support.apart import LATER, init_apart, recover_apart
-from support.archives import audited, minted, page, rebuilt, stored_keys, tables
+from support.archives import audited, minted, page, published, rebuilt, stored_keys, tables
 from support.origin import Origin
 from support.postgres import Server
 from support.warcs import packed, site, write
@@ -26,6 +26,7 @@ from archive.model.custody import CustodyEvent
 from archive.services.assertion import Assertion, state
 from archive.services.capture import capture, capture_many
 from archive.services.context import Archive, signing_key
+from archive.services.correct import CorrectionWanted, correct
 from archive.services.custody import sign_waiting
 from archive.services.import_file import ImportOptions, import_file
 from archive.services.mint_imported import Choice
@@ -187,6 +188,7 @@ def test_a_slower_owner_writes_no_row_and_what_it_signed_is_told_by_the_audit(
     assert "NOT_CATALOGUED" in {damage.code for damage in audited(archive).damages}
     # What is signed and stored is the truth; the number was given to nobody else.
     assert rebuilt(archive).captures == 1
+    published(archive)
     assert voids(archive) == []
     assert verify_record(archive, FIRST).result.exit_code == 0
     assert minted(archive, origin.url("/terms")).number == 2
@@ -220,6 +222,7 @@ def test_a_rebuild_and_captures_at_the_same_time_lose_nothing(
             rebuilt(archive)
         numbers = [number for item in working for number in item.result()]
     assert sorted(numbers) == list(range(1, count + 1))
+    published(archive)
     before = tables(archive)
     assert len(before["capture"]) == count
     rebuilt(archive)
@@ -249,10 +252,12 @@ def test_one_store_gives_the_same_rows_on_every_database(
         [EXPORT],
     )
     restrict(archive, FIRST, Wanted(None, "hidden", "unter Verschluß – 利用規約"), "operator")
+    correct(archive, FIRST, CorrectionWanted("it was another court"), "operator")
     sign_waiting(archive)
     file = write(tmp_path / "given.warc.gz", packed(*site(3)))
     options = ImportOptions("Somebody Else", choice=Choice(all_pages=True))
     import_file(archive, file, options, lambda _done, _total: None)
+    published(archive)
     given = tables(archive)
     other_url = (
         f"sqlite:///{tmp_path}/other.sqlite" if settings.database.url else postgres.new_database()

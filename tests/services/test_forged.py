@@ -23,16 +23,19 @@ from support.archives import (
     new_archive,
     overwrite,
     page,
+    published,
     stored_file,
 )
 from support.origin import Origin
 
 from archive import canonical
 from archive.bootstrap import open_archive
+from archive.catalog import log
 from archive.checks.runner import run_checks
 from archive.digests import sha1_base32, sha256_hex
 from archive.model.claim import Finding, Status
 from archive.model.inventory import Inventory, expected_subjects
+from archive.model.log_entry import LogEntry
 from archive.model.statement import CAPTURE_V1, OBSERVATION_V1
 from archive.proofs.dsse import read_envelope
 from archive.services.capture import Recorded
@@ -152,6 +155,7 @@ class Forgery:
         key = signing_key(self.archive, trusted_keyset(self.archive))
         envelope = key.seal(payload).to_bytes()
         chain = keyset_chain(self.archive)
+        self._log(payload, envelope)
         capture_id = self.signed.look.capture_id
         if capture_id is not None:
             self._write(self.place, envelope)
@@ -162,6 +166,15 @@ class Forgery:
         self._write(blob_key(sha256_hex(listed)), listed)
         files = ObservationFiles(sha256_hex(payload), sha256_hex(listed), place)
         return run_checks(observation_evidence(self.archive, files, chain))
+
+    def _log(self, payload: bytes, envelope: bytes) -> None:
+        """Whoever has the archive's keys can log what they forge, so that the log agrees."""
+        kind = "capture" if self.statement["predicateType"] == CAPTURE_V1 else "observation"
+        record_id = self.statement["predicate"]["capture_id"]
+        entry = LogEntry(kind, record_id, sha256_hex(payload), sha256_hex(envelope))
+        with self.archive.database.appending() as connection:
+            log.append(connection, [entry])
+        published(self.archive)
 
     def causes(self) -> set[Cause]:
         """Claim and code of every finding that fails; nothing is unknown but the author."""

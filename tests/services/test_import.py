@@ -51,6 +51,7 @@ from archive.digests import DigestReading, sha256_hex
 from archive.errors import CatalogBusy, InputError, MalformedWarc, MalformedZip
 from archive.ids import RecordId
 from archive.jobs.base import WorkerStopping
+from archive.model.anchor import ORIGIN_LIMIT
 from archive.model.imported import FLAWS_LIMIT, ImportGroup
 from archive.model.look import Look
 from archive.net.surt import url_key
@@ -640,7 +641,8 @@ def test_the_own_container_of_an_archive_may_be_imported(
     assert audited(archive).damages == []
 
 
-def test_the_longest_import_still_fits_what_a_kms_signs(archive: Archive, tmp_path: Path) -> None:
+def test_the_longest_import_still_fits_what_a_kms_signs(tmp_path: Path) -> None:
+    archive = new_archive(settings_at(tmp_path / "wide", MUNIMENT_LOG_ORIGIN="o" * ORIGIN_LIMIT))
     url = f"https://site.example/{'a' * 480}"
     odd = http(PAGE, "Date: " + "x" * 64)
     date = "2020-02-03T04:05:06.123456789Z"
@@ -649,8 +651,10 @@ def test_the_longest_import_still_fits_what_a_kms_signs(archive: Archive, tmp_pa
     (signed,) = imported(archive, path, options).minting.minted
     envelope = read_envelope(archive.store.get(signed.envelope_key))
     assert len(envelope.signed_bytes()) <= SIGNED_BYTES_LIMIT
+    assert b'"origin":"ooooo' in envelope.payload
     assert signed.look.capture_id is not None
     assert verify_record(archive, signed.look.capture_id).result.exit_code == 0
+    archive.close()
 
 
 def test_the_use_of_the_key_is_noted_when_something_is_signed(

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from support.archives import (
     audited,
+    damaged,
     failures,
     minted,
     new_archive,
@@ -28,15 +29,20 @@ from support.keysets import signer
 from support.origin import Origin
 
 from archive import canonical
-from archive.bootstrap import key_files
+from archive.bootstrap import Stand, init_archive, installation, key_files
+from archive.clock import FixedClock
 from archive.digests import sha256_hex
 from archive.errors import MalformedKeyset, SigningError
 from archive.ids import RecordId
 from archive.model.statement import CONTENT, KEYSET_V1, Statement
 from archive.proofs.dsse import Envelope, read_envelope
 from archive.proofs.keyset import LOG, MANIFEST, Keyset
+from archive.services.amend import Amendment, amend
 from archive.services.context import Archive, log_signing_key, signing_key
+from archive.services.doctor.keyset import examine
+from archive.services.keyset_changes import revoked
 from archive.services.make_keyset import new_keyset_key, store_keyset
+from archive.services.restrict import Wanted, restrict
 from archive.services.trust import stored_keysets, trusted_keyset
 from archive.services.verify import verify_record
 from archive.settings import Settings
@@ -283,7 +289,7 @@ def test_a_manifest_key_may_not_sign_checkpoints(attacked: Attacked) -> None:
 def test_a_keyset_that_was_taken_away_is_a_rollback(attacked: Attacked, origin: Origin) -> None:
     archive = attacked.archive
     now = archive.clock.now()
-    added = new_keyset_key(STRANGER.public_key, MANIFEST, now)
+    added = new_keyset_key(STRANGER.public_key, MANIFEST, now, 365)
     keys = {**trusted_keyset(archive).keys, added.key.keyid: added}
     store_keyset(archive.store, attacked.root, attacked.next_keyset(keys=keys))
     newer = minted(archive, origin.url("/terms"))
@@ -291,6 +297,71 @@ def test_a_keyset_that_was_taken_away_is_a_rollback(attacked: Attacked, origin: 
     for path in stored_file(attacked.settings, "trust/keyset").glob("2.*"):
         path.unlink()
     assert failures(verify_record(archive, newer)) == {("key.valid_at_time", "KEYSET_ROLLBACK")}
+
+
+def test_a_revocation_cannot_be_taken_away_out_of_the_store(
+    attacked: Attacked, origin: Origin
+) -> None:
+    archive = attacked.archive
+    since = archive.clock.now() - DAY
+    files = key_files(attacked.settings)
+    amend(archive, files, Amendment([revoked(attacked.keyid, since, "stolen")]))
+    folder = stored_file(attacked.settings, "trust/keyset")
+    [path] = folder.glob("2.*")
+    with damaged(path, None):
+        assert attacked.causes() == {("key.chain", "KEYSET_ROLLBACK")}
+        with pytest.raises(MalformedKeyset, match="keyset 2 was in force"):
+            trusted_keyset(archive)
+        with pytest.raises(MalformedKeyset, match="keyset 2 was in force"):
+            minted(archive, origin.url("/terms"))
+        assert "KEYSET_ROLLBACK" in {damage.code for damage in audited(archive).damages}
+        [found] = [item for item in examine(installation(attacked.settings)) if item.mend]
+        assert "lost keyset 2" in found.found
+    assert attacked.causes() == {("key.valid_at_time", "KEY_REVOKED_TIME_UNPROVEN")}
+    path.unlink()
+    # Whoever makes the catalogue again is told what it knew.
+    assert ("trust/keyset/2", "KEYSET_ROLLBACK") in [
+        (key, code) for key, code, _ in rebuilt(archive).left_out
+    ]
+
+
+NOW = dt.datetime(2026, 11, 28, 12, tzinfo=dt.UTC)
+JUDGED: dict[str, tuple[dict[str, Any], str, int]] = {
+    "another role": ({"role": LOG}, "KEY_ROLE_MISMATCH", 2),
+    "ended before": ({"valid_until": NOW - DAY}, "KEY_EXPIRED", 2),
+    "begun after": ({"valid_from": NOW + DAY}, "KEY_NOT_YET_VALID", 2),
+    "revoked from before on": (
+        {"state": "revoked", "invalid_since": NOW - DAY},
+        "KEY_REVOKED_TIME_UNPROVEN",
+        2,
+    ),
+    "revoked from later on": (
+        {"state": "revoked", "invalid_since": NOW + DAY},
+        "KEY_REVOKED_TIME_UNPROVEN",
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "code", "left_out"), list(JUDGED.values()), ids=list(JUDGED))
+def test_records_custody_rebuild_and_audit_judge_a_key_alike(
+    settings: Settings, origin: Origin, changes: dict[str, Any], code: str, left_out: int
+) -> None:
+    archive, _ = init_archive(settings, Stand(FixedClock(NOW)))
+    origin.page("/terms", page())
+    record = minted(archive, origin.url("/terms"))
+    restrict(archive, record, Wanted(None, "public", "personal data"), "operator")
+    attacked = Attacked(archive, settings, record)
+    attacked.with_key(**changes)
+    found = verify_record(archive, record).findings
+    said = {item.claim: item for item in found if item.status.value == "fail"}
+    assert said["key.valid_at_time"].code == code
+    assert said["custody.chain"].code == "CUSTODY_KEY"
+    assert said["custody.chain"].detail.startswith(f"{code}: ")
+    damaged_by = {damage.code for damage in audited(archive).damages}
+    assert code in damaged_by
+    assert [named for _, named, _ in rebuilt(archive).left_out] == [code] * left_out
+    archive.close()
 
 
 def test_two_keysets_of_one_number_are_a_fork(attacked: Attacked) -> None:
@@ -314,7 +385,7 @@ def test_a_change_of_root_that_only_the_new_root_signed_is_refused(attacked: Att
         keys={
             key.key.keyid: key
             for key in [
-                new_keyset_key(STRANGER.public_key, "manifest", attacked.archive.clock.now())
+                new_keyset_key(STRANGER.public_key, "manifest", attacked.archive.clock.now(), 365)
             ]
         },
         logs=(),

@@ -13,6 +13,7 @@ from support.archives import (
     captured,
     minted,
     page,
+    published,
     rebuilt,
     stored_file,
     stored_keys,
@@ -167,6 +168,7 @@ def test_a_signed_capture_without_row_is_adopted_as_it_would_have_been(
     assert open_numbers(archive) == [1]
     capture_id = RecordId("CA", Kind.CAPTURE, 1)
     assert recover(archive).adopted == (str(capture_id),)
+    published(archive)
     assert open_numbers(archive) == void_numbers(archive) == []
     assert verify_record(archive, capture_id).result.exit_code == 0
     before = tables(archive)

@@ -5,7 +5,7 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
-from support.archives import audited, minted, page, rebuilt, tables
+from support.archives import audited, minted, page, published, rebuilt, tables
 from support.keysets import signer
 from support.origin import Origin
 
@@ -74,6 +74,7 @@ def test_old_records_verify_and_new_ones_name_the_new_key(
         assert verify_record(archive, record).result.exit_code == 0
     assert rotated(archive, settings).keyset_version == 3
     assert audited(archive).exit_code == 0
+    archive.publisher.settle()
     known = tables(archive)
     assert rebuilt(archive).is_complete
     assert tables(archive) == known
@@ -176,6 +177,7 @@ def test_an_archive_of_the_first_format_gets_its_log_with_the_next_rotation(
     rotated(archive, settings)
     origin_name, _ = log_key(archive)
     assert origin_name.startswith("muniment.invalid/")
+    published(archive)
     assert verify_record(archive, before).result.exit_code == 0
     assert audited(archive).exit_code == 0
     archive.close()

@@ -39,6 +39,7 @@ from archive.services.verify import verify_observation, verify_record
 from archive.settings import Settings
 from archive.signing.file import FileSigner, create_key, open_key, read_passphrase
 from archive.storage.layout import (
+    LOG,
     blob_key,
     inventory_key,
     keyset_key,
@@ -144,7 +145,8 @@ def assert_found(whole: Tampered, key: str, how: str) -> None:
 
 
 def all_keys(whole: Tampered) -> list[str]:
-    return stored_keys(whole.settings)
+    """Every file but those of the log, of which no record's own evidence consists."""
+    return [key for key in stored_keys(whole.settings) if not key.startswith(LOG)]
 
 
 def test_the_untouched_archive_verifies(whole: Tampered) -> None:
@@ -170,6 +172,24 @@ def test_one_flipped_bit_in_any_file_fails_the_one_right_claim(whole: Tampered) 
         for bit in [0, 8 * len(data) - 1, *(chooser.randrange(8 * len(data)) for _ in range(4))]:
             with damaged(path, flipped(data, bit)):
                 assert_found(whole, key, f"bit {bit}")
+
+
+def test_one_flipped_bit_in_any_file_of_the_log_is_named_by_the_audit(whole: Tampered) -> None:
+    keys = stored_keys(whole.settings, LOG)
+    assert {read_key(key).role for key in keys} == {"tile", "checkpoint", "latest"}
+    for key in keys:
+        path = stored_file(whole.settings, key)
+        data = path.read_bytes()
+        chooser = random.Random(key)
+        for bit in [0, 8 * len(data) - 1, *(chooser.randrange(8 * len(data)) for _ in range(4))]:
+            with damaged(path, flipped(data, bit)):
+                found = audited(whole.archive, "plain")
+                assert found.exit_code == 1, (key, bit)
+                assert {damage.key for damage in found.damages} == {key}, (key, bit)
+                for name in whole.records:
+                    causes = {claim for claim, _ in failures(whole.report(name))}
+                    assert len(causes) <= 1, (key, bit, causes)
+                    assert all(claim.startswith("log.") for claim in causes), (key, bit)
 
 
 def flips_fail(whole: Tampered, key: str, bits: Iterator[int] | list[int]) -> None:

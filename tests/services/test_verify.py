@@ -245,7 +245,7 @@ def test_the_readable_report_ends_with_the_bottom_line(archive: Archive, record:
     assert any("not proven" in line and "server.authorship" in line for line in lines)
     last = report_text(verify_record(archive, record, "court"), "").splitlines()[-1]
     assert last.startswith("INCOMPLETE")
-    assert "log.inclusion" in last
+    assert "log.witness" in last
 
 
 def edit_row(archive: Archive, statement: str, *values: str) -> None:

@@ -17,16 +17,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from specs.documents import SPECS, spec
 
 from archive import canonical
 from archive.bootstrap import Stand, init_archive
+from archive.checks.log_evidence import key_of_log
 from archive.clock import FixedClock
 from archive.digests import sha256_hex
 from archive.model.fetch import Exchange, Fetch, FetchEnd
+from archive.proofs.checkpoint import SignedCheckpoint, cosignature, cosigned_text
 from archive.proofs.dsse import read_envelope
+from archive.proofs.keys import public_key
+from archive.proofs.keyset import Keyset
+from archive.proofs.keyset_trust import Witnesses
+from archive.proofs.log_policy import policy_text
+from archive.proofs.merkle import leaf_hash
+from archive.proofs.note import COSIGNATURE, VerifierKey
+from archive.proofs.tlog_proof import LogProof
 from archive.services.capture import capture
-from archive.services.trust import stored_keysets
+from archive.services.log import Proven, prove_logged
+from archive.services.trust import stored_keysets, trusted_keyset
 from archive.services.verify import verify_record
 from archive.settings import load_settings
 from archive.storage.layout import inventory_key
@@ -93,6 +104,8 @@ def examples() -> dict[str, bytes]:
         envelope = read_envelope(archive.store.get(signed.envelope_key))
         assert signed.look.capture_id is not None
         report = verify_record(archive, signed.look.capture_id).to_json()
+        logged = prove_logged(archive, signed.look.capture_id)
+        trusted = trusted_keyset(archive)
         found = {
             "keyset content": keyset.content,
             "keyset statement": keyset.envelopes[0].payload,
@@ -104,9 +117,34 @@ def examples() -> dict[str, bytes]:
             ).payload,
             "report": canonical.dumps(_excerpt(report)),
             "signature": base64.b64encode(envelope.signature),
+            **log_examples(trusted, logged),
         }
         archive.close()
     return found
+
+
+def log_examples(keyset: Keyset, logged: Proven) -> dict[str, bytes]:
+    """The capture's leaf, and its proof with a checkpoint that a witness cosigned too."""
+    private = Ed25519PrivateKey.generate()
+    witness = VerifierKey("witness.example", COSIGNATURE, public_key(private.public_key()))
+    proof, at = LogProof.from_bytes(logged.proof), int(NOW.timestamp())
+    note = proof.checkpoint.note
+    line = cosignature(witness, at, private.sign(cosigned_text(note.text, at)))
+    cosigned = SignedCheckpoint(proof.checkpoint.checkpoint, note.with_signatures([line]))
+    log = key_of_log(keyset, cosigned.checkpoint.origin)
+    assert log is not None
+    texts = {
+        "leaf hash": leaf_hash(logged.entry).hex(),
+        "checkpoint": cosigned.to_bytes().decode(),
+        "log key": log.to_text(),
+        "witness key": witness.to_text(),
+        "policy": policy_text(replace(keyset, witnesses=Witnesses(1, (witness,)))),
+        "proof": replace(proof, checkpoint=cosigned).to_bytes().decode(),
+    }
+    # A block ends with a newline anyway.
+    return {"leaf": logged.entry} | {
+        name: text.removesuffix("\n").encode() for name, text in texts.items()
+    }
 
 
 def _excerpt(report: dict[str, Any]) -> dict[str, Any]:
@@ -128,6 +166,15 @@ PLACES = {
     ),
     "inventory.md": (("json inventory", ("inventory",)),),
     "verify-report.md": (("json report", ("report",)),),
+    "log.md": (
+        ("json leaf", ("leaf",)),
+        ("text leaf-hash", ("leaf hash",)),
+        ("text checkpoint", ("checkpoint",)),
+        ("text log-key", ("log key",)),
+        ("text witness-key", ("witness key",)),
+        ("text policy", ("policy",)),
+        ("text proof", ("proof",)),
+    ),
 }
 """Which example stands in which block: spec, heads of blocks, and names in order."""
 

@@ -8,6 +8,7 @@ from specs.documents import codes, spec, table
 
 from archive.ids import Kind, RecordId
 from archive.model.custody import CustodyEvent
+from archive.proofs.log_layout import LATEST, checkpoint_key
 from archive.services.assertion import Assertion, state
 from archive.services.context import Archive, signing_key
 from archive.services.trust import trusted_keyset
@@ -26,6 +27,8 @@ VALUES = {
     "<kind>": "custody",
     "<random>": SHA256[:32],
     "<word>": "canary",
+    "<tile>": "entries/067.p/5",
+    "<size>": "8",
 }
 WRITTEN = {
     "blob": layout.blob_key(SHA256),
@@ -34,6 +37,9 @@ WRITTEN = {
     "observation": layout.observation_key(SHA256, "875336a3"),
     "assertion": layout.assertion_key("custody", SHA256, "875336a3"),
     "keyset": layout.keyset_key(12, "875336a3"),
+    "tile": "log/tile/entries/067.p/5",
+    "checkpoint": checkpoint_key(8),
+    "latest": LATEST,
     "probe": layout.probe_key(SHA256[:32], "canary"),
 }
 

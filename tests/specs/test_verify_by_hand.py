@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,17 @@ from specs.documents import blocks, spec
 from support.archives import flipped, minted, overwrite, page, stored_file
 from support.origin import Origin
 
+from archive.bootstrap import key_files
 from archive.ids import RecordId
+from archive.services.amend import Amendment, amend
 from archive.services.cite import read_record
 from archive.services.context import Archive
+from archive.services.keyset_changes import revoked
+from archive.services.make_keyset import store_keyset
+from archive.services.rotate import rotate
+from archive.services.trust import trusted_keyset
 from archive.settings import Settings
+from archive.signing.file import open_key, read_passphrase
 from archive.storage.layout import blob_key
 
 COMMANDS = "".join(blocks(spec("statement.md"), "bash"))
@@ -74,6 +82,37 @@ def test_the_commands_read_a_part_that_lies_in_an_earlier_container(
     (tmp_path / "verify.sh").write_text(script, encoding="utf-8")
     done = check()
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_commands_follow_the_keysets_and_take_what_a_retired_key_signed(
+    check: Checker, archive: Archive, settings: Settings
+) -> None:
+    for _ in range(2):
+        rotate(archive, key_files(settings))
+    done = check()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("Signature Verified Successfully") == 4
+    assert '"state":"retired"' in done.stdout
+
+
+def test_the_commands_refuse_what_a_revoked_key_signed(
+    check: Checker, archive: Archive, settings: Settings
+) -> None:
+    keyid = archive.open_signer().public_key.keyid
+    since = archive.clock.now()
+    amend(archive, key_files(settings), Amendment([revoked(keyid, since, 'a "laptop", gone')]))
+    assert check().returncode != 0
+
+
+def test_the_commands_refuse_a_keyset_that_does_not_name_the_one_before(
+    check: Checker, archive: Archive, settings: Settings
+) -> None:
+    root_file = key_files(settings)
+    root = open_key(root_file.root, read_passphrase(root_file.passphrase_file))
+    store_keyset(
+        archive.store, root, replace(trusted_keyset(archive), version=2, previous="0" * 64)
+    )
+    assert check().returncode != 0
 
 
 def test_the_commands_use_the_folder_that_init_makes(

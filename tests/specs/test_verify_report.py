@@ -14,7 +14,7 @@ import archive.checks
 from archive.checks.runner import all_checks
 from archive.errors import LibraryMissing, MalformedEvidence, ObjectConflict, StorageError
 from archive.model.claim import Finding, Result, Status
-from archive.proofs import key_state
+from archive.proofs import key_state, timestamp
 from archive.proofs.keyset_chain import BrokenChain, KeysetNotAtHand, UnpinnedRoot
 from archive.services.context import Archive
 from archive.services.judge import POLICIES, judge
@@ -31,20 +31,27 @@ def claims() -> dict[str, list[str]]:
     return {codes(row[0])[0]: row for row in table(TEXT, "claim")}
 
 
+_STATUSES = {"fails": "fail", "unknown": "unknown", "skipped": "skipped", "warns": "pass"}
+
+
 def own_codes(claim_id: str) -> dict[str, str]:
     """The codes that a check's source hands out, each with its status."""
     module = Path(archive.checks.__file__).parent / f"{claim_id.replace('.', '_')}.py"
     found = {}
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-        if not is_call or node.func.attr not in {"fails", "unknown", "skipped"}:
+        if not is_call or node.func.attr not in _STATUSES:
             continue
         if len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
-            found[node.args[1].value] = {"fails": "fail"}.get(node.func.attr, node.func.attr)
+            found.setdefault(node.args[1].value, _STATUSES[node.func.attr])
     if claim_id == "warc.records":
         found |= {value: "fail" for name, value in vars(flaws).items() if name == value}
     if claim_id == "key.valid_at_time":
         found |= {value: "fail" for name, value in vars(key_state).items() if name == value}
+    if claim_id == "ts.rfc3161":
+        online = {timestamp.TS_NONCE}
+        found |= {v: "fail" for n, v in vars(timestamp).items() if n == v and v not in online}
+        found |= dict.fromkeys(("TS_REVOCATION_UNKNOWN", "TS_AUTHORITY_UNKNOWN"), "unknown")
     return found
 
 
@@ -137,6 +144,7 @@ def test_one_damage_fails_one_claim_and_skips_what_rests_on_it(
         "warc.records",
         "body.from_warc",
         "text.derives",
+        "ts.renewal",
         "catalog.agrees",
         "storage.lock",
     }

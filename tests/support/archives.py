@@ -20,6 +20,7 @@ from archive.model.look import Look
 from archive.services.audit import Audit, AuditOptions, audit
 from archive.services.capture import Recorded, capture
 from archive.services.context import Archive
+from archive.services.publishing import publish_log
 from archive.services.rebuild import Rebuilt, rebuild
 from archive.settings import Settings, load_settings
 
@@ -96,6 +97,12 @@ def tables(archive: Archive) -> Tables:
 def audited(archive: Archive, level: str = "full") -> Audit:
     """An audit of everything, in this process alone."""
     return audit(archive, lambda _done, _total: None, AuditOptions(level))
+
+
+def published(archive: Archive) -> None:
+    """Everything that is logged is published now, by this process."""
+    archive.publisher.settle()
+    publish_log(archive)
 
 
 def rebuilt(archive: Archive) -> Rebuilt:

@@ -6,6 +6,7 @@ The authority for timestamps is `openssl ts`, so that tokens are another impleme
 
 import datetime as dt
 import subprocess
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,6 +160,7 @@ class TimestampAuthority:
     def __init__(self, folder: Path, holder: Holder, chain: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._lock = threading.Lock()
         self.chain = chain
         (folder / "key.pem").write_bytes(holder.key_pem())
         (folder / "leaf.pem").write_text(holder.pem)
@@ -182,12 +184,13 @@ class TimestampAuthority:
     def reply(self, query: bytes, *chain: Holder) -> bytes:
         """The answer to a query, with these certificates beside the signer's, in that order."""
         asked, answer, others = (self._folder / name for name in ("asked", "answer", "others"))
-        asked.write_bytes(query)
-        others.write_text("".join(one.pem for one in chain))
-        more = ["-chain", others] if chain else []
-        config = ["-config", self._folder / "tsa.cnf"]
-        self._run("-reply", *config, "-queryfile", asked, *more, "-out", answer)
-        return answer.read_bytes()
+        with self._lock:
+            asked.write_bytes(query)
+            others.write_text("".join(one.pem for one in chain))
+            more = ["-chain", others] if chain else []
+            config = ["-config", self._folder / "tsa.cnf"]
+            self._run("-reply", *config, "-queryfile", asked, *more, "-out", answer)
+            return answer.read_bytes()
 
     def _run(self, *arguments: str | Path) -> None:
         command = ["openssl", "ts", *map(str, arguments)]

@@ -33,6 +33,7 @@ class TokenWish:
     policy: str = POLICY
     serial: int = 1
     nonce: int | None = None
+    accuracy_seconds: int | None = None
     others: tuple[Holder, ...] = ()
     holds_signer: bool = True
     is_sorted: bool = True
@@ -81,6 +82,7 @@ def _tst_info(digest: bytes, wish: TokenWish) -> bytes:
         imprint,
         _integer(wish.serial),
         _tlv(_TIME, f"{text}Z".encode()),
+        b"" if wish.accuracy_seconds is None else _tlv(_SEQUENCE, _integer(wish.accuracy_seconds)),
         nonce,
     )
 

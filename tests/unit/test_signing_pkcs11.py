@@ -13,7 +13,7 @@ from support.origin import Origin
 from support.softhsm import MODULE, TOKEN, Token, new_token
 
 from archive.bootstrap import installation, key_files, signer_at
-from archive.errors import KeyLocked, SettingsError, SigningError
+from archive.errors import KeyLocked, SettingsError, SignerUnavailable, SigningError
 from archive.services.context import log_signing_key, signing_key
 from archive.services.doctor.keys import examine
 from archive.services.rotate import coming_key, rotate
@@ -86,6 +86,18 @@ def test_a_forked_process_logs_in_for_itself(token: Token) -> None:
     assert child.exitcode == 0
     assert answers.get() is True
     assert len(open_uri(uri, NO_FILE).sign(b"x")) == 64
+
+
+def test_after_a_token_went_away_the_next_one_logs_in_again(token: Token) -> None:
+    uri = token.uri("manifest")
+    signer = open_uri(uri, NO_FILE)
+    # As when the device is pulled out: the session is no longer known.
+    signer._session.handle.close()
+    with pytest.raises(SignerUnavailable, match="try again"):
+        signer.sign(b"x")
+    for _ in range(2):
+        again = open_uri(uri, NO_FILE)
+        assert again.public_key.verifies(again.sign(b"x"), b"x")
 
 
 FAULTS = {

@@ -146,6 +146,12 @@ def test_token_over_a_stronger_digest_is_as_good(estate: Estate) -> None:
     assert found.is_good
 
 
+def test_accuracy_that_a_token_states_widens_its_time(estate: Estate) -> None:
+    at = now()
+    found = judged(plain_token(estate, TokenWish(at, accuracy_seconds=2)), estate.plain_authority)
+    assert (found.at, found.latest) == (at, at + dt.timedelta(seconds=2))
+
+
 def test_token_for_other_data(estate: Estate) -> None:
     found = judged(estate.files(), estate.authority, Expected(b"other bytes", now()))
     assert (found.code, found.is_certain) == ("TS_IMPRINT_MISMATCH", True)

@@ -2,6 +2,7 @@
 """`muniment audit`: read everything again and name what is damaged."""
 
 import os
+from pathlib import Path
 
 import click
 
@@ -18,15 +19,33 @@ from archive.cli.session import json_option, opened, print_json, progress
 )
 @click.option("--sample", type=click.IntRange(1), help="Only this many records, at random.")
 @click.option("--workers", type=click.IntRange(1), help="Cores to use; default all.")
+@click.option(
+    "--checkpoint",
+    "kept",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A checkpoint of the log that you kept elsewhere: it shows what was cut off or changed.",
+)
 @json_option
 @click.pass_context
-def command(
-    ctx: click.Context, *, level: str, sample: int | None, workers: int | None, as_json: bool
+def command(  # noqa: PLR0913 - click hands over each option
+    ctx: click.Context,
+    *,
+    level: str,
+    sample: int | None,
+    workers: int | None,
+    kept: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Re-read every stored object; exit 0 sound, 1 damaged, 2 something could not be read."""
+    from archive.cli.small_files import read_small
     from archive.services.audit import AuditOptions, audit, audit_json
+    from archive.services.log import read_notes
 
-    options = AuditOptions(level, sample, workers or os.cpu_count() or 1)
+    if kept and sample is not None:
+        raise click.UsageError("a checkpoint is held against the whole log: leave out --sample")
+    pinned = read_notes([read_small(path) for path in kept])
+    options = AuditOptions(level, sample, workers or os.cpu_count() or 1, pinned)
     with opened(ctx) as archive, progress("audit") as step:
         report = audit(archive, step, options)
     if as_json:

@@ -42,6 +42,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
                 "observations": rebuilt.observations,
                 "statements": rebuilt.statements,
                 "keysets": rebuilt.keysets,
+                "proofs": rebuilt.proofs,
                 "left_out": [
                     {"object": key, "code": code, "detail": detail}
                     for key, code, detail in rebuilt.left_out
@@ -59,6 +60,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
         click.echo(
             f"{rebuilt.captures} captures, {rebuilt.observations} observations, "
             f"{rebuilt.statements} other statements, "
-            f"{rebuilt.keysets} keysets taken in; {len(rebuilt.left_out)} left out"
+            f"{rebuilt.keysets} keysets, {rebuilt.proofs} batches of proofs taken in; "
+            f"{len(rebuilt.left_out)} left out"
         )
     ctx.exit(0 if rebuilt.is_complete else 1)

@@ -8,14 +8,13 @@ cross one. The workers learn the settings from the environment.
 import contextlib
 import os
 import shutil
-import socket
 import tempfile
-from typing import Any
 
 import click
 
 from archive.cli.embedded_worker import EmbeddedWorker
 from archive.cli.logs import log_json
+from archive.cli.server import require_free, run_server, tell_ready
 from archive.cli.session import settings_of
 
 APPLICATION = "api.app:create_app(threads={threads})"
@@ -75,7 +74,7 @@ def command(  # noqa: PLR0913 - click hands over each option
     can_work = has_worker and not archive.database.is_read_only
     archive.close()
     _pass_on_settings(ctx)
-    _require_free(host, port)
+    require_free(host, port)
     _share_counts()
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     options = {
@@ -91,12 +90,12 @@ def command(  # noqa: PLR0913 - click hands over each option
         "forwarded_allow_ips": "",
         "forwarder_headers": "",
         "secure_scheme_headers": {},
-        "when_ready": lambda arbiter: _ready(arbiter, with_requests=not quiet),
+        "when_ready": lambda arbiter: tell_ready(arbiter, with_requests=not quiet),
         "post_fork": lambda _arbiter, _worker: log_json(with_requests=not quiet),
         "on_exit": lambda _arbiter: _drop_counts(),
     }
     with EmbeddedWorker() if can_work else contextlib.nullcontext():
-        _serve(options)
+        run_server(APPLICATION.format(threads=threads), options)
 
 
 def _pass_on_settings(ctx: click.Context) -> None:
@@ -116,40 +115,3 @@ def _drop_counts() -> None:
     folder = os.environ.get(COUNTS_VARIABLE, "")
     if os.path.basename(folder).startswith(COUNTS_PREFIX):  # noqa: PTH119 - a name, no path
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _require_free(host: str, port: int) -> None:
-    """Raise click.ClickException when nothing can listen there; gunicorn would retry and mutter."""
-    try:
-        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
-    except OSError as error:
-        raise click.ClickException(
-            f"cannot listen on {host} port {port} ({error.strerror}): choose another --port"
-        ) from error
-
-
-def _serve(options: dict[str, Any]) -> None:
-    from gunicorn.app.base import BaseApplication
-    from gunicorn.util import import_app
-
-    class Server(BaseApplication):  # type: ignore[misc]  # gunicorn is untyped
-        """gunicorn with these options and nothing from its own files or environment."""
-
-        def load_config(self) -> None:
-            for name, value in options.items():
-                self.cfg.set(name, value)
-
-        def load(self) -> Any:
-            return import_app(APPLICATION.format(threads=options["threads"]))
-
-    Server().run()
-
-
-def _ready(arbiter: Any, *, with_requests: bool) -> None:
-    log_json(with_requests=with_requests)
-    host, port = arbiter.LISTENERS[0].sock.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    click.echo(f"Serving at http://{shown}:{port}/ (Ctrl-C ends)")

@@ -3,14 +3,15 @@
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from archive.cli.exhibits import is_exhibit, print_report, verify_exhibit_at
+from archive.cli.exhibits import ExhibitWanted, is_exhibit, print_report, verify_exhibit_at
 from archive.cli.session import json_option, opened, print_json, read_chunks
-from archive.cli.terminal import one_line
+from archive.cli.verify_list import verify_list
 
 if TYPE_CHECKING:
     from archive.canonical import JsonValue
@@ -39,6 +40,13 @@ _CHUNK = 1 << 20
     "--root", "roots", multiple=True, metavar="KEYID", help="Root fingerprint for an exhibit."
 )
 @click.option("--record", "is_recorded", is_flag=True, help="Sign the verification of an ID.")
+@click.option(
+    "--checkpoint",
+    "kept",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A checkpoint of the log that you kept elsewhere, for the claim log.consistency.",
+)
 @json_option
 @click.pass_context
 def command(  # noqa: PLR0913 - click hands over each option
@@ -48,6 +56,7 @@ def command(  # noqa: PLR0913 - click hands over each option
     against: str | None,
     policy: str,
     roots: tuple[str, ...],
+    kept: tuple[Path, ...],
     *,
     is_recorded: bool,
     as_json: bool,
@@ -72,9 +81,9 @@ def command(  # noqa: PLR0913 - click hands over each option
     if is_recorded:
         ctx.exit(_put_on_record(ctx, target, policy, as_json=as_json))
     if source is not None:
-        ctx.exit(_verify_list(ctx, source, policy, as_json=as_json))
+        ctx.exit(verify_list(ctx, source, policy, as_json=as_json))
     if target is not None:
-        _verify_one(ctx, target, (policy, against, roots), as_json=as_json)
+        _verify_one(ctx, target, _Options(policy, against, roots, kept, as_json))
 
 
 def _put_on_record(ctx: click.Context, target: str | None, policy: str, *, as_json: bool) -> int:
@@ -100,45 +109,34 @@ def _put_on_record(ctx: click.Context, target: str | None, policy: str, *, as_js
     return Result(str(told["result"])).exit_code
 
 
-def _verify_list(ctx: click.Context, source: BinaryIO, policy: str, *, as_json: bool) -> int:
-    from collections import Counter
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What else was said on the command line; `kept` are files with checkpoints of the log."""
 
-    from archive.services.batch import Batch, exit_code
+    policy: str
+    against: str | None
+    roots: tuple[str, ...]
+    kept: tuple[Path, ...]
+    as_json: bool
 
-    counted: Counter[str] = Counter()
-    with opened(ctx) as archive:
-        batch = Batch(archive, policy, None)
-        for line in source:
-            item = line.decode("utf-8", "replace").strip()
-            if not item:
-                continue
-            told = batch.answer(item)
-            counted[told["result"]] += 1
-            if as_json:
-                print_json(told)
-            else:
-                named = told["id"] or told["status"]
-                click.echo(f"{told['result']:10}  {named:16}  {one_line(told['input'])}")
-                if told["note"]:
-                    click.echo(f"            {told['note']}")
-    return exit_code(counted)
+    def notes(self) -> tuple[bytes, ...]:
+        """The checkpoints. Raises InputError for a file that holds none."""
+        from archive.cli.small_files import read_small
+        from archive.services.log import read_notes
+
+        return tuple(read_notes([read_small(path) for path in self.kept]))
 
 
-def _verify_one(
-    ctx: click.Context,
-    target: str,
-    asked: tuple[str, str | None, tuple[str, ...]],
-    *,
-    as_json: bool,
-) -> None:
+def _verify_one(ctx: click.Context, target: str, asked: _Options) -> None:
     from archive.model.claim import Result
     from archive.services.report_text import finding_text, report_text
     from archive.services.resolve import resolve, resolve_cited
     from archive.services.verify import verify_record
 
-    policy, against, roots = asked
+    policy, as_json, pinned = asked.policy, asked.as_json, asked.notes()
     if is_exhibit(target):
-        ctx.exit(verify_exhibit_at(ctx, target, policy, roots, as_json=as_json))
+        wanted = ExhibitWanted(policy, asked.roots, pinned)
+        ctx.exit(verify_exhibit_at(ctx, target, wanted, as_json=as_json))
     with opened(ctx) as archive:
         found = resolve(archive, target)
         if found.status == "malformed" and target != "-" and not _is_file(target):
@@ -146,9 +144,9 @@ def _verify_one(
         if found.status != "malformed":
             if found.id is None:
                 ctx.exit(_no_record(found, as_json=as_json))
-            report = verify_record(archive, found.id, policy)
+            report = verify_record(archive, found.id, policy, pinned)
             ctx.exit(print_report(report, found.detail, as_json=as_json))
-        answer = _of_bytes(archive, target, policy, against)
+        answer = _of_bytes(archive, target, policy, asked.against)
         package = _package_at(archive, target)
     code = Result.FAILED.exit_code if package and package.is_disproven else answer.exit_code
     if as_json:

@@ -27,6 +27,9 @@ def examine(installation: Installation) -> Iterator[Diagnosis]:
     yield from _there(files)
     yield _modes(files)
     keyset = _keyset(installation)
+    if isinstance(keyset, Keyset) and not keyset.is_development and files.root.exists():
+        mend = "move it to a machine without a network; nothing here needs it"
+        yield warn("keys.root", f"{files.root} lies here, and root keys sign elsewhere", mend)
     yield from _signer(installation, MANIFEST, installation.open_signer, keyset)
     if isinstance(keyset, Keyset) and keyset.log is not None:
         yield from _signer(installation, LOG, installation.open_log_signer, keyset)

@@ -44,7 +44,10 @@ def examine(installation: Installation) -> Iterator[Diagnosis]:
     kind = "development" if newest.is_development else "production"
     yield ok("keyset.chain", f"keyset {newest.version} ({kind}) follows from the trusted roots")
     for key, why in stray_keyset_files(store, roots):
-        mend = "find out who put it there; the archive passes it over"
+        mend = (
+            "the archive passes it over: finish the ceremony with `muniment keys publish`, or "
+            "find out who put it there"
+        )
         yield warn("keyset.strays", f"{key}: {why}", mend)
     yield _in_catalogue(installation, chain)
 
@@ -60,6 +63,8 @@ def _in_catalogue(installation: Installation, chain: tuple[SignedKeyset, ...]) -
         return unknown(check, str(error), "mend the catalogue first")
     finally:
         database.close()
+    if len(rows) > len(chain):
+        return fail(check, f"the store lost keyset {len(rows)}, which was in force", _PUT_BACK)
     if rows != sorted(sha256_hex(signed.content) for signed in chain):
         return fail(check, "the catalogue lists other keysets", "run `muniment rebuild`")
     return ok(check, "the catalogue lists the same keysets")
