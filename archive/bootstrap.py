@@ -185,7 +185,7 @@ def wire(settings: Settings, stand: Stand | None = None) -> Archive:
             settings.importing.requests_per_minute, settings.importing.patience_seconds
         ),
         timestamping=_timestamping(settings),
-        sealing=_sealing(settings),
+        sealing=sealing(settings),
     )
 
 
@@ -363,7 +363,8 @@ def _fetcher(settings: Settings, clock: Clock) -> HttpFetcher:
     )
 
 
-def _sealing(settings: Settings) -> Sealing:
+def sealing(settings: Settings) -> Sealing:
+    """What a seal is made and checked with, which takes no archive."""
     wanted = settings.seal
 
     def ask(query: bytes) -> bytes:

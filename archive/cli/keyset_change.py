@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PROPOSAL = "muniment.proposal"
 """Where in the context the file of `keys propose` stands."""
 
+_ends_log = click.option(
+    "--ends-log", is_flag=True, help="It is the key of the log, and the log is to end with it."
+)
 _reason = click.option("--reason", required=True, help="Why, in at most 200 characters; public.")
 
 
@@ -70,25 +73,29 @@ def rotate(ctx: click.Context, to: str | None, days: int | None, *, as_json: boo
 @click.command("retire")
 @click.argument("keyid")
 @_reason
+@_ends_log
 @json_option
 @click.pass_context
-def retire(ctx: click.Context, keyid: str, reason: str, *, as_json: bool) -> None:
+def retire(ctx: click.Context, keyid: str, reason: str, *, ends_log: bool, as_json: bool) -> None:
     """Let a key sign nothing more; what it signed stays good.
 
     KEYID may be its beginning, as long as no other key begins so.
     """
     from archive.services.keyset_changes import retired
 
-    _change(ctx, [retired(keyid, reason)], as_json=as_json)
+    _change(ctx, [retired(keyid, reason, ends_log=ends_log)], as_json=as_json)
 
 
 @click.command("revoke")
 @click.argument("keyid")
 @click.option("--since", required=True, help="Since when others may have it: a moment with zone.")
 @_reason
+@_ends_log
 @json_option
 @click.pass_context
-def revoke(ctx: click.Context, keyid: str, since: str, reason: str, *, as_json: bool) -> None:
+def revoke(  # noqa: PLR0913 - click hands over each option
+    ctx: click.Context, keyid: str, since: str, reason: str, *, ends_log: bool, as_json: bool
+) -> None:
     """Declare what a key signed since then worthless.
 
     What it signed before stays good where a timestamp or a witness shows that it is older; a time
@@ -96,7 +103,8 @@ def revoke(ctx: click.Context, keyid: str, since: str, reason: str, *, as_json: 
     """
     from archive.services.keyset_changes import revoked
 
-    _change(ctx, [revoked(keyid, _moment(since), reason)], as_json=as_json)
+    change = revoked(keyid, _moment(since), reason, ends_log=ends_log)
+    _change(ctx, [change], as_json=as_json)
 
 
 @click.command("roots")

@@ -11,10 +11,10 @@ import datetime as dt
 import io
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from asn1crypto import tsp
+from asn1crypto import crl, tsp
 from pyhanko.keys import load_certs_from_pemder_data, load_private_key_from_pemder_data
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
@@ -28,6 +28,7 @@ from pyhanko.sign.timestamps import TimeStamper
 from pyhanko.sign.validation.ades import ades_lta_validation
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.policy_decl import (
+    LocalKnowledge,
     PdfSignatureValidationSpec,
     RevinfoOnlineFetchingRule,
     RevocationInfoGatheringSpec,
@@ -38,13 +39,17 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.context import CertValidationPolicySpec
 from pyhanko_certvalidator.errors import ValidationError
+from pyhanko_certvalidator.ltv.types import ValidationTimingInfo
 from pyhanko_certvalidator.policy_decl import (
     REQUIRE_REVINFO,
     CertRevTrustPolicy,
 )
 from pyhanko_certvalidator.registry import SimpleCertificateStore, SimpleTrustManager
+from pyhanko_certvalidator.revinfo.archival import CRLContainer
 
 from archive.errors import InputError, MalformedEvidence, SigningError
+from archive.proofs.certificates import path_to_anchor, read_der
+from archive.proofs.revocation import Standing, When, read_crl, standing_of
 
 FIELD = "Seal"
 # What a certificate must be for, one of them at least (ETSI EN 319 412-2, 4.3.2).
@@ -112,8 +117,16 @@ def seal(pdf: bytes, key: SealKey, trust: SealTrust, ask: Ask) -> bytes:
     return sealed
 
 
-def verify_seal(pdf: bytes, trust: SealTrust) -> SealVerdict:
-    """The verdict on a sealed file. Raises InputError when it is no PDF file."""
+def verify_seal(pdf: bytes, trust: SealTrust, now: dt.datetime | None = None) -> SealVerdict:
+    """The verdict on a sealed file, as of now.
+
+    When what vouches for its last timestamp has ended since, it is judged at that timestamp's
+    time, as every token of the archive is. Raises InputError when it is no PDF file,
+    MalformedEvidence for a revocation list that cannot be read.
+    """
+    at = now or dt.datetime.now(dt.UTC)
+    for one in trust.revocation_lists:
+        read_crl(one)
     try:
         reader = PdfFileReader(io.BytesIO(pdf), strict=True)
         seals = list(reader.embedded_regular_signatures)
@@ -121,16 +134,20 @@ def verify_seal(pdf: bytes, trust: SealTrust) -> SealVerdict:
             return SealVerdict(False, f"it has {len(seals)} seals, not one")
         if not pdf.rstrip(b"\r\n").endswith(b"%%EOF"):
             return SealVerdict(False, "there are bytes behind the end of what is sealed")
-        return _judged(seals[0], trust)
+        verdict = _judged(seals[0], trust, at)
+        stamps = list(reader.embedded_timestamp_signatures)
+        if verdict.is_good or not stamps:
+            return verdict
+        return _judged_then(seals[0], stamps[-1], trust, at) or verdict
     except (SignatureValidationError, ValidationError) as error:
         return SealVerdict(False, f"the seal does not hold: {error}")
     except (PdfError, ValueError, TypeError, KeyError, IndexError) as error:
         raise InputError(f"it cannot be read as a PDF file: {error}") from error
 
 
-def _judged(found: Any, trust: SealTrust) -> SealVerdict:
-
-    result = asyncio.run(ades_lta_validation(found, _specification(trust)))
+def _judged(found: Any, trust: SealTrust, now: dt.datetime) -> SealVerdict:
+    timing = ValidationTimingInfo(now, now, point_in_time_validation=False)
+    result = asyncio.run(ades_lta_validation(found, _specification(trust), timing))
     signer = found.signer_cert.subject.human_friendly
     stamped = result.signature_timestamp_status
     at = stamped.api_status.timestamp if stamped and stamped.api_status else None
@@ -148,11 +165,41 @@ def _judged(found: Any, trust: SealTrust) -> SealVerdict:
     if result.ades_subindic is not AdESPassed.OK or not status.bottom_line:
         detail = f"it is not trusted: {result.failure_msg or result.ades_subindic}"
         return SealVerdict(False, detail, signer, at)
+    when = When(at or now, known_since=at)
+    revoked = _revoked(found, trust.roots_pem, trust, when)
+    if revoked:
+        return SealVerdict(False, f"it is not trusted: {revoked}", signer, at)
     return SealVerdict(True, "sealed as a whole, and unchanged since", signer, at)
 
 
+def _judged_then(seal: Any, stamp: Any, trust: SealTrust, now: dt.datetime) -> SealVerdict | None:
+    """The verdict at the time of the last timestamp, if the seal was good then."""
+    at = stamp.signed_data["encap_content_info"]["content"].parsed["gen_time"].native
+    if at >= now:
+        return None
+    verdict = _judged(seal, trust, at)
+    if not verdict.is_good or _revoked(stamp, trust.timestamp_roots_pem, trust, When(at)):
+        return None
+    detail = f"{verdict.detail}; judged at {at:%Y-%m-%d %H:%M:%S} UTC, the time of its last stamp"
+    return replace(verdict, detail=detail)
+
+
+def _revoked(found: Any, roots_pem: bytes, trust: SealTrust, when: When) -> str:
+    """What the lists at hand say against the certificate that signed, at that time; else empty.
+
+    The library goes by those in the file: who sealed it may not have known of a later one.
+    """
+    lists = [read_crl(one) for one in trust.revocation_lists]
+    roots = [read_der(one.dump()) for one in _certificates(roots_pem)]
+    others = [read_der(one.dump()) for one in found.other_embedded_certs]
+    path = path_to_anchor(read_der(found.signer_cert.dump()), others, roots, when.at)
+    standing = standing_of(path or (), lists, when)
+    return standing.detail if standing.standing is Standing.REVOKED else ""
+
+
 def _specification(trust: SealTrust) -> Any:
-    """What pyHanko is to demand; it asks no network."""
+    """What pyHanko is to demand; it asks no network, and knows of the lists at hand."""
+    lists = [CRLContainer(crl.CertificateList.load(one)) for one in trust.revocation_lists]
     return PdfSignatureValidationSpec(
         SignatureValidationSpec(
             cert_validation_policy=_chain_policy(trust.roots_pem),
@@ -160,6 +207,7 @@ def _specification(trust: SealTrust) -> Any:
             revinfo_gathering_policy=RevocationInfoGatheringSpec(
                 RevinfoOnlineFetchingRule.LOCAL_ONLY
             ),
+            local_knowledge=LocalKnowledge(known_crls=lists),
             key_usage_settings=KeyUsageConstraints(key_usage=_USAGES, match_all_key_usages=False),
         )
     )

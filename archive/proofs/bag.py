@@ -12,17 +12,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from archive.errors import InputError, MalformedBag, MalformedZip
 from archive.model.exhibit import BAG_INFO, BAGIT, BAGIT_TEXT, MANIFEST, PAYLOAD, TAG_MANIFEST
 from archive.proofs.plain_zip import differing_offset
-from archive.proofs.zip_file import ZipEntry, open_zip, read_entry
+from archive.proofs.zip_file import ZipEntry, ZipLimits, open_zip, read_entry
 from archive.proofs.zip_names import checked_name, require_distinct
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as _Digest
 
 TAG_BYTES_LIMIT = 16 * 1024 * 1024
 # What is larger is hashed as it streams by, and read again in ranges: see `Bag.range_of`.
 KEPT_BYTES_LIMIT = 64 * 1024 * 1024
+# Of many files no more than this is kept; the others are read, and hashed, once more.
+KEPT_IN_ALL_LIMIT = 256 * 1024 * 1024
+# No more than an exhibit as a file may have, so that packed bytes do not expand to more either.
+_LIMITS = ZipLimits(total_bytes=1 << 32)
 _FILES_LIMIT = 100_000
 _PIECE_BYTES = 1 << 20
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\r\n]+)")
@@ -48,7 +55,8 @@ class BagFault:
 class Bag:
     """An opened bag: its files by path, and everything that is wrong with them.
 
-    `name` is that of its folder; `digests` gives bytes and SHA-256 of each file that is there,
+    `name` is that of its folder, `sha256` that of the ZIP file as it was read (None of a folder);
+    `digests` gives bytes and SHA-256 of each file that is there,
     `damaged` the first fault of each that may not be used. Close it when it is read.
     """
 
@@ -56,7 +64,9 @@ class Bag:
     faults: list[BagFault] = field(default_factory=list)
     digests: dict[str, tuple[int, str]] = field(default_factory=dict)
     damaged: dict[str, BagFault] = field(default_factory=dict)
+    sha256: str | None = None
     _kept: dict[str, bytes] = field(default_factory=dict)
+    _kept_bytes: int = 0
     _ranges: dict[str, _Ranges] = field(default_factory=dict)
     _close: Callable[[], None] = lambda: None
 
@@ -84,23 +94,37 @@ class Bag:
 
     def take(self, name: str, size: int, pieces: Iterator[bytes], again: _Ranges | None) -> None:
         """Read a file, of about this size. `again` gives bytes of it a second time, if any can."""
+        is_kept = size <= KEPT_BYTES_LIMIT and self._kept_bytes + size <= KEPT_IN_ALL_LIMIT
         digest, kept, length = hashlib.sha256(), [], 0
         for piece in pieces:
             digest.update(piece)
             length += len(piece)
-            if size <= KEPT_BYTES_LIMIT:
+            if is_kept:
                 kept.append(piece)
         self.digests[name] = (length, digest.hexdigest())
-        if size <= KEPT_BYTES_LIMIT:
+        if is_kept:
             self._kept[name] = b"".join(kept)
+            self._kept_bytes += length
         elif again is not None:
             self._ranges[name] = again
         else:
-            self.blame(BagFault(name, "ZIP_TOO_LARGE", "a packed file of this size is not read"))
+            detail = "packed files of this size, or as many, are not read: unpack the exhibit"
+            self.blame(BagFault(name, "ZIP_TOO_LARGE", detail))
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of a file, or None when it is not there, damaged, or too large to be kept."""
-        return None if name in self.damaged else self._kept.get(name)
+        """The bytes of a file, or None when it is not there, damaged, or too large to be kept.
+
+        Raises InputError when it is another by now.
+        """
+        if name in self.damaged or name not in self.digests:
+            return None
+        size, sha256 = self.digests[name]
+        if name in self._kept or size > KEPT_BYTES_LIMIT:
+            return self._kept.get(name)
+        data = self._ranges[name](0, size)
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise InputError(f"{name} was changed while the exhibit was read")
+        return data
 
     def range_of(self, name: str, offset: int, length: int) -> bytes | None:
         """Bytes of a file, or None. Those of a large file are read now, and are to be hashed."""
@@ -163,10 +187,15 @@ def is_bag(path: Path) -> bool:
 def _of_zip(path: Path) -> Bag:
     file = _FileBytes(path)
     try:
-        entries = open_zip(file)
+        entries = open_zip(file, _LIMITS)
         bag = Bag(_folder_of(entries), _close=file.close)
+        digest, place = hashlib.sha256(), 0
         for entry in entries:
-            _take_entry(bag, file, entry)
+            digest.update(file.read_at(place, entry.offset - place))
+            _take_entry(bag, file, entry, digest)
+            place = entry.offset + entry.packed
+        digest.update(file.read_at(place, file.size - place))
+        bag.sha256 = digest.hexdigest()
         differing = differing_offset(file, entries)
         if differing is not None:
             detail = (
@@ -187,7 +216,8 @@ def _folder_of(entries: Sequence[ZipEntry]) -> str:
     return folders.pop()
 
 
-def _take_entry(bag: Bag, file: "_FileBytes", entry: ZipEntry) -> None:
+def _take_entry(bag: Bag, file: "_FileBytes", entry: ZipEntry, whole: "_Digest") -> None:
+    """Read an entry into the bag, and its bytes as they lie there into the digest of it all."""
     name = entry.name.partition("/")[2]
 
     def again(offset: int, length: int) -> bytes:
@@ -195,13 +225,37 @@ def _take_entry(bag: Bag, file: "_FileBytes", entry: ZipEntry) -> None:
 
     try:
         pieces = read_entry(file, entry)
+        if entry.is_stored:
+            pieces = _hashed(pieces, whole)
+        else:
+            for _ in _hashed(file.pieces(entry.offset, entry.packed), whole):
+                pass
         bag.take(name, entry.size, pieces, again if entry.is_stored else None)
     except MalformedZip as error:
         bag.digests[name] = (entry.size, "")
         bag.blame(BagFault(name, error.code, str(error)))
 
 
+def _hashed(pieces: Iterator[bytes], digest: "_Digest") -> Iterator[bytes]:
+    for piece in pieces:
+        digest.update(piece)
+        yield piece
+
+
+def sha256_of_file(path: Path) -> str | None:
+    """The SHA-256 of a file that is no bag; None for a folder. Raises InputError."""
+    if path.is_dir():
+        return None
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+
+
 def _of_folder(path: Path) -> Bag:
+    if not (path / BAGIT).is_file():
+        raise MalformedBag(f"there is no {BAGIT}: this is no BagIt bag")
     bag = Bag(path.resolve().name)
     for folder, folders, files in os.walk(path, onerror=_raise):
         for one in (*folders, *files):
@@ -241,7 +295,7 @@ def _check(bag: Bag) -> None:
     for manifest, is_own in ((TAG_MANIFEST, _is_tag), (MANIFEST, _is_payload)):
         listed |= _check_manifest(bag, manifest, is_own)
     for name in bag.names:
-        if name not in listed and name != TAG_MANIFEST:
+        if name not in listed and name not in {TAG_MANIFEST, *bag.damaged}:
             bag.blame(BagFault(name, "FILE_UNLISTED", "no manifest lists it"))
 
 
@@ -328,12 +382,12 @@ class _FileBytes:
         """The bytes from `offset`, `length` of them or as many as there are."""
         return os.pread(self._file.fileno(), length, offset)
 
-    def pieces(self) -> Iterator[bytes]:
-        """The file from first to last."""
-        place = 0
-        while piece := self.read_at(place, _PIECE_BYTES):
+    def pieces(self, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The bytes from `offset`, `length` of them or as many as there were when it was opened."""
+        end = self._size if length is None else offset + length
+        while piece := self.read_at(offset, min(_PIECE_BYTES, end - offset)):
             yield piece
-            place += len(piece)
+            offset += len(piece)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -48,6 +48,7 @@ class Token:
     certificates that it names, `carried` those that it holds itself, whosoever they are.
     """
 
+    der: bytes
     response: "TimeStampResponse"
     at: dt.datetime
     accuracy: dt.timedelta
@@ -69,7 +70,7 @@ def read_token(der: bytes) -> Token:
     try:
         response = library.decode_timestamp_response(der)
         with warnings.catch_warnings(action="error", category=UserWarning):
-            return _token(response)
+            return _token(der, response)
     except _UNREADABLE as error:
         raise MalformedEvidence("the timestamp is no TimeStampResp in DER") from error
 
@@ -81,12 +82,13 @@ def _library() -> Any:
     )
 
 
-def _token(response: "TimeStampResponse") -> Token:
+def _token(der: bytes, response: "TimeStampResponse") -> Token:
     # All of it now: the library reads each part when it is asked for, and may fail there.
     if response.status != _GRANTED:
         raise MalformedEvidence("the timestamp was not granted as it was asked for")
     info, signers = response.tst_info, response.signed_data.signer_infos
     return Token(
+        der=der,
         response=response,
         at=info.gen_time.astimezone(dt.UTC),
         accuracy=_accuracy(info.accuracy),

@@ -17,6 +17,7 @@ from archive.clock import rfc3339
 from archive.errors import MalformedEvidence
 from archive.proofs.certificates import path_to_anchor, read_der
 from archive.proofs.revocation import Standing, When, read_crl, standing_of
+from archive.proofs.signing_certificate import names_certificate
 from archive.proofs.time_token import (
     Token,
     is_for_timestamps,
@@ -194,6 +195,8 @@ def _checked_path(
         )
     if not is_token_of(token, expected.message, path, authority.roots):
         raise _Refused(TS_CHAIN, "its signature is not by the certificate that it names")
+    if not names_certificate(token.der, leaf):
+        raise _Refused(TS_CHAIN, "what is signed does not name its signer's certificate")
     if authority.policies and token.policy not in authority.policies:
         raise _Refused(TS_POLICY, f"its policy {token.policy} is none of {authority.name}")
     return path

@@ -5,7 +5,6 @@ It holds what would be asked of a witness: the process, the record, the comparis
 custody, gaps, and what is not certified. Analysis of what the words mean is kept out of it.
 """
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,10 +128,10 @@ def certificate(
         "record": {"id": str(capture_id)},
         "process": list(_process(gathered)),
         "system": [list(one) for one in _system(archive, gathered)],
-        "facts": [list(one) for one in _facts(capture_id, gathered)],
+        "facts": [list(one) for one in _facts(capture_id, gathered, report)],
         "files": [list(one) for one in _files(gathered)],
         "comparison": _comparison(report),
-        "exhibit": None if exhibit is None else _exhibit(archive, capture_id, exhibit, now),
+        "exhibit": None if exhibit is None else _exhibit(archive, gathered, report, exhibit),
         "proofs": [list(one) for one in _proofs(gathered, report)],
         "claims": [list(one) for one in _claims(report.findings)],
         "custody": [
@@ -172,7 +171,7 @@ def _system(archive: Archive, gathered: Evidence) -> Sequence[Row]:
     )
 
 
-def _facts(capture_id: RecordId, gathered: Evidence) -> Sequence[Row]:
+def _facts(capture_id: RecordId, gathered: Evidence, report: Report) -> Sequence[Row]:
     look = gathered.whole_look
     hops = [f"{hop.url} ({hop.status})" for hop in look.redirects]
     return (
@@ -187,7 +186,21 @@ def _facts(capture_id: RecordId, gathered: Evidence) -> Sequence[Row]:
         ("Server's address", look.remote_address or "not recorded"),
         ("Outcome", f"{look.outcome.value}: {readable(look.reason)}"),
         ("Statement SHA-256", gathered.envelope.statement_sha256, True),
+        ("Standing now", _standing(report)),
     )
+
+
+def _standing(report: Report) -> str:
+    """What the archive itself has said against the record since, which nobody must overlook."""
+    told = report.standing or {}
+    said = []
+    if "withdrawal" in told:
+        said.append("WITHDRAWN by the archive")
+    if "superseded_by" in told:
+        said.append("superseded by another record")
+    if "corrections" in told:
+        said.append(f"corrected {len(told['corrections'])} times")
+    return f"{', '.join(said)}: see section 7" if said else "not withdrawn, superseded or corrected"
 
 
 def _files(gathered: Evidence) -> Sequence[tuple[str, str, str]]:
@@ -221,12 +234,19 @@ def _comparison(report: Report) -> JsonValue:
     }
 
 
-def _exhibit(archive: Archive, capture_id: RecordId, path: Path, now: dt.datetime) -> JsonValue:
+def _exhibit(archive: Archive, gathered: Evidence, own: Report, path: Path) -> JsonValue:
+    """The facts about an exhibit, which must prove all that the archive itself can.
+
+    Raises InputError for any other: what only is not disproven may be another archive's.
+    """
+    capture_id = gathered.look.capture_id
     trust = ExhibitTrust(tuple(archive.pinned_roots), "configured", capture_id)
-    circumstances = Circumstances(now, archive.random_bytes)
+    circumstances = Circumstances(archive.clock.now(), archive.random_bytes)
     report = verify_exhibit(path, trust, "standard", circumstances)
     sha256 = report.subject["package_sha256"]
-    if report.result not in {Result.VERIFIED, Result.INCOMPLETE} or sha256 is None:
+    unproven = set(report.required_failed) - set(own.required_failed)
+    is_sound = report.result in {Result.VERIFIED, Result.INCOMPLETE} and not unproven
+    if not is_sound or sha256 is None:
         raise InputError(
             f"{path} is no sound exhibit of {capture_id}: run `muniment verify {path}`"
         )

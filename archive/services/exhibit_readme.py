@@ -17,8 +17,9 @@ from archive.proofs.keyset import Keyset
 
 _RULE = "=" * 72
 _ROOT_WORDS = """\
-3. The root key has the fingerprint above, and signed the keysets. (Set ROOT
-   to the fingerprint that you got elsewhere.)"""
+3. Root keys with the fingerprints above signed the first keyset, and those of
+   each keyset the next. (Set ROOT to the fingerprints that you got elsewhere,
+   with a space between.)"""
 
 _STAMP_WORDS = """\
 6. Authorities for time signed that the statement was there by then. (Are their
@@ -108,7 +109,7 @@ def readme_text(archive_name: str, base_url: str, gathered: Evidence, report: Re
         roots="\n               ".join(roots),
         site=f" {base_url}" if base_url else "",
     )
-    steps = _steps(gathered)
+    steps = _steps(gathered, report)
     by_hand = "".join(f"\n{words}\n\n{_indented(commands)}\n" for words, commands in steps)
     return head + by_hand + _TAIL.format(rule=_RULE, limits=_limits(gathered))
 
@@ -121,7 +122,7 @@ def _indented(commands: str) -> str:
     return "\n".join(f"    {line}".rstrip() for line in commands.strip().splitlines())
 
 
-def _steps(gathered: Evidence) -> Iterator[tuple[str, str]]:
+def _steps(gathered: Evidence, report: Report) -> Iterator[tuple[str, str]]:
     yield "1. The files are those that were packed.", _files_commands()
     yield (
         "2. Two helpers: the bytes that a signature covers (DSSE), and its check.",
@@ -131,13 +132,10 @@ def _steps(gathered: Evidence) -> Iterator[tuple[str, str]]:
         keyset = gathered.keyset
     except MalformedEvidence:
         return
-    yield (
-        _ROOT_WORDS,
-        _root_commands(gathered, keyset),
-    )
+    yield _ROOT_WORDS, _root_commands(report.trust.root_fingerprints)
     yield (
         "4. A key of the newest keyset signed the statement, for this record.",
-        _statement_commands(gathered, keyset),
+        _statement_commands(gathered, report.to_json()["time"]["not_after"]),
     )
     words = "5. The inventory is the one that was signed, and the parts are those in it."
     removed = _removed(gathered)
@@ -166,6 +164,7 @@ def _files_commands() -> str:
     return f"""
 set -euo pipefail
 sha256sum --quiet -c {names.MANIFEST} {names.TAG_MANIFEST}
+test "$(find . ! -type d | wc -l)" = $(($(cat {names.MANIFEST} {names.TAG_MANIFEST} | wc -l) + 1))
 """
 
 
@@ -192,51 +191,59 @@ content_of() {{
 """
 
 
-def _root_commands(gathered: Evidence, keyset: Keyset) -> str:
-    lines = []
-    for number, signed in enumerate(gathered.chain.versions, start=1):
-        content = names.keyset_content_file(number)
-        roots = signed.open().roots
-        for envelope in signed.envelopes:
-            if envelope.keyid in roots:
-                file = names.keyset_envelope_file(number, envelope.keyid[:8])
-                root = f"{envelope.keyid}"
-                lines += [f"signed_by {file} {root}", f"content_of {file} {content}"]
-        if number > 1:
-            before = names.keyset_envelope_file(
-                number - 1, gathered.chain.versions[number - 2].envelopes[0].keyid[:8]
-            )
-            lines.append(
-                f"jq -e --arg before \"$(payload {before} | sha256sum | cut -d' ' -f1)\" \\\n"
-                f"  '.previous == $before' {content}"
-            )
-    first = min(gathered.chain.versions[0].open().roots)
-    newest = names.keyset_content_file(keyset.version)
-    pinned = names.keyset_envelope_file(1, "${ROOT:0:8}")
-    return "\n".join(
-        [
-            f": ${{ROOT:={first}}}",
-            "jq -e --arg root \"$ROOT\" '.root.keys[] | select(.keyid == $root)' \\",
-            f"  {names.keyset_content_file(1)}",
-            f'signed_by "{pinned}" "$ROOT"',
-            *lines,
-            f"jq -e '.version == {keyset.version}' {newest}",
-        ]
-    )
-
-
-def _statement_commands(gathered: Evidence, keyset: Keyset) -> str:
-    keyid, record = gathered.envelope.keyid, gathered.look.capture_id
-    newest = names.keyset_content_file(keyset.version)
-    file = names.ENVELOPE_FILE
+def _root_commands(roots: Sequence[str]) -> str:
+    keysets = names.KEYSETS
     return f"""
-signed_by {file} {keyid}
+: "${{ROOT:={" ".join(roots)}}}"
+keyset() {{ printf '%s' "{keysets}$1.content.json"; }}
+roots() {{ jq -r '.root.keys[].keyid' "$(keyset "$1")"; }}
+signers() {{
+  local version=$1 file key seen=' '
+  shift
+  count=0
+  for file in {keysets}"$version".*.dsse.json; do
+    key=$(jq -r '.signatures[0].keyid' "$file")
+    [[ " $* " == *" $key "* && "$seen" != *" $key "* ]] || continue
+    signed_by "$file" "$key"
+    content_of "$file" "$(keyset "$version")"
+    seen+="$key "
+    count=$((count + 1))
+  done
+}}
+enough() {{ test "$count" -ge "$(jq '.root.threshold' "$(keyset "$1")")"; }}
+signers 1 $(comm -12 <(roots 1 | sort) <(tr ' ' '\\n' <<< "$ROOT" | sort))
+enough 1
+test $((2 * count)) -gt "$(wc -w <<< "$ROOT")"
+before=null
+newest=0
+while test -e "$(keyset $((newest + 1)))"; do
+  newest=$((newest + 1))
+  signers $newest $(roots $newest)
+  enough $newest
+  if test $newest -gt 1; then
+    signers $newest $(roots $((newest - 1)))
+    enough $((newest - 1))
+  fi
+  jq -e --argjson version $newest --argjson before "$before" \\
+    '.version == $version and .previous == $before' "$(keyset $newest)"
+  set -- {keysets}$newest.*.dsse.json
+  before="\\"$(payload "$1" | sha256sum | cut -d' ' -f1)\\""
+done
+"""
+
+
+def _statement_commands(gathered: Evidence, shown_by: str | None) -> str:
+    record, file = gathered.look.capture_id, names.ENVELOPE_FILE
+    in_time = f' or .invalid_since > "{shown_by}"' if shown_by else ""
+    return f"""
+keyid=$(jq -r '.signatures[0].keyid' {file})
+jq -e --arg keyid "$keyid" '.keys[] | select(.keyid == $keyid and .role == "manifest"
+  and (.state != "revoked"{in_time}))' "$(keyset $newest)"
+signed_by {file} "$keyid"
 cmp <(covered {file}) {names.SIGNED_BYTES_FILE}
 cmp <(payload {file}) {names.STATEMENT_FILE}
-jq -e '.keys[] | select(.keyid == "{keyid}" and .role == "manifest"
-  and .state != "revoked")' {newest}
-jq -e '.predicate.capture_id == "{record}"
-  and .predicate.signer.keyid == "{keyid}"' {names.STATEMENT_FILE}
+jq -e --arg keyid "$keyid" '.predicate.capture_id == "{record}"
+  and .predicate.signer.keyid == $keyid' {names.STATEMENT_FILE}
 """
 
 
@@ -287,6 +294,9 @@ subject() {{
 test "$(sha256sum < {names.INVENTORY_FILE})" = "$(subject inventory.json)  -"
 jq -r '.parts[] | select(.sha256{left}) | .role + " " + .sha256' {names.INVENTORY_FILE} |
   while read -r role sha256; do
-    test "$(cat {names.OBJECTS}$role.* | sha256sum)" = "$sha256  -"
+    test "$(ls {names.OBJECTS} | grep -c "^$role[.]")" = 1
+    test "$(cat {names.OBJECTS}"$role".* | sha256sum)" = "$sha256  -"
   done
+test "$(jq '[.parts[] | select(.sha256)] | length' {names.INVENTORY_FILE})" = \\
+  "$(ls {names.OBJECTS} | wc -l)"
 """

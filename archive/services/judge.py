@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from archive.errors import InputError, ObjectMissing
 from archive.model.claim import Finding, Result, Status
 
-_WHO = (
+WHO = (
     "envelope.form",
     "key.chain",
     "signature",
@@ -19,12 +19,13 @@ _WHO = (
     "statement.id",
     "key.valid_at_time",
 )
+"""The claims that say whose statement it is."""
 _BYTES = ("inventory.bound", "object.digest", "warc.records", "body.from_warc")
 _LOG = ("log.entry", "log.checkpoint", "log.inclusion", "log.witness")
 _TOKENS = ("ts.rfc3161",)
 _TIME = ("ts.renewal", "time.interval")
 _SINCE = ("storage.lock", "custody.chain")
-_STANDARD = (*_WHO, *_BYTES, "text.derives", *_LOG, *_TOKENS)
+_STANDARD = (*WHO, *_BYTES, "text.derives", *_LOG, *_TOKENS)
 BYTES_ONLY = "bytes-only"
 COURT = "court"
 POLICIES: Mapping[str, tuple[str, ...]] = {
@@ -37,7 +38,7 @@ _PROVEN_IN_COURT = {*_LOG, *_TOKENS, "time.interval"}
 
 READING_ORDER = (
     "package.form",
-    *_WHO,
+    *WHO,
     *_BYTES,
     *_SINCE,
     "text.derives",

@@ -55,20 +55,22 @@ def rotated(key: PublicKey, days: int | None = None) -> Change:
 
 
 def with_log(log: TrustedLog, key: PublicKey) -> Change:
-    """The archive has this log from now on."""
+    """The archive has this log from now on: it has one, whose files lie under one prefix."""
 
     def change(keyset: Keyset, now: dt.datetime) -> Keyset:
+        if keyset.logs:
+            raise InputError("the archive has its log already")
         keys = {**keyset.keys, key.keyid: new_keyset_key(key, LOG, now, LOG_DAYS)}
         return replace(keyset, keys=keys, logs=(*keyset.logs, log))
 
     return change
 
 
-def retired(keyid: str, reason: str) -> Change:
-    """The key signs nothing more; what it signed stays good."""
+def retired(keyid: str, reason: str, *, ends_log: bool = False) -> Change:
+    """The key signs nothing more; what it signed stays good. That of the log ends the log."""
 
     def change(keyset: Keyset, now: dt.datetime) -> Keyset:
-        item = _listed(keyset, keyid)
+        item = _endable(keyset, keyid, ends_log=ends_log)
         if item.state != ACTIVE:
             raise InputError(f"key {keyid} is {item.state} already")
         return _with_key(keyset, _ended(item, RETIRED, now, reason))
@@ -76,14 +78,15 @@ def retired(keyid: str, reason: str) -> Change:
     return change
 
 
-def revoked(keyid: str, since: dt.datetime, reason: str) -> Change:
+def revoked(keyid: str, since: dt.datetime, reason: str, *, ends_log: bool = False) -> Change:
     """What the key signed from then on is good for nothing, and what others cannot date before.
 
-    A revocation may be dated back further by another one, and never forward.
+    A revocation may be dated back further by another one, and never forward. That of the key of
+    the log ends the log, and takes all its checkpoints with it.
     """
 
     def change(keyset: Keyset, now: dt.datetime) -> Keyset:
-        item = _listed(keyset, keyid)
+        item = _endable(keyset, keyid, ends_log=ends_log)
         if item.invalid_since is not None and since >= item.invalid_since:
             raise InputError(
                 f"key {keyid} is revoked as of {item.invalid_since:%Y-%m-%d %H:%M:%S} UTC "
@@ -209,6 +212,16 @@ def _listed(keyset: Keyset, keyid: str) -> KeysetKey:
     if len(found) != 1:
         raise InputError(f"{keyid} is the ID of {len(found)} keys: see `muniment keys list`")
     return found[0]
+
+
+def _endable(keyset: Keyset, keyid: str, *, ends_log: bool) -> KeysetKey:
+    item = _listed(keyset, keyid)
+    if item.role == LOG and not ends_log:
+        raise InputError(
+            f"{item.key.keyid} is the key of the log, which ends with it, and there is no second "
+            "one: say --ends-log if that is meant"
+        )
+    return item
 
 
 def _with_key(keyset: Keyset, item: KeysetKey) -> Keyset:

@@ -74,7 +74,7 @@ def rotation(
 ) -> list[Change]:
     """What makes this signer the one that signs, for so many days; with a log, if there is none."""
     changes = [rotated(signer.public_key, days)]
-    if keyset.log is None:
+    if not keyset.logs:
         log = own_key(archive, files, LOG)
         first = next(iter(keyset.roots))
         changes.append(with_log(new_log(archive.log_origin, archive.base_url, log, first), log))

@@ -23,13 +23,13 @@ def seal_certificate(archive: Archive, pdf: bytes) -> bytes:
         raise SettingsError(f"seal: {error}") from error
 
 
-def check_seal(archive: Archive, pdf: bytes) -> SealVerdict:
+def check_seal(sealing: Sealing, pdf: bytes) -> SealVerdict:
     """The verdict on a sealed file, by the roots of the settings.
 
     Raises SettingsError, and InputError when it is no PDF file.
     """
     try:
-        return verify_seal(pdf, _trust(archive.sealing))
+        return verify_seal(pdf, _trust(sealing))
     except MalformedEvidence as error:
         raise SettingsError(f"seal: {error}") from error
 

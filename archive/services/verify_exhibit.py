@@ -6,7 +6,7 @@ Only the root fingerprint must come from elsewhere. Where it came with the packa
 """
 
 import datetime as dt
-import hashlib
+import re
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ from archive.model.custody import TOLD, SignedCustody
 from archive.model.inventory import Container, RecordSpan
 from archive.model.redaction import Redaction
 from archive.model.statement import CONTENT, CONTENT_TYPES, Statement
-from archive.proofs.bag import Bag, open_bag
+from archive.proofs.bag import Bag, open_bag, sha256_of_file
 from archive.proofs.dsse import read_envelope
 from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_chain import (
@@ -50,12 +50,16 @@ from archive.proofs.keyset_chain import (
     SignedKeyset,
     UnpinnedRoot,
 )
+from archive.services.exhibit_contents import with_contents
 from archive.services.exhibit_proofs import GivenLater, absent_from, given, log_in, stamps_in
-from archive.services.judge import claims_to_run, judge, not_proven, reading_order
+from archive.services.judge import WHO, claims_to_run, judge, not_proven, reading_order
 from archive.services.report_time import with_time
 from archive.services.trust_inputs import trust_inputs
 
-_CHUNK_BYTES = 1 << 20
+# Also where a policy asks for the bytes alone: nothing but the keys ties them to an archive.
+_REQUIRED = (PACKAGE.id, *WHO)
+_ALWAYS = frozenset(_REQUIRED)
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +94,18 @@ def verify_exhibit(
     """
     claims = claims_to_run(policy)
     if claims is not None:
-        claims |= {PACKAGE.id}
+        claims |= _ALWAYS
     try:
         with open_bag(path) as bag:
-            return _report_on(bag, path, trust, (policy, claims), circumstances)
+            return _report_on(bag, trust, (policy, claims), circumstances)
     except MalformedEvidence as error:
         finding = PACKAGE.fails(path.name, error.code, str(error))
-        return _report(policy, _subject(path, trust.record), trust, [finding], circumstances)
+        subject = _subject(sha256_of_file(path), trust.record)
+        return _report(policy, subject, trust, [finding], circumstances)
 
 
 def _report_on(
     bag: Bag,
-    path: Path,
     trust: ExhibitTrust,
     wanted: tuple[str, frozenset[str] | None],
     circumstances: Circumstances,
@@ -116,10 +120,10 @@ def _report_on(
         KeysetChain(versions, trust.roots or own, fault),
         GivenLater(circumstances.now, trust.checkpoints),
     )
-    findings = list(run_checks(gathered, claims))
+    findings = with_contents(run_checks(gathered, claims), bag, gathered)
     if not trust.roots:
-        findings = [_unpinned(finding, own) for finding in findings]
-    report = _report(policy, _subject(path, record), trust, findings, circumstances)
+        findings = tuple(_unpinned(finding, own) for finding in findings)
+    report = _report(policy, _subject(bag.sha256, record), trust, findings, circumstances)
     is_read = any(f.claim == "statement.canonical" and f.code == "" for f in findings)
     report = replace(
         report,
@@ -145,7 +149,7 @@ def _report(
         subject=subject,
         trust=TrustInputs(trust.roots, trust.source if trust.roots else "package", None),
         findings=ordered,
-        required_failed=not_proven(ordered, policy, PACKAGE.id),
+        required_failed=_not_proven(ordered, policy),
         result=_exhibit_result(ordered, policy),
         verified_at=rfc3339(circumstances.now),
         claimed_time=None,
@@ -156,24 +160,18 @@ def _report(
 
 def _exhibit_result(findings: Sequence[Finding], policy: str) -> Result:
     result = judge(findings, policy)
-    if result is Result.VERIFIED and not_proven(findings, policy, PACKAGE.id):
+    if result is Result.VERIFIED and _not_proven(findings, policy):
         return Result.INCOMPLETE
     return result
 
 
-def _subject(path: Path, record: RecordId | None) -> dict[str, str | None]:
+def _not_proven(findings: Sequence[Finding], policy: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(not_proven(findings, policy, *_REQUIRED)))
+
+
+def _subject(sha256: str | None, record: RecordId | None) -> dict[str, str | None]:
     name = None if record is None else str(record)
-    return {"record_id": name, "capture_id": name, "package_sha256": _sha256(path)}
-
-
-def _sha256(path: Path) -> str | None:
-    if path.is_dir():
-        return None
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_CHUNK_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
+    return {"record_id": name, "capture_id": name, "package_sha256": sha256}
 
 
 def _unpinned(finding: Finding, roots: Sequence[str]) -> Finding:
@@ -279,7 +277,7 @@ def _custody(bag: Bag, keyset: Keyset) -> tuple[CustodyStatement, ...]:
     found = []
     for name in bag.names:
         digest = name.removeprefix(names.CUSTODY).removesuffix(".dsse.json")
-        if (name, name.replace(".dsse.", ".content.")) != names.custody_files(digest):
+        if not _DIGEST.fullmatch(digest) or name != names.custody_files(digest)[0]:
             continue
         found.append(CustodyStatement(digest, _told(bag, digest, keyset)))
     return tuple(found)

@@ -5,6 +5,7 @@ Whatever is changed, the manifests are made to fit: an attacker can count as wel
 """
 
 import base64
+import contextlib
 import copy
 import gzip
 import time
@@ -17,6 +18,7 @@ from support.keysets import sealed
 
 from archive import canonical
 from archive.digests import sha256_hex
+from archive.errors import MalformedEvidence
 from archive.model import exhibit as names
 from archive.model.inventory import Inventory, expected_subjects
 from archive.model.statement import CONTENT, KEYSET_V1, Statement
@@ -28,6 +30,8 @@ from archive.proofs.checkpoint import (
     cosigned_text,
 )
 from archive.proofs.dsse import read_envelope
+from archive.proofs.keyset import Keyset
+from archive.proofs.log_policy import policy_text
 from archive.proofs.merkle import (
     TreeHead,
     consistency_proof,
@@ -212,6 +216,8 @@ class Forged:
         predicate = {"version": version, "previous": content["previous"]}
         payload = Statement({CONTENT: sha256_hex(data)}, KEYSET_V1, predicate).to_bytes()
         self.files[names.keyset_content_file(version)] = data
+        with contextlib.suppress(MalformedEvidence):
+            self.files[names.POLICY_FILE] = policy_text(Keyset.from_bytes(data)).encode()
         for one in by or (self.root,):
             keyid8 = one.public_key.keyid8
             self.files[names.keyset_envelope_file(version, keyid8)] = sealed(

@@ -136,7 +136,34 @@ def with_files(f: Forged, changes: dict[str, bytes | None]) -> bytes:
     return b"".join(write_zip(members))
 
 
+def with_listed(**files: bytes) -> Packer:
+    """The exhibit with other files, that the manifests list, each by its place."""
+
+    def pack(f: Forged) -> bytes:
+        changed = f.copy()
+        changed.files.update({PLACES[name]: data for name, data in files.items()})
+        return changed.zip()
+
+    return pack
+
+
+PLACES = {
+    "other_body": f"{names.OBJECTS}body.pdf",
+    "own_file": f"{names.OBJECTS}READ-ME-FIRST.html",
+    "statement": names.STATEMENT_FILE,
+    "signed_bytes": names.SIGNED_BYTES_FILE,
+    "policy": names.POLICY_FILE,
+    "anchor": names.ANCHOR_FILE,
+    "custody": f"{names.CUSTODY}about.dsse.json",
+}
 BAGS: dict[str, tuple[Packer, tuple[str, str]]] = {
+    "listed-second-body": (with_listed(other_body=b"%PDF"), (FORM, "FILE_UNKNOWN")),
+    "listed-file-that-is-none-of-ours": (with_listed(own_file=b"<h1>"), (FORM, "FILE_UNKNOWN")),
+    "listed-custody-under-another-name": (with_listed(custody=b"{}"), (FORM, "FILE_UNKNOWN")),
+    "listed-other-statement-to-look-at": (with_listed(statement=b"{}"), (FORM, "FILE_DIFFERS")),
+    "listed-other-signed-bytes": (with_listed(signed_bytes=b"DSSEv1"), (FORM, "FILE_DIFFERS")),
+    "listed-other-log-policy": (with_listed(policy=b"quorum none\n"), (FORM, "FILE_DIFFERS")),
+    "listed-other-anchor": (with_listed(anchor=b"example\n"), (FORM, "FILE_DIFFERS")),
     "file-unlisted": (unlisted, (FORM, "FILE_UNLISTED")),
     "file-changed": (changed_and_not_listed_anew, (FORM, "BAG_DIGEST_MISMATCH")),
     "file-taken-away": (taken_away, (FORM, "FILE_MISSING")),

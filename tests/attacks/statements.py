@@ -238,7 +238,10 @@ ATTACKS: dict[str, tuple[Attack, tuple[str, str] | None]] = {
         signer_that_the_statement_does_not_name,
         ("key.valid_at_time", "KEYID_BINDING"),
     ),
-    "second-envelope-by-a-stranger": (second_envelope_by_a_stranger, None),
+    "second-envelope-by-a-stranger": (
+        second_envelope_by_a_stranger,
+        ("package.form", "FILE_UNKNOWN"),
+    ),
     "key-that-had-ended": (key_that_had_ended, ("key.valid_at_time", "KEY_EXPIRED")),
     "key-of-the-future": (key_of_the_future, ("key.valid_at_time", "KEY_NOT_YET_VALID")),
     "key-revoked-before": (key_revoked_before, ("key.valid_at_time", "KEY_REVOKED_TIME_UNPROVEN")),

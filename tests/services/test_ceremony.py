@@ -462,6 +462,22 @@ def test_a_change_that_cannot_be_is_refused_and_changes_nothing(
     assert trusted_keyset(archive).version == 1
 
 
+def test_the_key_of_the_log_ends_only_when_that_is_said_and_no_second_log_begins(
+    archive: Archive, settings: Settings
+) -> None:
+    files, log = key_files(settings), trusted_keyset(archive).log
+    assert log is not None
+    since = archive.clock.now()
+    for change in (retired(log.keyid, "x"), revoked(log.keyid, since, "x")):
+        with pytest.raises(InputError, match="--ends-log"):
+            amend(archive, files, Amendment([change]))
+    amend(archive, files, Amendment([revoked(log.keyid, since, "stolen", ends_log=True)]))
+    rotate(archive, files)
+    keyset = trusted_keyset(archive)
+    assert (keyset.log, [each.origin for each in keyset.logs]) == (None, [log.origin])
+    assert keyset.keys[log.keyid].state == "revoked"
+
+
 def test_a_development_archive_retires_and_revokes_with_one_command(
     archive: Archive, settings: Settings, origin: Origin
 ) -> None:

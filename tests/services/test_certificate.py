@@ -173,6 +173,31 @@ def test_an_exhibit_is_certified_with_its_digest(made: Made, tmp_path: Path) -> 
         certificate(made.archive, made.record, JANE, exhibit=path)
 
 
+def test_an_exhibit_of_another_archive_is_not_certified(made: Made, tmp_path: Path) -> None:
+    other = new_archive(settings_at(tmp_path / "data"))
+    with Origin() as origin:
+        origin.page("/terms", page("Other words."))
+        record = minted(other, origin.url("/terms"))
+    assert record == made.record
+    shown = exhibit(other, record)
+    other.close()
+    path = tmp_path / shown.file_name
+    shown.write(path)
+    with pytest.raises(InputError, match="no sound exhibit"):
+        certificate(made.archive, made.record, JANE, exhibit=path)
+
+
+def test_a_record_that_was_withdrawn_is_called_so(made: Made, tmp_path: Path) -> None:
+    with Origin() as origin:
+        origin.page("/terms", page("Not for long."))
+        record = minted(made.archive, origin.url("/terms"))
+    before = words(certificate(made.archive, record, JANE).pdf, tmp_path)
+    assert "not withdrawn, superseded or corrected" in before
+    withdraw(made.archive, record, WithdrawalWanted("error", "a wrong address"), "operator")
+    after = words(certificate(made.archive, record, JANE).pdf, tmp_path)
+    assert "WITHDRAWN by the archive" in after
+
+
 def test_what_fails_verification_is_not_certified(made: Made) -> None:
     path = stored_file(made.settings, inventory_key(made.record))
     sound = path.read_bytes()
@@ -218,10 +243,10 @@ def sealing(made: Made, place: Path) -> Archive:
 def test_a_certificate_is_sealed_and_checked(made: Made, tmp_path: Path) -> None:
     archive = sealing(made, tmp_path)
     sealed = seal_certificate(archive, certificate(archive, made.record, JANE).pdf)
-    verdict = check_seal(archive, sealed)
+    verdict = check_seal(archive.sealing, sealed)
     assert verdict.is_good, verdict.detail
     assert "DRAFT" in words(sealed, tmp_path)
-    assert not check_seal(archive, sealed + b"\n% more\n").is_good
+    assert not check_seal(archive.sealing, sealed + b"\n% more\n").is_good
 
 
 def test_the_command_drafts_and_refuses_to_replace(made: Made, tmp_path: Path) -> None:
@@ -253,3 +278,19 @@ def test_what_was_done_with_the_record_since_stands_among_the_gaps(
     withdraw(archive, record, WithdrawalWanted("other", "a test"), "operator")
     with pytest.raises(RecordWithdrawn):
         certificate(archive, record, JANE)
+
+
+def test_a_seal_is_checked_without_an_archive(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = sealing(made, tmp_path)
+    path = tmp_path / "it.pdf"
+    path.write_bytes(seal_certificate(archive, certificate(archive, made.record, JANE).pdf))
+    wanted = archive.sealing
+    for name in ("roots", "timestamp_roots"):
+        monkeypatch.setenv(f"MUNIMENT_SEAL_{name.upper()}", getattr(wanted, name))
+    nowhere = ["--data", str(tmp_path / "nothing")]
+    run = CliRunner().invoke(cli, [*nowhere, "certificate", str(path), "--check"])
+    assert (run.exit_code, run.output[:5]) == (0, "good:"), run.output
+    path.write_bytes(path.read_bytes() + b"\n% more\n")
+    assert CliRunner().invoke(cli, [*nowhere, "certificate", str(path), "--check"]).exit_code == 1

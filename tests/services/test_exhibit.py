@@ -10,16 +10,29 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.archives import failures, minted, new_archive, page, settings_at, unknowns
-from support.exhibits import LATER, bare_python, files_of, packed, verified, without_network
+from support.exhibits import (
+    LATER,
+    bare_python,
+    by_hand,
+    files_of,
+    follow_readme,
+    packed,
+    verified,
+    without_network,
+)
 from support.origin import Origin
 
 from archive.clock import FixedClock
+from archive.digests import sha256_hex
+from archive.errors import InputError
 from archive.ids import RecordId
 from archive.model import exhibit as names
 from archive.model.claim import Result
+from archive.proofs.bag import KEPT_IN_ALL_LIMIT, Bag, open_bag
 from archive.services.context import Archive
 from archive.services.exhibit import exhibit
 
@@ -116,37 +129,23 @@ def test_sha256sum_finds_every_file_unchanged(made: Made) -> None:
     assert len(listed) == len(there) - 1  # all but the manifest of the manifests
 
 
-def by_hand(folder: Path) -> str:
-    """The commands of the README, in order."""
-    text = (folder / names.README).read_text().partition("TO CHECK IT BY HAND")[2]
-    steps = text.partition("WHAT IT DOES NOT PROVE")[0]
-    return "\n".join(line[4:] for line in steps.splitlines() if line.startswith("    "))
-
-
 def test_its_readme_is_followed_by_hand_without_network(
     made: Made, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    closed, how = without_network()
-    record_property("network", how)
+    record_property("network", without_network()[1])
     commands = by_hand(made.folder)
     assert set(re.findall(r"\b(openssl|jq|python3?|curl)\b", commands)) == {"openssl", "jq"}
 
-    def run(folder: Path, root: str) -> subprocess.CompletedProcess[str]:
-        script = f"ROOT={root}\n{commands}\necho every command held\n"
-        return subprocess.run(
-            [*closed, "bash", "-c", script], cwd=folder, check=False, capture_output=True, text=True
-        )
-
-    held = run(made.folder, made.roots[0])
+    held = follow_readme(made.folder, made.roots[0])
     assert held.returncode == 0, held.stderr
     assert held.stdout.endswith("every command held\n")
-    assert run(made.folder, "0" * 64).returncode != 0
+    assert follow_readme(made.folder, "0" * 64).returncode != 0
     for name in (names.ENVELOPE_FILE, names.keyset_content_file(1), names.INVENTORY_FILE):
         folder, files = files_of(made.zip_path.read_bytes())
         files[name] = files[name].replace(b"a", b"b", 1)
         forged = tmp_path / name.replace("/", "-")
         unpack(packed(folder, files), forged)
-        assert run(forged / folder, made.roots[0]).returncode != 0, name
+        assert follow_readme(forged / folder, made.roots[0]).returncode != 0, name
 
 
 def unpack(data: bytes, place: Path) -> None:
@@ -235,3 +234,55 @@ def test_a_link_in_its_folder_is_refused(made: Made, tmp_path: Path) -> None:
     (copy / names.OBJECTS / "body.html").unlink()
     (copy / names.OBJECTS / "body.html").symlink_to(made.folder / names.OBJECTS / "body.html")
     assert failures(verified(copy, made.roots)) == {("package.form", "BAG_MALFORMED")}
+
+
+def test_the_bytes_alone_are_verified_only_under_a_root_from_elsewhere(made: Made) -> None:
+    assert verified(made.zip_path, made.roots, "bytes-only").result is Result.VERIFIED
+    for roots in ((), ("0" * 64,)):
+        report = verified(made.zip_path, roots, "bytes-only")
+        assert report.result is Result.INCOMPLETE
+        assert "key.chain" in report.required_failed
+
+
+def test_the_digest_in_the_report_is_that_of_the_bytes_that_were_read(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "it.zip"
+    shutil.copy(made.zip_path, path)
+    taken = Bag.take
+
+    def replace_then_take(self: Bag, *given: Any) -> None:
+        path.unlink(missing_ok=True)
+        path.write_bytes(b"another file")
+        taken(self, *given)
+
+    monkeypatch.setattr(Bag, "take", replace_then_take)
+    report = verified(path, made.roots)
+    assert report.subject["package_sha256"] == sha256_hex(made.zip_path.read_bytes())
+
+
+def test_many_packed_files_are_not_all_held(made: Made, tmp_path: Path) -> None:
+    again = tmp_path / "again.zip"
+    with zipfile.ZipFile(again, "w", zipfile.ZIP_DEFLATED) as written:
+        for name, data in files_of(made.zip_path.read_bytes())[1].items():
+            written.writestr(f"it/{name}", data)
+        for number in range(40):
+            written.writestr(f"it/{number}", bytes(8 << 20))
+    with open_bag(again) as bag:
+        held = sum(len(bag.read(name) or b"") for name in bag.names)
+        damaged = {bag.damaged[name].code for name in bag.damaged}
+    assert held <= KEPT_IN_ALL_LIMIT
+    assert damaged == {"FILE_UNLISTED", "ZIP_TOO_LARGE"}
+
+
+def test_what_is_not_held_is_read_again_and_must_be_the_same(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archive.proofs.bag.KEPT_IN_ALL_LIMIT", 0)
+    copy = tmp_path / "copy"
+    shutil.copytree(made.folder, copy)
+    assert verified(copy, made.roots).result is Result.VERIFIED
+    with open_bag(copy) as bag:
+        (copy / names.README).write_bytes(b"another")
+        with pytest.raises(InputError, match="was changed while"):
+            bag.read(names.README)

@@ -8,7 +8,7 @@ import pytest
 from attacks import remake
 from support.chromium import Browser
 from support.chromium import browser as browsing
-from support.exhibits import verified
+from support.exhibits import files_of, packed, verified
 
 from archive.exports.verifier import page_html
 from archive.model.claim import Status
@@ -17,7 +17,12 @@ ROOT = (remake.FOLDER / "root.keyid").read_text().strip()
 # What the page says that it does not look at, and what it judges in its own words.
 UNSEEN = {"warc.records", "body.from_warc", "text.derives", "custody.chain", "log.witness"}
 UNSEEN |= {"ts.rfc3161", "ts.renewal", "time.interval", "log.consistency", "key.valid_at_time"}
-OWN_WORDS = {"zip-packed-again", "container-of-another-record", "warc-taken-away"}
+OWN_WORDS = {
+    "zip-packed-again",
+    "container-of-another-record",
+    "warc-taken-away",
+    "listed-other-log-policy",
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +53,7 @@ def test_a_sound_exhibit_has_nothing_false(browser: Browser) -> None:
     verdict, rows = answer(browser, remake.FOLDER / "sound.zip", ROOT)
     assert verdict == "unknown"
     assert [row.partition("\t")[2].partition("\t")[0] for row in rows] == [
-        "Schema, WARC file, timestamps, witnesses, text, custody"
+        "Schema, times of the key, WARC file, timestamps, witnesses, text, custody, log-policy.txt"
     ]
 
 
@@ -80,3 +85,36 @@ def test_every_attack_that_it_can_see_fails(browser: Browser) -> None:
         verdict, rows = answer(browser, path, ROOT)
         assert verdict == "fail", (path.stem, rows)
     assert seen > 40
+
+
+def changed(path: Path, **files: bytes | None) -> Path:
+    """The sound exhibit with other files, which its manifests list."""
+    folder, kept = files_of((remake.FOLDER / "sound.zip").read_bytes())
+    kept.update({name: data for name, data in files.items() if data is not None})
+    path.write_bytes(packed(folder, kept))
+    return path
+
+
+def test_it_takes_no_second_file_for_a_part(browser: Browser, tmp_path: Path) -> None:
+    _, files = files_of((remake.FOLDER / "sound.zip").read_bytes())
+    body = files["data/objects/body.html"]
+    forged = {"data/objects/body.aaa": body, "data/objects/body.html": b"other words"}
+    verdict, rows = answer(browser, changed(tmp_path / "it.zip", **forged), ROOT)
+    assert verdict == "fail"
+    assert "there twice" in rows[0]
+
+
+@pytest.mark.parametrize("name", ["x/../../evil", "/etc/evil", "x\\evil", "data/objects/BODY.html"])
+def test_it_takes_no_file_that_no_exhibit_has(browser: Browser, tmp_path: Path, name: str) -> None:
+    verdict, rows = answer(browser, changed(tmp_path / "it.zip", **{name: b"more"}), ROOT)
+    assert verdict == "fail"
+    assert "no exhibit has" in rows[0]
+
+
+def test_a_header_that_tells_another_reader_of_packed_bytes_fails(
+    browser: Browser, tmp_path: Path
+) -> None:
+    data = bytearray((remake.FOLDER / "sound.zip").read_bytes())
+    data[8:10] = b"\x08\x00"  # the first entry is deflated, its own header says
+    (tmp_path / "it.zip").write_bytes(data)
+    assert answer(browser, tmp_path / "it.zip", ROOT)[0] == "fail"

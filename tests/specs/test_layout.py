@@ -29,11 +29,14 @@ VALUES = {
     "<word>": "canary",
     "<tile>": "entries/067.p/5",
     "<size>": "8",
+    "<file>": "tsa.example.tsr",
 }
 WRITTEN = {
     "blob": layout.blob_key(SHA256),
     "inventory": layout.inventory_key(CAPTURE),
     "statement": layout.statement_key(CAPTURE, "875336a3"),
+    "proof": layout.proof_key(str(CAPTURE), 12, "tsa.example.tsr"),
+    "checkpoint-proof": layout.proof_key("8", 12, "tsa.example.tsr"),
     "observation": layout.observation_key(SHA256, "875336a3"),
     "assertion": layout.assertion_key("custody", SHA256, "875336a3"),
     "keyset": layout.keyset_key(12, "875336a3"),
@@ -87,5 +90,5 @@ def test_every_key_of_a_real_archive_is_in_the_table(varied: Archive) -> None:
         [Assertion("custody", event.to_json())],
     )
     roles = {layout.read_key(item.key).role for item in varied.store.list()}
-    # Canaries are left behind by servers only.
-    assert roles == set(documented()) - {"probe"}
+    # Canaries are left behind by servers only, and this archive asks no authority for tokens.
+    assert roles == set(documented()) - {"probe", "proof", "checkpoint-proof"}

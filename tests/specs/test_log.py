@@ -3,11 +3,11 @@
 
 import re
 
-from archive.translog.add_checkpoint import PATH, SIZE_TYPE
 from specs.documents import blocks, codes, spec, table
 
 from archive import canonical
 from archive.model.log_entry import ENTRY_LIMIT, KINDS, LogEntry
+from archive.proofs.add_checkpoint import PATH, SIZE_TYPE
 from archive.proofs.checkpoint import SignedCheckpoint
 from archive.proofs.log_layout import LATEST, checkpoint_key, tile_key
 from archive.proofs.merkle import leaf_hash

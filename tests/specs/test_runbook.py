@@ -237,7 +237,10 @@ EXPECTED_TO_FAIL = {
 
 
 def test_every_section_with_commands_is_run() -> None:
-    assert set(SITUATIONS) | WITHOUT_AN_ARCHIVE | WITH_A_DEVICE == set(sections())
+    with_commands = {
+        title for title, text in sections().items() if blocks(text, "console") or blocks(text, "sh")
+    }
+    assert set(SITUATIONS) | WITHOUT_AN_ARCHIVE | WITH_A_DEVICE == with_commands
 
 
 def without_room(text: str) -> str:

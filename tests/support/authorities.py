@@ -69,8 +69,13 @@ def issued(wish: Wish, by: Holder) -> Holder:
     return _issue(wish, by)
 
 
-def _issue(wish: Wish, by: Holder | None) -> Holder:
-    key = ec.generate_private_key(ec.SECP256R1())
+def reissued(holder: Holder, wish: Wish, by: Holder) -> x509.Certificate:
+    """Another certificate over a holder's key."""
+    return _issue(wish, by, holder.key).certificate
+
+
+def _issue(wish: Wish, by: Holder | None, key: ec.EllipticCurvePrivateKey | None = None) -> Holder:
+    key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wish.name)])
     issuer_key = by.key if by else key
     builder = (

@@ -44,6 +44,22 @@ def verified(
     return verify_exhibit(path, ExhibitTrust(tuple(roots)), policy, Circumstances(now, os.urandom))
 
 
+def by_hand(folder: Path) -> str:
+    """The commands of an exhibit's README, in order."""
+    text = (folder / names.README).read_text().partition("TO CHECK IT BY HAND")[2]
+    steps = text.partition("WHAT IT DOES NOT PROVE")[0]
+    return "\n".join(line[4:] for line in steps.splitlines() if line.startswith("    "))
+
+
+def follow_readme(folder: Path, roots: str) -> subprocess.CompletedProcess[str]:
+    """Run the commands of an exhibit's README under these roots, without network."""
+    closed, _ = without_network()
+    script = f"ROOT='{roots}'\n{by_hand(folder)}\necho every command held\n"
+    return subprocess.run(
+        [*closed, "bash", "-c", script], cwd=folder, check=False, capture_output=True, text=True
+    )
+
+
 def without_network() -> tuple[list[str], str]:
     """What to put before a command so that it has no network, and how that is called."""
     command = ["unshare", "--net"]

@@ -39,6 +39,7 @@ class TokenWish:
     is_sorted: bool = True
     status: int = 0
     named: Holder | None = field(default=None)
+    sworn: Holder | None = field(default=None)
 
 
 def token_over(message: bytes, signer: Holder, wish: TokenWish) -> bytes:
@@ -58,7 +59,7 @@ def token_of_digest(digest: bytes, signer: Holder, wish: TokenWish) -> bytes:
         _tlv(_SET, _algorithm(_DIGESTS["sha256"])),
         _tlv(_SEQUENCE, _oid(_TST_INFO), _tlv(0xA0, _tlv(_OCTETS, info))),
         _tlv(0xA0, *ordered) if ordered else b"",
-        _tlv(_SET, _signer_info(info, signer, wish.named or signer)),
+        _tlv(_SET, _signer_info(info, signer, wish)),
     )
     token = _tlv(_SEQUENCE, _oid(_SIGNED_DATA), _tlv(0xA0, signed))
     return _tlv(_SEQUENCE, _tlv(_SEQUENCE, _integer(wish.status)), token)
@@ -87,8 +88,10 @@ def _tst_info(digest: bytes, wish: TokenWish) -> bytes:
     )
 
 
-def _signer_info(info: bytes, signer: Holder, named: Holder) -> bytes:
-    der = named.certificate.public_bytes(serialization.Encoding.DER)
+def _signer_info(info: bytes, signer: Holder, wish: TokenWish) -> bytes:
+    named = wish.named or signer
+    sworn = wish.sworn or named
+    der = sworn.certificate.public_bytes(serialization.Encoding.DER)
     certificate_id = _tlv(_SEQUENCE, _tlv(_OCTETS, hashlib.sha256(der).digest()))
     attributes = sorted(
         [

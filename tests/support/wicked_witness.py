@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from archive.translog.add_checkpoint import AddCheckpoint
 from support.notes import private_key, witness_key, witness_line
 
 from archive.errors import MalformedNote
+from archive.proofs.add_checkpoint import AddCheckpoint
 from archive.proofs.checkpoint import Checkpoint
 from archive.proofs.merkle import TreeHead
 from archive.proofs.note import NoteSignature

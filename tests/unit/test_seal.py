@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.authorities import Holder, Revoked, TimestampAuthority, Wish, crl, issued, now, root
 
-from archive.errors import InputError, SigningError
+from archive.errors import InputError, MalformedEvidence, SigningError
 from archive.exports.seal import SealKey, SealTrust, seal, verify_seal
 
 _DAY = dt.timedelta(days=1)
@@ -143,3 +143,38 @@ def test_a_key_that_is_not_that_of_the_certificate_seals_nothing(
 def test_a_time_authority_that_answers_nonsense_is_told(organisation: Organisation) -> None:
     with pytest.raises(SigningError):
         seal(MINIMAL, organisation.key, organisation.trust, lambda _query: b"no token")
+
+
+def lists(organisation: Organisation, made_at: dt.datetime, *revoked: Revoked) -> SealTrust:
+    """The trust with a newer list of the authority, which tells of these revocations."""
+    newer = crl(organisation.authority, *revoked, made_at=made_at)
+    return replace(
+        organisation.trust, revocation_lists=(newer, organisation.trust.revocation_lists[1])
+    )
+
+
+@pytest.mark.parametrize("days", [1, 8, 31, 3653])
+def test_years_later_it_is_good_still(organisation: Organisation, sealed: bytes, days: int) -> None:
+    verdict = verify_seal(sealed, organisation.trust, now() + days * _DAY)
+    assert verdict.is_good, verdict.detail
+    assert ("the time of its last stamp" in verdict.detail) is (days > 7)
+    changed = sealed.replace(b"/MediaBox[0 0 200 200]", b"/MediaBox[0 0 300 200]")
+    for forged in (changed, incremental_forgery(sealed)):
+        assert not verify_seal(forged, organisation.trust, now() + days * _DAY).is_good
+
+
+@pytest.mark.parametrize("days", [0, 8, 31, 3653])
+def test_a_newer_list_counts_when_it_tells_of_a_revocation_before_the_seal(
+    organisation: Organisation, sealed: bytes, days: int
+) -> None:
+    later = now() + days * _DAY
+    before = Revoked(organisation.leaf, now() - 2 * _DAY)
+    verdict = verify_seal(sealed, lists(organisation, later, before), later)
+    assert not verdict.is_good
+    after = Revoked(organisation.leaf, now() + dt.timedelta(hours=1))
+    assert verify_seal(sealed, lists(organisation, later + _DAY, after), later + _DAY).is_good
+
+
+def test_a_list_that_cannot_be_read_is_told(organisation: Organisation, sealed: bytes) -> None:
+    with pytest.raises(MalformedEvidence):
+        verify_seal(sealed, replace(organisation.trust, revocation_lists=(b"no list",)))

@@ -21,12 +21,14 @@ from support.authorities import (
     crl,
     issued,
     now,
+    reissued,
     root,
 )
 from support.tokens import POLICY, TokenWish, rejection, token_over
 
 from archive.errors import MalformedEvidence
 from archive.proofs.revocation import crl_urls, read_crl
+from archive.proofs.signing_certificate import names_certificate
 from archive.proofs.time_token import read_token
 from archive.proofs.timestamp import (
     Expected,
@@ -182,6 +184,28 @@ def test_token_signed_by_one_key_and_naming_the_certificate_of_another(estate: E
     wish = TokenWish(now(), others=(estate.plain,), holds_signer=False, named=estate.plain)
     files = TokenFiles(token_over(ENVELOPE, mallory, wish))
     assert judged(files, estate.plain_authority).code == "TS_CHAIN"
+
+
+def test_token_whose_signature_names_another_certificate_over_the_same_key(
+    estate: Estate,
+) -> None:
+    """Issuer and serial number are not signed; the digest of the certificate is."""
+    twin = issued(Wish("Twin", for_timestamps=True), estate.plain_root)
+    genuine = Holder(twin.key, twin.certificate)
+    other = dataclasses.replace(
+        genuine, certificate=reissued(twin, Wish("Twin", for_timestamps=True), estate.plain_root)
+    )
+    for sworn, code in ((other, ""), (genuine, "TS_CHAIN")):
+        wish = TokenWish(now(), named=other, sworn=sworn, others=(other,), holds_signer=False)
+        files = TokenFiles(token_over(ENVELOPE, genuine, wish))
+        assert judged(files, estate.plain_authority).code == code
+
+
+def test_what_is_no_token_names_no_certificate(estate: Estate) -> None:
+    token = plain_token(estate).token
+    assert names_certificate(token, estate.plain.certificate)
+    for bad in (b"", b"0", token[:40], token[:-1], b"\x30\x80\x00\x00", rejection()):
+        assert not names_certificate(bad, estate.plain.certificate)
 
 
 @pytest.mark.parametrize(

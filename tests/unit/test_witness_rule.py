@@ -7,7 +7,6 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
-from archive.translog.add_checkpoint import SIZE_TYPE, AddCheckpoint
 from support.notes import (
     ORIGIN,
     TIME,
@@ -21,6 +20,7 @@ from support.notes import (
 from support.witnessing import add_apart
 
 from archive.errors import MalformedNote
+from archive.proofs.add_checkpoint import SIZE_TYPE, AddCheckpoint
 from archive.proofs.checkpoint import Checkpoint, SignedCheckpoint, cosigned_at
 from archive.proofs.merkle import TreeHead, consistency_proof, leaf_hash
 from archive.proofs.note import signature_lines

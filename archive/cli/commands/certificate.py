@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archive.cli.session import json_option, opened, print_json
+from archive.cli.session import json_option, opened, print_json, settings_of
 
 if TYPE_CHECKING:
     from archive.services.context import Archive
@@ -36,11 +36,11 @@ def command(ctx: click.Context, /, record: str, output: Path | None, **given: ob
     What is not given stays a blank line. The draft certifies nothing until the person named has
     read, corrected and signed it. It is no legal advice.
     """
+    if given["check"]:
+        ctx.exit(_check(ctx, Path(record), as_json=bool(given["as_json"])))
+    if output is None:
+        raise click.UsageError("-o FILE.pdf says where the draft is to go")
     with opened(ctx) as archive:
-        if given["check"]:
-            ctx.exit(_check(archive, Path(record), as_json=bool(given["as_json"])))
-        if output is None:
-            raise click.UsageError("-o FILE.pdf says where the draft is to go")
         _draft(archive, record, output, given)
 
 
@@ -79,7 +79,9 @@ def _draft(archive: "Archive", record: str, output: Path, given: Mapping[str, ob
         click.echo(f"{output}: a draft{sealed} of {len(pdf)} bytes; nobody has certified anything")
 
 
-def _check(archive: "Archive", path: Path, *, as_json: bool) -> int:
+def _check(ctx: click.Context, path: Path, *, as_json: bool) -> int:
+    """Print the verdict; the exit code. It takes no archive, only the roots of the settings."""
+    from archive.bootstrap import sealing
     from archive.errors import InputError
     from archive.services.seal import check_seal
 
@@ -87,7 +89,7 @@ def _check(archive: "Archive", path: Path, *, as_json: bool) -> int:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    verdict = check_seal(archive, data)
+    verdict = check_seal(sealing(settings_of(ctx)), data)
     at = verdict.at.isoformat() if verdict.at else None
     if as_json:
         print_json(
