@@ -40,13 +40,16 @@ def keep_private() -> None:
     g.is_private = True
 
 
-def require_scope(scope: str) -> Reader:
-    """The reader, when its API key has the scope. Raises the problems 401 and 403 else."""
+def require_scope(scope: str, *others: str) -> Reader:
+    """The reader, when its API key has the scope, or one of others that will do as well.
+
+    Raises the problems 401 and 403 else.
+    """
     keep_private()
     reader = current_reader()
     if reader.key_id is None:
         raise ApiKeyMissing("This needs an API key: send it as `Authorization: Bearer mk_…`.")
-    if scope not in reader.scopes:
+    if not {scope, *others} & reader.scopes:
         challenge = f'{CHALLENGE}, error="insufficient_scope", scope="{scope}"'
         raise ProblemRaised(
             Problem(

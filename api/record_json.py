@@ -72,7 +72,7 @@ def links(row: RecordRow, path: str, base_url: str) -> str:
     items = [
         headers.link(f"{here}/parts/{part['role']}", "item", _type(part["media_type"]))
         for part in parts
-        if part["sha256"] is not None and not row.is_withdrawn
+        if part["sha256"] is not None and not part.get("redacted") and not row.is_withdrawn
     ]
     return ", ".join(
         [

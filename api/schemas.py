@@ -5,6 +5,7 @@ from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validat
 
 from archive.canonical import JsonValue
 from archive.model.correction import TEXT_LIMIT, VALUE_LIMIT
+from archive.model.inventory import ROLES
 from archive.model.restriction import METADATA_POLICIES, REASON_LIMIT
 from archive.model.withdrawal import REASON_CODES
 from archive.services.judge import POLICIES
@@ -121,6 +122,34 @@ class CorrectionRequest(RequestSchema):
     )
 
 
+class RedactionRequest(RequestSchema):
+    """Which parts are to be removed for good, and why."""
+
+    parts = fields.List(
+        fields.String(validate=validate.OneOf(ROLES)),
+        required=True,
+        validate=validate.Length(min=1, max=len(ROLES)),
+    )
+    reason_code = fields.String(required=True, validate=validate.OneOf(REASON_CODES))
+    reason = fields.String(
+        required=True,
+        validate=validate.Length(min=1, max=REASON_LIMIT),
+        metadata={"description": "One line, signed and kept for good"},
+    )
+    same_words = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "Also of records with the same text"},
+    )
+    confirm = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "Without it nothing is done, and the answer is the plan"},
+    )
+
+
 class BatchRequest(RequestSchema):
     """Pages to look at, as one job."""
 
@@ -147,11 +176,19 @@ class VerificationRequest(RequestSchema):
         },
     )
     policy = fields.String(load_default="standard", validate=validate.OneOf(tuple(POLICIES)))
+    record = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "Put it on record: signed, dated, for everybody to read"},
+    )
 
     @validates_schema
-    def _one_subject(self, data: dict[str, str], **_: object) -> None:
+    def _one_subject(self, data: dict[str, object], **_: object) -> None:
         if ("id" in data) == ("sha256" in data):
             raise ValidationError("give either id or sha256", "_schema")
+        if data.get("record") and "id" not in data:
+            raise ValidationError("only a record by its id", "record")
 
 
 class BatchVerificationRequest(RequestSchema):
@@ -177,6 +214,7 @@ class PartSchema(AnswerSchema):
         metadata={"description": "64 hex digits; null for a private part"},
     )
     commitment = fields.String(metadata={"description": "Salted digest of a private part"})
+    redacted = fields.Boolean(metadata={"description": "It was removed for good"})
 
 
 class RecordSchema(AnswerSchema):
@@ -260,6 +298,45 @@ class CorrectionsSchema(AnswerSchema):
 
     id = fields.String(required=True)
     corrections = fields.List(fields.Nested(CorrectionSchema), required=True)
+
+
+class RemovedPartSchema(AnswerSchema):
+    """A part that was, or would be, removed; its digest or commitment stays on record."""
+
+    record = fields.String(required=True)
+    role = fields.String(required=True)
+    bytes = fields.Integer(required=True)
+    sha256 = fields.String()
+    commitment = fields.String()
+
+
+class RedactionSchema(AnswerSchema):
+    """What a redaction removed, or would remove."""
+
+    id = fields.String(required=True)
+    is_done = fields.Boolean(required=True)
+    removed = fields.List(fields.Nested(RemovedPartSchema), required=True)
+    moved = fields.List(fields.String(), required=True)
+    statement_sha256 = fields.String()
+    same_words = fields.List(fields.String())
+
+
+class ToldRedactionSchema(AnswerSchema):
+    """What one redaction removed of a record."""
+
+    parts = fields.List(fields.String(), required=True)
+    reason_code = fields.String(required=True)
+    reason = fields.String(required=True)
+    at = fields.String(required=True)
+    actor = fields.String(required=True)
+    statement_sha256 = fields.String(required=True)
+
+
+class RedactionsSchema(AnswerSchema):
+    """What was removed of one record."""
+
+    id = fields.String(required=True)
+    redactions = fields.List(fields.Nested(ToldRedactionSchema), required=True)
 
 
 class GrantSchema(AnswerSchema):
@@ -392,6 +469,46 @@ class ReportSchema(AnswerSchema):
     exit_code = fields.Integer(required=True)
     claims = fields.List(fields.Nested(FindingSchema))
     note = fields.String()
+
+
+class AttestedSchema(AnswerSchema):
+    """A verification that is on record, in short."""
+
+    statement_sha256 = fields.String(required=True)
+    url = fields.String(required=True)
+    verified_at = fields.String(required=True)
+    policy = fields.String(required=True)
+    result = fields.String(required=True)
+    actor = fields.String(required=True)
+
+
+class AttestationsSchema(AnswerSchema):
+    """How many verifications of a record are on record, and the newest of them."""
+
+    id = fields.String(required=True)
+    count = fields.Integer(required=True)
+    verifications = fields.List(fields.Nested(AttestedSchema), required=True)
+
+
+class AttestedClaimSchema(AnswerSchema):
+    """What was found of one claim about one target."""
+
+    id = fields.String(required=True)
+    target = fields.String(required=True)
+    status = fields.String(required=True)
+    code = fields.String(required=True)
+
+
+class AttestationSchema(AnswerSchema):
+    """A verification as it was signed."""
+
+    record = fields.String(required=True)
+    subject_sha256 = fields.String(required=True)
+    policy = fields.String(required=True)
+    result = fields.String(required=True)
+    claims = fields.List(fields.Nested(AttestedClaimSchema), required=True)
+    verified_at = fields.String(required=True)
+    statement_sha256 = fields.String(required=True)
 
 
 class HealthSchema(AnswerSchema):

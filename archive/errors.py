@@ -17,6 +17,7 @@ MunimentError
 ├─ RestoreRefused             a restore would replace something, or does not fit
 ├─ NotFound                   a well-formed name of something that is not here
 ├─ RecordWithdrawn            a tombstone stands in its place
+├─ PartRedacted               these bytes were taken out for good
 ├─ AccessDenied               not allowed to whoever asks
 │  ├─ ApiKeyMissing
 │  ├─ ApiKeyUnknown           no such key, or another secret: the two look the same from outside
@@ -180,6 +181,12 @@ class RecordWithdrawn(MunimentError):
     """The record was withdrawn; its tombstone tells when, why, and what remains provable."""
 
     code = "RECORD_WITHDRAWN"
+
+
+class PartRedacted(MunimentError):
+    """The bytes were removed from the archive for good; a signed statement says which, and why."""
+
+    code = "PART_REDACTED"
 
 
 class AccessDenied(MunimentError):

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from archive.canonical import JsonValue
 from archive.model.claim import Finding, Report, Result, Status
 from archive.services.report_time import time_text
 
@@ -32,6 +33,7 @@ _WORDS = {
     "time.interval": "Others than the archive say between which times it was made",
     "server.authorship": "The server at that address really authored the page",
 }
+REDACTED = "OBJECT_REDACTED"
 _SIGNS = {
     Status.PASS: ("✓", "Holds", "pass"),
     Status.FAIL: ("✗", "Fails", "fail"),
@@ -76,6 +78,9 @@ class Sign:
     icon: str
     word: str
     style: str
+
+
+_REMOVED = Sign("⊘", "Removed", "skipped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,15 @@ def shown_report(report: Report) -> ShownReport:
     )
 
 
+def shown_answers(claims: Sequence[JsonValue]) -> tuple[ShownClaim, ...]:
+    """The claims of a verification that is on record, in words."""
+    grouped: dict[str, list[Finding]] = {}
+    for told in claims:
+        finding = Finding(told["id"], told["target"], Status(told["status"]), told["code"])
+        grouped.setdefault(finding.claim, []).append(finding)
+    return tuple(_claim(claim, findings) for claim, findings in grouped.items())
+
+
 def _claim(claim: str, findings: Sequence[Finding]) -> ShownClaim:
     worst = min((finding.status for finding in findings), key=_WORST_FIRST.index)
     return ShownClaim(
@@ -159,7 +173,7 @@ def _claim(claim: str, findings: Sequence[Finding]) -> ShownClaim:
         findings=tuple(
             ShownFinding(
                 item.target.replace(":", " "),
-                Sign(*_SIGNS[item.status]),
+                _REMOVED if item.code == REDACTED else Sign(*_SIGNS[item.status]),
                 item.code,
                 item.detail,
             )

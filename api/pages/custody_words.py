@@ -27,6 +27,7 @@ _WORDS = {
     "reinstatement": "Served again",
     "supersession": "Superseded",
     "correction": "Corrected",
+    "redaction": "Redacted",
     "key-use": "A signing key was used",
 }
 _ACTORS = {"archive": "", "key": "a key that was granted it", "operator": "the operator"}

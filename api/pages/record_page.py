@@ -19,9 +19,10 @@ from api.reports import LARGE_BYTES, disowns_catalog, is_failed, is_large, recor
 from api.state import current_archive, public_base_url
 from archive.canonical import JsonValue
 from archive.clock import parse_rfc3339
-from archive.errors import MalformedEvidence, NotFound, StorageError
+from archive.errors import MalformedEvidence, NotFound, PartRedacted, StorageError
 from archive.ids import RecordId
 from archive.model.claim import Report
+from archive.services.attest import attestations
 from archive.services.cite import cite, readable
 from archive.services.log import log_index
 from archive.services.parts import part_bytes
@@ -58,6 +59,7 @@ class ShownPart:
     bytes: int
     sha256: str | None
     commitment: str | None
+    is_redacted: bool = False
 
 
 def record_page(
@@ -86,6 +88,7 @@ def record_page(
         is_disowned=is_disowned,
         permission=found,
         custody=shown_custody(capture_id, found),
+        attested=attestations(current_archive(), row.id, 1),
         roots=current_archive().pinned_roots,
         log_index=log_index(current_archive(), record["statement_sha256"]),
     )
@@ -108,6 +111,8 @@ def _excerpt(capture_id: RecordId, record: JsonValue) -> Excerpt:
         return Excerpt((), is_cut=False, missing="The text is large, and not shown on this page.")
     try:
         text = part_bytes(current_archive(), capture_id, "text").data.decode("utf-8")
+    except PartRedacted:
+        return Excerpt((), is_cut=False, missing="The words of this page were removed for good.")
     except NotFound:
         return Excerpt((), is_cut=False, missing="No text could be drawn out of this file.")
     except (StorageError, MalformedEvidence, UnicodeDecodeError):
@@ -137,6 +142,7 @@ def _part(part: JsonValue) -> ShownPart:
         bytes=part["bytes"],
         sha256=part["sha256"],
         commitment=part.get("commitment"),
+        is_redacted=part.get("redacted", False),
     )
 
 

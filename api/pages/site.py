@@ -8,14 +8,18 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from api import headers
 from api.identified import not_resolved
-from api.pages.claim_words import shown_report
+from api.pages.claim_words import shown_answers, shown_report
 from api.pages.problem_types import problem_type
+from api.permission import require_metadata
 from api.problems import FieldError, Problem, ProblemRaised, title_of
+from api.record_row import required_row
 from api.reports import digest_answer, upload_answer
 from api.responses import page_head, page_response
 from api.state import current_archive
 from archive.digests import read_digest
 from archive.errors import MalformedDigest, NotFound
+from archive.ids import parse_id
+from archive.services.attest import read_attestation
 from archive.services.hash_desk import BytesAnswer
 from archive.services.limits import limits_text
 from archive.services.resolve import resolve
@@ -60,6 +64,16 @@ def verify() -> Response:
 def verify_file() -> Response:
     """The answer about an uploaded file, which is hashed and not kept."""
     return page_response(_answer_page(upload_answer()))
+
+
+@blueprint.get("/verifications/<sha256>")
+def verification(sha256: str) -> Response:
+    """A verification that is on record, as it was signed."""
+    told = read_attestation(current_archive(), sha256)
+    require_metadata(required_row(parse_id(told["record"])))
+    return page_response(
+        render_template("verification.html", told=told, claims=shown_answers(told["claims"]))
+    )
 
 
 @blueprint.get("/limits")

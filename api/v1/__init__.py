@@ -3,6 +3,7 @@
 
 from api.openapi import ProblemApi
 from api.v1 import (
+    attestations,
     captures,
     corrections,
     custody,
@@ -12,6 +13,7 @@ from api.v1 import (
     jobs,
     keys,
     records,
+    redactions,
     restrictions,
     supersessions,
     verifications,
@@ -31,10 +33,12 @@ def register(api: ProblemApi) -> None:
         withdrawals,
         supersessions,
         corrections,
+        redactions,
         grants,
         custody,
         keys,
         verifications,
+        attestations,
         hashes,
         health,
     ):

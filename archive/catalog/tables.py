@@ -161,6 +161,19 @@ replacement = Table(
     Index("replacement_statement", "statement_sha256"),
 )
 
+# Verifications that were put on record.
+verification = Table(
+    "verification",
+    metadata,
+    Column("statement_sha256", String(64), primary_key=True),
+    Column("record_id", String(40), nullable=False),
+    Column("verified_at", String(27), nullable=False),
+    Column("policy", String(16), nullable=False),
+    Column("result", String(16), nullable=False),
+    Column("actor", Text, nullable=False),
+    Index("verification_record", "record_id", "verified_at"),
+)
+
 custody_event = Table(
     "custody_event",
     metadata,
@@ -389,6 +402,7 @@ EVIDENCE_TABLES = (
     restriction,
     act,
     replacement,
+    verification,
     custody_event,
     import_group,
     cdx,

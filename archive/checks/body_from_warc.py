@@ -27,6 +27,10 @@ def run(evidence: Evidence) -> Iterator[Finding]:
     if part is None:
         yield CLAIM.not_applicable("body", "no whole response was received")
         return
+    removed_by = evidence.removal(part.span)
+    if removed_by is not None:
+        yield CLAIM.redacted("body", removed_by, "the body was removed")
+        return
     try:
         yield _of_body(evidence, part)
     except MalformedEvidence as error:

@@ -21,6 +21,7 @@ from archive.model.custody import SignedCustody
 from archive.model.inventory import Container, Inventory, Part, RecordSpan
 from archive.model.lock import LockPromise, ObjectLock
 from archive.model.look import Look
+from archive.model.redaction import Replacement
 from archive.model.statement import Statement
 from archive.proofs.bag import BagFault
 from archive.proofs.dsse import Envelope, read_envelope
@@ -30,6 +31,7 @@ from archive.proofs.timestamp import PinnedAuthority
 from archive.warc.parts import OpenedPart, open_part
 from archive.warc.read import WarcRecord, read_record, read_records
 
+REDACTED = "OBJECT_REDACTED"
 Absent = absent.Absent
 
 
@@ -129,6 +131,14 @@ class Package:
     part: Callable[[str, str], bytes | Absent]
 
 
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """That a container was erased by a redaction, and the digest of the statement that says so."""
+
+    replacement: Replacement
+    statement_sha256: str
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything about one capture or observation that verification may look at.
@@ -137,7 +147,9 @@ class Evidence:
     of a WARC file by digest; `foreign`, where there is one, reads imported containers. `store` is
     None for a verifier who has no store to ask, `custody` for one who has no list of what was done
     with the record, `stamps` for what has no tokens of its own, `log` for one who has nothing of
-    the log. `package` is the exhibit that all of it came in, if it did.
+    the log. `package` is the exhibit that all of it came in, if it did. `replaced` tells of a
+    container, by its digest, whether a signed redaction erased it: what is asked of a container or
+    a record is then answered of what remains of it.
     """
 
     record_id: RecordId | None
@@ -152,6 +164,7 @@ class Evidence:
     stamps: StampEvidence | None = None
     log: LogEvidence | None = None
     package: Package | None = None
+    replaced: Callable[[str], Replaced | None] | None = None
     memo: dict[str, Any] = field(default_factory=dict)
     """What several checks work out of the evidence, each under its name."""
     _containers: dict[str, bytes | Absent] = field(default_factory=dict)
@@ -194,6 +207,41 @@ class Evidence:
         """The newest keyset that a chain from the pinned roots leads to. Raises MalformedKeyset."""
         return self.chain.newest
 
+    def remaining(self, container: Container) -> Container | None:
+        """The container that holds what is left of this one; None when nothing is left."""
+        found: Container | None = container
+        while found is not None and (replaced := self._replaced(found.sha256)) is not None:
+            found = replaced.replacement.new
+        return found
+
+    def place(self, span: RecordSpan) -> RecordSpan | None:
+        """Where a record lies now; None when it was removed."""
+        found: RecordSpan | None = span
+        while found is not None and (replaced := self._replaced(found.container_sha256)):
+            found = replaced.replacement.place(found)
+        return found
+
+    def removal(self, span: RecordSpan) -> str | None:
+        """The statement of the redaction that removed a record; None when it is not removed."""
+        found: RecordSpan | None = span
+        statement = None
+        while found is not None and (replaced := self._replaced(found.container_sha256)):
+            statement = replaced.statement_sha256
+            found = replaced.replacement.place(found)
+        return None if found is not None else statement
+
+    def removals(self, container: Container) -> int:
+        """How many records were removed of a container, in all."""
+        count = 0
+        found: Container | None = container
+        while found is not None and (replaced := self._replaced(found.sha256)) is not None:
+            count += len(replaced.replacement.cuts)
+            found = replaced.replacement.new
+        return count
+
+    def _replaced(self, sha256: str) -> Replaced | None:
+        return None if self.replaced is None else self.replaced(sha256)
+
     def container_bytes(self, container: Container) -> bytes | Absent:
         """The bytes of a container, fetched once, so that what was hashed is what is used."""
         if container.sha256 not in self._containers:
@@ -220,36 +268,46 @@ class Evidence:
         if self.is_foreign(container.sha256):
             spans = (part.span for part in self.inventory.parts)
             named = dict.fromkeys(s for s in spans if s.container_sha256 == container.sha256)
-            return tuple(self._given_record(span) for span in named)
-        if container.sha256 not in self._records:
-            data = self.container_bytes(container)
+            placed = (self.place(span) for span in named)
+            return tuple(self._given_record(span) for span in placed if span is not None)
+        left = self.remaining(container)
+        if left is None:
+            return ()
+        if left.sha256 not in self._records:
+            data = self.container_bytes(left)
             if isinstance(data, Absent):
                 raise MunimentError(data.detail)
-            self._records[container.sha256] = tuple(read_records(data))
-        return self._records[container.sha256]
+            self._records[left.sha256] = tuple(read_records(data))
+        return self._records[left.sha256]
 
     def member_sha256(self, span: RecordSpan) -> str:
         """The digest of the stored bytes of a record, taken once however many parts it has."""
-        place = (span.container_sha256, span.offset, span.length)
+        placed = self.place(span)
+        if placed is None:
+            raise MunimentError("the record was removed by a redaction")
+        place = (placed.container_sha256, placed.offset, placed.length)
         if place not in self._members and self.is_foreign(span.container_sha256):
-            self._given_record(span)
+            self._given_record(placed)
         if place not in self._members:
-            data = self.container_bytes(Container(span.container_sha256, 0))
+            data = self.container_bytes(Container(placed.container_sha256, 0))
             if isinstance(data, Absent):
                 raise MunimentError(data.detail)
-            member = memoryview(data)[span.offset : span.offset + span.length]
+            member = memoryview(data)[placed.offset : placed.offset + placed.length]
             self._members[place] = sha256_hex(member)
         return self._members[place]
 
     def record_of(self, part: Part) -> WarcRecord | None:
         """The WARC record that the inventory names for a part, or None when it is not there."""
+        placed = self.place(part.span)
+        if placed is None:
+            return None
         if self.is_foreign(part.span.container_sha256):
-            given = self._given_record(part.span)
-            return given if given.record_id == part.span.record_id else None
+            given = self._given_record(placed)
+            return given if given.record_id == placed.record_id else None
         container = Container(part.span.container_sha256, 0)
         for record in self.records(container):
-            if (record.offset, record.length) == (part.span.offset, part.span.length):
-                return record if record.record_id == part.span.record_id else None
+            if (record.offset, record.length) == (placed.offset, placed.length):
+                return record if record.record_id == placed.record_id else None
         return None
 
     def _given_record(self, span: RecordSpan) -> WarcRecord:
@@ -300,6 +358,11 @@ class Claim:
     def not_applicable(self, target: str, detail: str) -> Finding:
         """The claim has no meaning for this target."""
         return self._finding(target, Status.NOT_APPLICABLE, "", detail, ())
+
+    def redacted(self, target: str, statement_sha256: str, detail: str) -> Finding:
+        """What the claim is about was removed by a signed redaction: never a pass."""
+        told = f"{detail} (statement {statement_sha256})"
+        return self._finding(target, Status.NOT_APPLICABLE, REDACTED, told, ())
 
     def skipped(self, target: str, code: str, detail: str) -> Finding:
         """The claim was not looked at, because one that it rests on does not hold."""

@@ -4,7 +4,7 @@
 import hashlib
 from collections.abc import Iterator
 
-from archive.checks.evidence import Absent, Claim, Evidence, Package
+from archive.checks.evidence import REDACTED, Absent, Claim, Evidence, Package
 from archive.digests import sha1_base32, sha256_hex
 from archive.errors import MalformedEvidence
 from archive.model.claim import Finding
@@ -28,10 +28,10 @@ def run(evidence: Evidence) -> Iterator[Finding]:
         return
     sound: set[str] = set()
     for container in evidence.inventory.containers:
-        finding = _of_container(evidence, container)
-        if finding.code == "":
+        findings = tuple(_of_container(evidence, container))
+        if all(finding.code in {"", REDACTED} for finding in findings):
             sound.add(container.sha256)
-        yield finding
+        yield from findings
     for part in evidence.inventory.parts:
         if part.span.container_sha256 in sound:
             yield _of_part(evidence, part)
@@ -39,11 +39,37 @@ def run(evidence: Evidence) -> Iterator[Finding]:
             yield CLAIM.skipped(part.role, "CONTAINER_UNSOUND", "the container does not hold")
     if evidence.package is not None:
         for part in evidence.inventory.parts:
-            if part.sha256 is not None:
+            if part.sha256 is not None and evidence.removal(part.span) is None:
                 yield _of_file(part, part.sha256, evidence.package)
 
 
-def _of_container(evidence: Evidence, container: Container) -> Finding:
+def _of_erased(evidence: Evidence, container: Container, left: Container | None) -> Finding:
+    target = f"container:{container.sha256[:12]}"
+    replaced = evidence.replaced(container.sha256) if evidence.replaced else None
+    statement = replaced.statement_sha256 if replaced else ""
+    if left is None:
+        return CLAIM.redacted(target, statement, "erased, and nothing of it remains")
+    count = evidence.removals(container)
+    noun = "record was" if count == 1 else "records were"
+    detail = f"erased: {count} {noun} removed, and the rest is {left.sha256}"
+    return CLAIM.redacted(target, statement, detail)
+
+
+def _erased_part(part: Part) -> str:
+    digest = f"commitment {part.commitment}" if part.sha256 is None else f"SHA-256 {part.sha256}"
+    return f"removed: {part.size} bytes, {digest}"
+
+
+def _of_container(evidence: Evidence, container: Container) -> Iterator[Finding]:
+    """The finding about the container, or about what a redaction left of it."""
+    left = evidence.remaining(container)
+    if left != container:
+        yield _of_erased(evidence, container, left)
+    if left is not None:
+        yield _of_stored(evidence, left)
+
+
+def _of_stored(evidence: Evidence, container: Container) -> Finding:
     target = f"container:{container.sha256[:12]}"
     found = evidence.container_digest(container)
     if isinstance(found, Absent):
@@ -63,6 +89,9 @@ def _of_container(evidence: Evidence, container: Container) -> Finding:
 
 
 def _of_part(evidence: Evidence, part: Part) -> Finding:
+    removed_by = evidence.removal(part.span)
+    if removed_by is not None:
+        return CLAIM.redacted(part.role, removed_by, _erased_part(part))
     try:
         opened = evidence.opened(part)
     except MalformedEvidence as error:

@@ -38,7 +38,9 @@ def run(evidence: Evidence) -> Iterator[Finding]:
     else:
         files = {"statement": "statement", "inventory": "inventory"}
         for container in evidence.inventory.containers:
-            files[f"container:{container.sha256[:12]}"] = container.sha256
+            left = evidence.remaining(container)
+            if left is not None:
+                files[f"container:{left.sha256[:12]}"] = left.sha256
         for target, name in files.items():
             wanted = Wanted.of(promise, made_at, is_content=name != "statement")
             yield judged(target, facts.lock(name), wanted)

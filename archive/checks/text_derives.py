@@ -31,6 +31,10 @@ def run(evidence: Evidence) -> Iterator[Finding]:
     if listed is None or listed.sha256 != look.text_sha256:
         yield CLAIM.fails("text", "TEXT_NOT_REPRODUCIBLE", "the stored text is another one")
         return
+    removed_by = _removal(evidence, listed)
+    if removed_by is not None:
+        yield CLAIM.redacted("text", removed_by, "the text, or what it was taken from, was removed")
+        return
     if evidence.inventory.part("body") is None and look.capture_id is None:
         yield CLAIM.not_applicable("text", "its body was cut short, so it cannot be made again")
         return
@@ -40,6 +44,12 @@ def run(evidence: Evidence) -> Iterator[Finding]:
         yield CLAIM.unknown("text", "RECIPE_UNAVAILABLE", str(error))
     except MalformedEvidence as error:
         yield CLAIM.fails("text", error.code, str(error))
+
+
+def _removal(evidence: Evidence, listed: Part) -> str | None:
+    parts = (listed, evidence.inventory.part("body"), evidence.inventory.part("headers"))
+    removed = (evidence.removal(part.span) for part in parts if part is not None)
+    return next((statement for statement in removed if statement is not None), None)
 
 
 def _made_again(evidence: Evidence, recipe: str, listed: Part) -> Finding:

@@ -28,7 +28,13 @@ def run(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _of_container(evidence: Evidence, container: Container) -> Finding:
-    target = f"container:{container.sha256[:12]}"
+    left = evidence.remaining(container)
+    removed = evidence.removals(container)
+    target = f"container:{(left or container).sha256[:12]}"
+    if left is None:
+        replaced = evidence.replaced(container.sha256) if evidence.replaced else None
+        statement = replaced.statement_sha256 if replaced else ""
+        return CLAIM.redacted(target, statement, "nothing of it remains")
     try:
         records = evidence.records(container)
     except MalformedWarc as error:
@@ -43,17 +49,27 @@ def _of_container(evidence: Evidence, container: Container) -> Finding:
     differing = _contradiction(evidence, container, records)
     if differing is not None:
         return CLAIM.fails(target, "WARC_STATEMENT_MISMATCH", f"the statement: {differing}")
-    return CLAIM.passes(target, f"{len(records)} records")
+    gone = f", and {removed} removed by a redaction" if removed else ""
+    return CLAIM.passes(target, f"{len(records)} records{gone}")
 
 
 def _contradiction(
     evidence: Evidence, container: Container, records: tuple[WarcRecord, ...]
 ) -> str | None:
     look, is_own = evidence.whole_look, container.sha256 == evidence.inventory.own_container
+    if look.imported is not None and not is_own:
+        # Of an import the record that was given is all there is: removed, it says nothing.
+        is_gone = not records and evidence.removals(container)
+        return None if is_gone else given_contradiction(look, records)
     if look.imported is not None:
-        return notes_contradiction(records) if is_own else given_contradiction(look, records)
+        return notes_contradiction(records)
     if is_own:
-        return contradiction(look, evidence.inventory, Exchanges.of(records))
+        gone = frozenset(
+            part.span.record_id
+            for part in evidence.inventory.parts
+            if part.span.container_sha256 == container.sha256 and evidence.removal(part.span)
+        )
+        return contradiction(look, evidence.inventory, Exchanges.of(records, gone))
     return None
 
 

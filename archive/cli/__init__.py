@@ -14,7 +14,7 @@ import click
 
 from archive import __version__
 from archive.cli.terminal import one_line
-from archive.errors import InputError, MunimentError, NotFound, RecordWithdrawn
+from archive.errors import InputError, MunimentError, NotFound, PartRedacted, RecordWithdrawn
 
 # 0 to 3 are the answers of `verify`; what kept a command from answering has codes of its own.
 EXIT_NO = 1
@@ -96,4 +96,6 @@ def main() -> None:
 def _exit_code(error: MunimentError) -> int:
     if isinstance(error, InputError):
         return EXIT_BAD_INPUT
-    return EXIT_NO if isinstance(error, NotFound | RecordWithdrawn) else EXIT_COULD_NOT
+    return (
+        EXIT_NO if isinstance(error, NotFound | PartRedacted | RecordWithdrawn) else EXIT_COULD_NOT
+    )

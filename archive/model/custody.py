@@ -15,6 +15,7 @@ from archive.ids import RecordId
 from archive.model.correction import Correction
 from archive.model.fields import Fields
 from archive.model.look import Signer
+from archive.model.redaction import Redaction
 from archive.model.restriction import Restriction
 from archive.model.supersession import Supersession
 from archive.model.withdrawal import Withdrawal
@@ -93,6 +94,7 @@ TOLD: Mapping[str, Callable[[JsonValue], Told]] = {
     "withdrawal": Withdrawal.from_json,
     "supersession": Supersession.from_json,
     "correction": Correction.from_json,
+    "redaction": Redaction.from_json,
 }
 """The kinds of statement that tell of a record's custody, and how the content of each is read."""
 

@@ -28,8 +28,10 @@ CONTENT_TYPES = {
         "custody",
         "import",
         "probe",
+        "redaction",
         "restriction",
         "supersession",
+        "verification",
         "withdrawal",
     )
 }

@@ -41,6 +41,7 @@ from archive.services.damage import Damage
 from archive.services.evidence import known_before
 from archive.services.proofs_listed import proof_damages
 from archive.services.reading_all import Kept, hash_blobs, kept_records, records_findings
+from archive.services.redacted import erased_files
 from archive.services.trust import (
     keyset_chain,
     stray_keyset_files,
@@ -65,6 +66,7 @@ _ENVELOPE_CLAIMS = frozenset(
 _OF_NO_RECORD = {"keyset", "probe", "tile", "checkpoint", "latest"}
 _SIGNED_ROLES = {"statement", "observation", "assertion"}
 _DIFFERING_SHOWN = 5
+_STILL_THERE = "removed by a redaction, and still in the store: run `muniment redact --finish`"
 AGREES = CATALOG_CLAIM.id
 LOCK = LOCK_CLAIM.id
 VERSIONS = "storage.versions"
@@ -300,11 +302,17 @@ def _audit_objects(
     for key in sorted(authorities - seen):
         detail = "the root certificate of an authority is not in the store"
         report.damages.append(Damage(key, "object.digest", "OBJECT_MISSING", detail))
-    for sha256 in sorted(containers):
-        if blob_key(sha256) not in seen:
-            report.damages.append(
-                Damage(blob_key(sha256), "object.digest", "OBJECT_MISSING", "not in the store")
-            )
+    erased = erased_files(archive)
+    report.damages.extend(
+        Damage(blob_key(sha256), "object.digest", "REDACTED_PRESENT", _STILL_THERE)
+        for sha256 in sorted(erased)
+        if blob_key(sha256) in seen
+    )
+    report.damages.extend(
+        Damage(blob_key(sha256), "object.digest", "OBJECT_MISSING", "not in the store")
+        for sha256 in sorted(set(containers) - set(erased))
+        if blob_key(sha256) not in seen
+    )
     _audit_unlisted(archive, report)
     total = len(blobs) + len(kept)
     for key, size, found in hash_blobs(archive.store, blobs, options.workers):

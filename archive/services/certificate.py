@@ -12,7 +12,7 @@ from pathlib import Path
 from archive import __version__
 from archive.canonical import JsonValue
 from archive.catalog import evidence as rows
-from archive.checks.evidence import Absent, Evidence
+from archive.checks.evidence import REDACTED, Absent, Evidence
 from archive.digests import sha256_hex
 from archive.errors import InputError, NotFound, ObjectMissing
 from archive.exports.certificate import FORMS, Attached, build_sha256, certificate_pdf
@@ -22,6 +22,7 @@ from archive.services.cite import readable
 from archive.services.context import Archive
 from archive.services.custody import custody_of
 from archive.services.evidence import capture_evidence
+from archive.services.standing import Standing, refuse_withdrawn, standing_of
 from archive.services.trust import keyset_chain
 from archive.services.verify import Asked, report_on
 from archive.services.verify_exhibit import Circumstances, ExhibitTrust, verify_exhibit
@@ -91,8 +92,8 @@ def certificate(
 ) -> Draft:
     """The draft for a capture; with an exhibit of it, that file is certified as well.
 
-    Raises NotFound, InputError for an unknown form or a file that is no sound exhibit of the
-    record, ObjectMissing when the statement is gone, StorageError.
+    Raises NotFound, RecordWithdrawn, InputError for an unknown form or a file that is no sound
+    exhibit of the record, ObjectMissing when the statement is gone, StorageError.
     """
     if form not in FORMS:
         raise InputError(f"unknown form {form!r}: use one of {', '.join(FORMS)}")
@@ -100,6 +101,8 @@ def certificate(
         row = rows.capture_by_id(connection, str(capture_id))
     if row is None:
         raise NotFound(f"there is no record {capture_id}")
+    standing = standing_of(archive, str(capture_id))
+    refuse_withdrawn(standing)
     gathered = capture_evidence(archive, capture_id, row.envelope_key, keyset_chain(archive))
     if isinstance(gathered.envelope_bytes, Absent):
         raise ObjectMissing(f"nothing can be certified: {gathered.envelope_bytes.detail}")
@@ -135,7 +138,7 @@ def certificate(
             [event.at, event.event, readable(event.detail)] for event in custody.events[1:]
         ],
         "unsigned": custody.unsigned,
-        "gaps": list(_gaps(gathered, report)),
+        "gaps": [*_gaps(gathered, report), *_told_since(standing)],
         "limits": list(_LIMITS),
     }
     statement = Attached(
@@ -294,6 +297,11 @@ def _gaps(gathered: Evidence, report: Report) -> Sequence[str]:
         )
     unproven = [f for f in report.findings if f.status is Status.UNKNOWN]
     gaps += [f"Not proven: {one.claim}: {readable(one.detail)}" for one in unproven]
+    gaps += [
+        f"Removed for good by a signed redaction: {one.target}: {readable(one.detail)}"
+        for one in report.findings
+        if one.claim == "object.digest" and one.code == REDACTED
+    ]
     if gathered.inventory.part("text") is None:
         gaps.append("No text was extracted from the body.")
     private = [part.role for part in gathered.inventory.parts if part.sha256 is None]
@@ -302,6 +310,17 @@ def _gaps(gathered: Evidence, report: Report) -> Sequence[str]:
             f"Recorded with a commitment alone and not disclosed as files: {', '.join(private)}."
         )
     return gaps
+
+
+def _told_since(standing: Standing) -> Sequence[str]:
+    """What the archive said of the record since: that a newer one is to be read, corrections."""
+    told = [
+        f"Corrected by a signed statement ({said.act.at}): {readable(said.act.words)}"
+        for said in standing.corrections
+    ]
+    if standing.superseded is not None:
+        told.append(f"Superseded {readable(standing.superseded.words)}")
+    return told
 
 
 _LIMITS = (

@@ -23,11 +23,24 @@ from archive.model.correction import Correction
 from archive.model.custody import CustodyEvent
 from archive.model.imported import ImportGroup, asked_sha256
 from archive.model.probe import ProbeResult
+from archive.model.redaction import Redaction
 from archive.model.restriction import RESTRICTED, Restriction
 from archive.model.supersession import Supersession
+from archive.model.verification import Verification
 from archive.model.withdrawal import Withdrawal
-from archive.services.act_rows import act_concerns, act_differing, add_act
+from archive.services.act_rows import (
+    act_concerns,
+    act_differing,
+    add_act,
+    add_redaction,
+    redaction_differing,
+)
 from archive.services.import_rows import differing_rows, import_containers, import_rows
+from archive.services.verification_rows import (
+    add_verification_row,
+    verification_concerns,
+    verification_differing,
+)
 from archive.warc.dates import cdx_stamp
 
 
@@ -155,9 +168,16 @@ KINDS = {
     ),
     "import": ContentKind(_read_import, _import_concerns, _add_import, _import_differing),
     "probe": ContentKind(ProbeResult.from_json, _no_concerns),
+    "redaction": ContentKind(Redaction.from_json, act_concerns, add_redaction, redaction_differing),
     "restriction": ContentKind(
         Restriction.from_json, _restriction_concerns, _add_restriction, _restriction_differing
     ),
     "supersession": _act("supersession", Supersession.from_json),
+    "verification": ContentKind(
+        Verification.from_json,
+        verification_concerns,
+        add_verification_row,
+        verification_differing,
+    ),
     "withdrawal": _act("withdrawal", Withdrawal.from_json),
 }

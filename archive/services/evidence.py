@@ -14,6 +14,7 @@ from archive.checks.evidence import (
     CoveringCheckpoint,
     Evidence,
     ForeignReader,
+    Replaced,
     StampEvidence,
     StoreFacts,
 )
@@ -31,6 +32,7 @@ from archive.services.lock_promises import LockPromises
 from archive.services.log_told import LogReader
 from archive.services.pinned_authorities import Authorities, pinned_authorities
 from archive.services.proof_batches import batches_or_absent, digests_of
+from archive.services.redacted import signed_replacements
 from archive.services.statement_time import trusted_time_of
 from archive.storage.layout import blob_key, inventory_key
 
@@ -52,7 +54,7 @@ ContainerDigests = dict[str, tuple[int, str] | Absent]
 
 @dataclass(frozen=True)
 class KnownBefore:
-    """What many records share, read once for one run: locks, imported containers, authorities.
+    """What many records share, read once for one run: locks, imports, authorities, redactions.
 
     `log` is None when nothing is to be asked of it.
     """
@@ -70,6 +72,11 @@ class KnownBefore:
     def time_of(self, row: StatementRow) -> dt.datetime | None:
         """By when a statement was there for certain, as others say."""
         return trusted_time_of(self.archive, row, self.log, self.chain, self.authorities)
+
+    @cached_property
+    def replaced(self) -> Callable[[str], Replaced | None]:
+        """What became of a container, by the redactions that were signed."""
+        return signed_replacements(self.archive, self.chain)
 
     @cached_property
     def authorities(self) -> Authorities:
@@ -106,6 +113,7 @@ def capture_evidence(
         container=_container_reader(archive),
         foreign=_foreign_reader(archive, known.digests),
         store=_store_facts(archive, files, known.promises),
+        replaced=known.replaced,
         custody=cache(lambda: custody_told(archive, capture_id, chain.newest, known.time_of)),
         stamps=_stamps(archive, str(capture_id), known, envelope),
     )
@@ -130,6 +138,7 @@ def observation_evidence(
         chain=chain,
         container=_container_reader(archive),
         store=_store_facts(archive, files, known.promises),
+        replaced=known.replaced,
         stamps=_stamps(archive, None, known, envelope),
     )
 

@@ -121,12 +121,15 @@ def _bytes(data: bytes | Absent) -> bytes:
 def _objects(archive: Archive, gathered: Evidence) -> Iterator[Content]:
     """Every container and every public part; what cannot be read is left out."""
     for container in gathered.inventory.containers:
-        if gathered.is_foreign(container.sha256):
-            yield from _foreign_container(archive, gathered, container)
+        left = gathered.remaining(container)
+        if left is None:
             continue
-        data = gathered.container_bytes(container)
+        if gathered.is_foreign(container.sha256):
+            yield from _foreign_container(archive, gathered, left)
+            continue
+        data = gathered.container_bytes(left)
         if not isinstance(data, Absent):
-            yield content(names.container_file(container.sha256), data)
+            yield content(names.container_file(left.sha256), data)
     for part in gathered.inventory.parts:
         try:
             opened = gathered.opened(part) if part.sha256 is not None else None
@@ -145,7 +148,8 @@ def _foreign_container(
             name = names.container_file(container.sha256)
             yield streamed_content(name, lambda: archive.store.stream(key))
             return
-        spans = {part.span for part in gathered.inventory.parts}
+        placed = {gathered.place(part.span) for part in gathered.inventory.parts}
+        spans = [span for span in placed if span is not None]
         for span in sorted(spans, key=lambda one: one.offset):
             if span.container_sha256 == container.sha256:
                 data = archive.store.get_range(key, span.offset, span.length)

@@ -142,12 +142,27 @@ def _steps(gathered: Evidence, report: Report) -> Iterator[tuple[str, str]]:
         "4. A key of the newest keyset signed the statement, for this record.",
         _statement_commands(gathered, report.to_json()["time"]["not_after"]),
     )
-    yield "5. The inventory is the one that was signed, and the parts are those in it.", _parts()
+    words = "5. The inventory is the one that was signed, and the parts are those in it."
+    removed = _removed(gathered)
+    if removed:
+        words += f"""
+   Removed for good, by a signed redaction (data/custody/): {", ".join(removed)}."""
+    yield words, _parts(removed)
+
     tokens = [*_token_commands(gathered, keyset)]
     if tokens:
         yield _STAMP_WORDS, "\n".join(tokens)
     if gathered.log is not None and not isinstance(gathered.log.proof, Absent):
         yield _LOG_WORDS, _log_commands()
+
+
+def _removed(gathered: Evidence) -> list[str]:
+    """The public parts that a redaction removed."""
+    return [
+        part.role
+        for part in gathered.inventory.parts
+        if part.sha256 is not None and gathered.removal(part.span) is not None
+    ]
 
 
 def _files_commands() -> str:
@@ -275,13 +290,14 @@ head -n 1 {names.LOG_PROOF_FILE} | grep -qx 'c2sp.org/tlog-proof@v1'
 """
 
 
-def _parts() -> str:
+def _parts(removed: Sequence[str]) -> str:
+    left = "".join(f' and .role != "{role}"' for role in removed)
     return f"""
 subject() {{
   jq -r --arg n "$1" '.subject[] | select(.name == $n) | .digest.sha256' {names.STATEMENT_FILE}
 }}
 test "$(sha256sum < {names.INVENTORY_FILE})" = "$(subject inventory.json)  -"
-jq -r '.parts[] | select(.sha256) | .role + " " + .sha256' {names.INVENTORY_FILE} |
+jq -r '.parts[] | select(.sha256{left}) | .role + " " + .sha256' {names.INVENTORY_FILE} |
   while read -r role sha256; do
     test "$(ls {names.OBJECTS} | grep -c "^$role[.]")" = 1
     test "$(cat {names.OBJECTS}"$role".* | sha256sum)" = "$sha256  -"

@@ -29,7 +29,7 @@ from archive.services.imported_bytes import (
 )
 from archive.services.judge import required_claims
 from archive.services.near_miss import Near, Sample, diagnose
-from archive.services.standing import withdrawn_among
+from archive.services.standing import removed_among, withdrawn_among
 from archive.services.verify import verify_observation, verify_record
 
 CANDIDATES_LIMIT = 20
@@ -43,7 +43,8 @@ class BytesAnswer:
     `verified` is true only when the full digest is that of a part and its record verifies.
     `near` lists parts whose bytes differ from those given in a way that can be named; `imported`
     lists imported records that carry the bytes and have no record ID; `withdrawn` the IDs among
-    all these of records that were withdrawn. `sha1` is what was asked for in place of a SHA-256.
+    all these of records that were withdrawn, and `removed` the parts that a redaction removed.
+    `sha1` is what was asked for in place of a SHA-256.
     """
 
     sha256: str
@@ -54,6 +55,7 @@ class BytesAnswer:
     near: tuple[Near, ...] = ()
     imported: tuple[ImportedMatch, ...] = ()
     withdrawn: frozenset[str] = frozenset()
+    removed: frozenset[tuple[str, str]] = frozenset()
     sha1: str | None = None
 
     @property
@@ -94,8 +96,13 @@ class BytesAnswer:
             "part": match.role,
             "sha256": match.sha256,
             "captured_at": match.captured_at,
-            "state": WITHDRAWN if match.capture_id in self.withdrawn else "signed",
+            "state": self._state(match),
         }
+
+    def _state(self, match: PartMatch) -> str:
+        if match.capture_id in self.withdrawn:
+            return WITHDRAWN
+        return "redacted" if (match.capture_id, match.role) in self.removed else "signed"
 
 
 def verify_digest(
@@ -171,9 +178,13 @@ def _marked(archive: Archive, answer: BytesAnswer) -> BytesAnswer:
     """The answer with those of its records named that were withdrawn."""
     named = {match.capture_id for match in (*answer.matches, *(n.match for n in answer.near))}
     withdrawn = withdrawn_among(archive, named) if named else frozenset()
-    is_first = bool(answer.matches) and answer.matches[0].capture_id in withdrawn
-    note = f"{answer.note}; that record was withdrawn" if is_first else answer.note
-    return replace(answer, note=note, withdrawn=withdrawn)
+    removed = removed_among(archive, named) if named else frozenset()
+    note, first = answer.note, answer.matches[0] if answer.matches else None
+    if first is not None and first.capture_id in withdrawn:
+        note += "; that record was withdrawn"
+    if first is not None and (first.capture_id, first.role) in removed:
+        note += "; that part was removed from the archive, its digest is on record"
+    return replace(answer, note=note, withdrawn=withdrawn, removed=removed)
 
 
 def _of_digest(

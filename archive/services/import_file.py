@@ -29,6 +29,7 @@ from archive.services.import_supply import (
     supply_of,
 )
 from archive.services.mint_imported import Choice, Minting, mint_imported
+from archive.services.redacted import refuse_erased
 from archive.services.trust import trusted_keyset
 from archive.storage.layout import blob_key
 
@@ -89,6 +90,7 @@ def import_file(
         given_file(path, progress) as given,
         sole_importer(archive, given.file.sha256, lambda: progress(0, given.file.size)) as keep,
     ):
+        refuse_erased(archive, given.file.sha256)
         before = _groups(archive, given.file.sha256)
         supplier = package_supply if given.file.form == "wacz" else supply_of
         # Packing a large file anew, or reading all of a package, may take longer than a lease.

@@ -14,7 +14,11 @@ from archive.catalog.imports import (
     imported_with_sha256,
     is_imported_blob,
 )
+from archive.model.inventory import RecordSpan
 from archive.services.context import Archive
+from archive.services.redacted import is_removed
+
+_HOW_TO_CITE = "`muniment import --cite URL FILE` gives it one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class ImportedMatch:
     """An imported record that carries the bytes, and the import that lists it.
 
     `role` is `payload` (as received, without transfer coding) or `body` (content coding undone).
+    `is_removed` says that a redaction removed the bytes, and the digest alone is left.
     """
 
     role: str
@@ -33,11 +38,13 @@ class ImportedMatch:
     container_sha256: str
     offset: int
     statement_sha256: str
+    is_removed: bool = False
 
     def to_json(self) -> JsonValue:
         """The match as a member of an answer."""
         return {
             "id": None,
+            "state": "redacted" if self.is_removed else "indexed",
             "part": self.role,
             "sha256": self.sha256,
             "url": self.url,
@@ -59,6 +66,7 @@ def find_imported(archive: Archive, prefix: str, limit: int) -> tuple[ImportedMa
             if group is None or has_id:
                 continue
             is_body = (row.body_sha256 or "").startswith(prefix)
+            span = RecordSpan(row.container_sha256, row.offset, row.length, row.record_id, "")
             found.append(
                 ImportedMatch(
                     role="body" if is_body else "payload",
@@ -70,6 +78,7 @@ def find_imported(archive: Archive, prefix: str, limit: int) -> tuple[ImportedMa
                     container_sha256=row.container_sha256,
                     offset=row.offset,
                     statement_sha256=row.statement_sha256,
+                    is_removed=is_removed(connection, span),
                 )
             )
     return tuple(found)
@@ -88,5 +97,5 @@ def imported_note(found: Sequence[ImportedMatch]) -> str:
     return (
         f"in an imported record, no record ID yet: the {first.role} of {first.url} of "
         f"{first.date}, in {first.source_name}{more}; "
-        "`muniment import --cite URL FILE` gives it one"
+        + ("removed since by a redaction" if first.is_removed else _HOW_TO_CITE)
     )

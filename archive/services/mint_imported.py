@@ -20,7 +20,7 @@ from archive.catalog.imports import (
 )
 from archive.clock import rfc3339
 from archive.digests import sha256_hex
-from archive.errors import CatalogError, MalformedEvidence, MalformedUrl, SigningError
+from archive.errors import CatalogError, MalformedEvidence, MalformedUrl, PartRedacted, SigningError
 from archive.ids import Kind, RecordId, parse_id
 from archive.importing.base import IMPORT_LIMITS
 from archive.model.inventory import Container, RecordSpan
@@ -45,6 +45,7 @@ from archive.services.recording import (
     record_ids,
     reserve_numbers,
 )
+from archive.services.redacted import place_now
 from archive.services.request_method import method_across
 from archive.storage.layout import blob_key
 from archive.warc.read import read_record
@@ -179,6 +180,9 @@ def _judged(
                 _refuse(minting, row, _NO_RESPONSE, f"It answered a {method}, not a GET.")
                 continue
             judged = judge_record(given)
+        except PartRedacted as error:
+            _refuse(minting, row, "redacted", f"It was removed: {error}.")
+            continue
         except (MalformedEvidence, MalformedUrl) as error:
             _refuse(minting, row, _NO_RESPONSE, f"It cannot become a capture: {error}.")
             continue
@@ -193,7 +197,11 @@ def _refuse(minting: Minting, row: CdxRow, outcome: str, reason: str) -> None:
 
 
 def _given(archive: Archive, container: Container, row: CdxRow) -> GivenRecord:
-    member = archive.store.get_range(blob_key(container.sha256), row.offset, row.length)
+    span = RecordSpan(container.sha256, row.offset, row.length, row.record_id, "")
+    with archive.database.reading() as connection:
+        placed = place_now(connection, span)
+    place = blob_key(placed.container_sha256)
+    member = archive.store.get_range(place, placed.offset, placed.length)
     with archive.database.reading() as connection:
         group = group_by_digest(connection, row.statement_sha256)
     if group is None:

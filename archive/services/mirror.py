@@ -22,13 +22,14 @@ from archive.errors import (
     ObjectConflict,
     ObjectMissing,
     StorageError,
+    StorageRefused,
     StorageUnavailable,
 )
 from archive.model.proof_batch import PROOFS
 from archive.proofs.log_layout import LATEST
 from archive.services.mirror_lists import Lists, Pair
-from archive.services.mirror_needs import needed_by
-from archive.storage.base import Replacing, Store, StoredObject
+from archive.services.mirror_needs import erased_keys, needed_by
+from archive.storage.base import Erasing, Replacing, Store, StoredObject
 from archive.storage.layout import BLOBS, read_key
 
 Progress = Callable[[int, int], None]
@@ -67,7 +68,8 @@ class NotMirrored:
 class Mirrored:
     """What a mirror run found and did, the objects and bytes of the source first.
 
-    `only_in_target` is no fault of the mirror.
+    `redacted_in_target` are objects that a redaction of the source removed there and that the
+    target still holds; `only_in_target` all others, which are no fault of the mirror.
     """
 
     objects: int = 0
@@ -76,6 +78,7 @@ class Mirrored:
     copied_bytes: int = 0
     already_there: int = 0
     not_mirrored: list[NotMirrored] = field(default_factory=list)
+    redacted_in_target: list[str] = field(default_factory=list)
     only_in_target: list[str] = field(default_factory=list)
 
     @property
@@ -104,6 +107,20 @@ def mirror_verified(source: Store, target: Store, progress: Progress) -> Mirrore
     return run.run(run.present_by_bytes)
 
 
+def erase_redacted(target: Store, report: Mirrored) -> list[NotMirrored]:
+    """Erase in the target what redactions of the source removed; what could not be, and why."""
+    left = []
+    for key in report.redacted_in_target:
+        try:
+            if not isinstance(target, Erasing):
+                raise StorageRefused(f"{target.name} cannot erase")
+            target.erase(key)
+        except StorageError as error:
+            left.append(NotMirrored(key, error.code, str(error)))
+    report.redacted_in_target = [fault.key for fault in left]
+    return left
+
+
 def mirror_json(report: Mirrored) -> dict[str, JsonValue]:
     """The report as the outside sees it."""
     return {
@@ -122,6 +139,7 @@ def mirror_json(report: Mirrored) -> dict[str, JsonValue]:
             }
             for fault in report.not_mirrored
         ],
+        "redacted_in_target": list(report.redacted_in_target),
         "only_in_target": list(report.only_in_target),
     }
 
@@ -144,6 +162,7 @@ class _Mirroring:
         self._report = Mirrored()
         self._lists = Lists()
         self._faulty: set[str] = set()
+        self._erased: dict[str, str | None] = {}
         self._done = 0
 
     def run(self, judge: _Judge) -> Mirrored:
@@ -200,6 +219,8 @@ class _Mirroring:
 
     def _list(self) -> None:
         lists = self._lists
+        # What was removed is not brought back, also where it was not erased yet.
+        self._erased = erased_keys(self._source)
         # Content is stored before what names it. So whatever names content is listed first, and
         # all that it names is there when the content is listed, while captures go on.
         lists.add_source(
@@ -207,13 +228,30 @@ class _Mirroring:
             for item in _lasting(self._source.list())
             if not item.key.startswith(BLOBS)
         )
-        lists.add_source((item, _rank(item.key)) for item in _lasting(self._source.list(BLOBS)))
+        lists.add_source(
+            (item, _rank(item.key))
+            for item in _lasting(self._source.list(BLOBS))
+            if item.key not in self._erased
+        )
         lists.add_target(_lasting(self._target.list()))
         self._report.objects, self._report.bytes = lists.totals()
         if not self._report.objects:
             # A mistyped setting must not end as "complete".
             raise NotFound(f"there is nothing to mirror in {self._source.name}")
-        self._report.only_in_target = list(lists.only_in_target())
+        in_target = {*lists.only_in_target(), *(k for k in self._erased if lists.in_target(k))}
+        self._report.redacted_in_target = sorted(in_target & set(self._erased))
+        self._report.only_in_target = sorted(in_target - set(self._erased))
+
+    def _needed(self, key: str) -> set[str]:
+        """The content that a signed file names, as redactions left it."""
+        found = set()
+        for needed in needed_by(self._source, key):
+            left: str | None = needed
+            while left is not None and left in self._erased:
+                left = self._erased[left]
+            if left is not None:
+                found.add(left)
+        return found
 
     def _mirror_group(self, group: Sequence[Pair], pool: ThreadPoolExecutor, judge: _Judge) -> None:
         there = [pair for pair in group if pair.target_size is not None]
@@ -221,7 +259,7 @@ class _Mirroring:
         for fault in pool.map(judge, there):
             self._report.already_there += fault is None
             self._note(fault)
-        needs = pool.map(lambda pair: needed_by(self._source, pair.key), missing)
+        needs = pool.map(lambda pair: self._needed(pair.key), missing)
         ready = [
             pair
             for pair, needed in zip(missing, needs, strict=True)

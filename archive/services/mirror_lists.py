@@ -63,6 +63,11 @@ class Lists:
         )
         return found.fetchone() is not None
 
+    def in_target(self, key: str) -> bool:
+        """Whether the target has the object."""
+        found = self._database.execute("SELECT 1 FROM target WHERE key = ?", (key,))
+        return found.fetchone() is not None
+
     def pairs(self, rank: int) -> Iterator[Pair]:
         """The source's objects of a rank, by key, beside what the target has."""
         rows = self._database.execute(

@@ -6,12 +6,14 @@ from archive.errors import MalformedEvidence, StorageError
 from archive.model.imported import ImportGroup
 from archive.model.inventory import Inventory
 from archive.model.proof_batch import PROOFS, ProofBatch
+from archive.model.redaction import Redaction
 from archive.model.statement import INVENTORY, Statement
 from archive.proofs.dsse import read_envelope
 from archive.services.proof_batches import place_of
 from archive.storage.base import Store
-from archive.storage.layout import blob_key, inventory_key, read_key
+from archive.storage.layout import STATEMENTS, blob_key, inventory_key, read_key
 
+_LIMIT = canonical.CONTENT_LIMIT
 _SIGNED = {"keyset", "statement", "observation", "assertion"}
 
 
@@ -38,6 +40,26 @@ def needed_by(store: Store, key: str) -> frozenset[str]:
     return frozenset({inventory, *_containers(store, inventory)})
 
 
+def erased_keys(store: Store) -> dict[str, str | None]:
+    """The keys that redactions in the store say are erased, and what holds the rest of each.
+
+    Read without judging signatures: it decides what is copied, and what is told.
+    """
+    found: dict[str, str | None] = {}
+    for item in store.list(f"{STATEMENTS}redaction/"):
+        if read_key(item.key).kind != "redaction":
+            continue
+        for content in needed_by(store, item.key):
+            try:
+                said = Redaction.from_json(canonical.loads(store.get(content), _LIMIT))
+            except (MalformedEvidence, StorageError):
+                continue
+            for gone in said.replaced:
+                new = None if gone.new is None else blob_key(gone.new.sha256)
+                found[blob_key(gone.old.sha256)] = new
+    return found
+
+
 def _batch_files(store: Store, key: str) -> frozenset[str]:
     place = read_key(key)
     try:
@@ -52,7 +74,7 @@ def _imported(store: Store, kind: str, content: str) -> list[str]:
     if kind != "import":
         return []
     try:
-        group = ImportGroup.from_json(canonical.loads(store.get(content), canonical.CONTENT_LIMIT))
+        group = ImportGroup.from_json(canonical.loads(store.get(content), _LIMIT))
     except (MalformedEvidence, StorageError):
         return []
     return [blob_key(sha256) for sha256 in {group.source.sha256, group.container_sha256}]

@@ -18,6 +18,7 @@ LEASE_SECONDS = 600
 OBSERVATION = "O"  # the kind under which the intent to record an observation is reserved
 ASSERTION = "S"  # and that to store statements over content files
 IMPORT = "I"  # and the right to import one file
+REDACTION = "R"  # and that to erase what a redaction removes
 NOBODY = "nobody 0 0"  # the owner of what was given up: it is gone
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _PID_NAMESPACE = Path("/proc/self/ns/pid")

@@ -26,6 +26,7 @@ from archive.services.adopt import (
 )
 from archive.services.assertion import take_in
 from archive.services.context import Archive
+from archive.services.erase import finish_redactions
 from archive.services.proof_batches import adopt_batch
 from archive.services.publishing import publish_soon
 from archive.services.record import (
@@ -52,7 +53,10 @@ Progress = Callable[[str], None]
 
 @dataclass
 class Rebuilt:
-    """What a rebuild took in, and what it had to leave out: `(key, code, detail)`."""
+    """What a rebuild took in, and what it had to leave out: `(key, code, detail)`.
+
+    `not_erased` are redacted files that still lie in the store, and why.
+    """
 
     captures: int = 0
     observations: int = 0
@@ -60,6 +64,7 @@ class Rebuilt:
     keysets: int = 0
     proofs: int = 0
     left_out: list[tuple[str, str, str]] = field(default_factory=list)
+    not_erased: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
@@ -90,6 +95,7 @@ def rebuild(archive: Archive, progress: Progress) -> Rebuilt:
         requests.fulfil_recorded(connection)
         rebuilt.left_out += relog(archive, keyset, connection, rebuilt.left_out)
     publish_soon(archive)
+    rebuilt.not_erased.extend(finish_redactions(archive))
     return rebuilt
 
 

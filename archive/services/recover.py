@@ -6,6 +6,7 @@ nothing citable exists and the number is void for good.
 """
 
 import contextlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ from archive.proofs.keyset import Keyset
 from archive.services.adopt import adopt_assertion, adopt_capture, adopt_observation
 from archive.services.assertion import stated_entry, take_in
 from archive.services.context import Archive
-from archive.services.ownership import ASSERTION, IMPORT, OBSERVATION, is_gone
+from archive.services.erase import finish_redactions
+from archive.services.ownership import ASSERTION, IMPORT, OBSERVATION, REDACTION, is_gone
 from archive.services.publishing import publish_soon
 from archive.services.reading_all import kept_records
 from archive.services.record import (
@@ -31,6 +33,8 @@ from archive.services.record import (
 )
 from archive.services.trust import trusted_keyset
 from archive.storage.layout import CAPTURES, OBSERVATIONS, STATEMENTS, read_key
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,9 @@ def _settle(archive: Archive, orphaned: Sequence[Reservation]) -> Recovery:
     _settle_observations(archive, keyset, [item for item in orphaned if item.kind == OBSERVATION])
     _settle_assertions(archive, keyset, [item for item in orphaned if item.kind == ASSERTION])
     _drop_locks(archive, [item for item in orphaned if item.kind == IMPORT])
+    _finish_redactions(archive, [item for item in orphaned if item.kind == REDACTION])
     for item in orphaned:
-        if item.kind in {OBSERVATION, ASSERTION, IMPORT}:
+        if item.kind in {OBSERVATION, ASSERTION, IMPORT, REDACTION}:
             continue
         capture_id = RecordId(archive.identity.prefix, Kind(item.kind), item.number)
         signed = _signed_in_store(archive, keyset, capture_id)
@@ -141,6 +146,15 @@ def _settle_assertions(archive: Archive, keyset: Keyset, orphaned: Sequence[Rese
         log.append(connection, [stated_entry(stated) for stated in found])
     if found:
         publish_soon(archive)
+
+
+def _finish_redactions(archive: Archive, orphaned: Sequence[Reservation]) -> None:
+    """Erase what a redaction was about to erase; what is locked stays, and audit names it."""
+    if not orphaned:
+        return
+    for key, detail in finish_redactions(archive):
+        _log.warning("redacted, and not erased yet: %s: %s", key, detail)
+    _drop_locks(archive, orphaned)
 
 
 def _drop_locks(archive: Archive, orphaned: Sequence[Reservation]) -> None:

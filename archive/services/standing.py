@@ -17,6 +17,7 @@ from archive.catalog.acts import ActRow, acts_among, acts_of
 from archive.errors import RecordWithdrawn
 from archive.ids import RecordId, parse_id
 from archive.model.act import Act
+from archive.model.redaction import Redaction
 from archive.model.supersession import Supersession
 from archive.model.withdrawal import WITHDRAWN, Withdrawal
 from archive.services.content_kinds import KINDS
@@ -56,6 +57,7 @@ class Standing:
     latest: RecordId | None = None
     predecessors: tuple[RecordId, ...] = ()
     corrections: tuple[Said, ...] = ()
+    redactions: tuple[Said, ...] = ()
 
     @property
     def withdrawn(self) -> Withdrawal | None:
@@ -82,11 +84,34 @@ class Standing:
             told["supersedes"] = [str(record) for record in self.predecessors]
         if self.corrections:
             told["corrections"] = [said.to_json() for said in self.corrections]
+        if self.redactions:
+            told["redactions"] = [self._redaction_json(said) for said in self.redactions]
         return told
 
     def told(self, record: JsonValue) -> JsonValue:
-        """The record with what was done with it."""
-        return {**record, **self.members()}
+        """The record with what was done with it; parts that were removed say so."""
+        told = {**record, **self.members()}
+        if self.redactions and "parts" in record:
+            gone = self.removed_roles
+            told["parts"] = [
+                {**part, "redacted": True} if part["role"] in gone else part
+                for part in record["parts"]
+            ]
+        return told
+
+    @property
+    def removed_roles(self) -> frozenset[str]:
+        """The parts of this record that were removed."""
+        return frozenset(role for said in self.redactions for role in self._roles(said))
+
+    def _roles(self, said: Said) -> list[str]:
+        act = said.act
+        return act.roles_of(parse_id(self.record_id)) if isinstance(act, Redaction) else []
+
+    def _redaction_json(self, said: Said) -> JsonValue:
+        told = said.to_json()
+        names = ("reason_code", "reason", "at", "actor", "statement_sha256")
+        return {"parts": self._roles(said), **{name: told[name] for name in names}}
 
 
 def standing_of(archive: Archive, record_id: str) -> Standing:
@@ -109,6 +134,11 @@ def read_standing(connection: Connection, record_id: str) -> Standing:
         latest=_end_of_chain(connection, record_id, supersession),
         predecessors=_predecessors(connection, record_id, acts),
         corrections=_in_order(own, "correction"),
+        redactions=tuple(
+            sorted(
+                (said for said in acts if said.kind == "redaction"), key=lambda said: said.act.at
+            )
+        ),
     )
 
 
@@ -125,6 +155,18 @@ def withdrawn_among(archive: Archive, record_ids: Iterable[str]) -> frozenset[st
         named = {row.record_id for row in acts if row.kind == "withdrawal"}
         return frozenset(
             record_id for record_id in named if read_standing(connection, record_id).withdrawn
+        )
+
+
+def removed_among(archive: Archive, record_ids: Iterable[str]) -> frozenset[tuple[str, str]]:
+    """Record and role of each part of these records that a redaction removed."""
+    with archive.database.reading() as connection:
+        acts = acts_among(connection, sorted(set(record_ids)))
+        named = {row.record_id for row in acts if row.kind == "redaction"}
+        return frozenset(
+            (record_id, role)
+            for record_id in named
+            for role in read_standing(connection, record_id).removed_roles
         )
 
 

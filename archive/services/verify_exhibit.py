@@ -10,10 +10,18 @@ import re
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from archive import __version__, canonical
-from archive.checks.evidence import Absent, CustodyStatement, Evidence, ForeignReader, Package
+from archive.checks.evidence import (
+    Absent,
+    CustodyStatement,
+    Evidence,
+    ForeignReader,
+    Package,
+    Replaced,
+)
 from archive.checks.package_form import CLAIM as PACKAGE
 from archive.checks.runner import run_checks
 from archive.clock import rfc3339
@@ -31,6 +39,7 @@ from archive.model.claim import Finding, Report, Result, Status, TrustInputs
 from archive.model.content import ContentPredicate
 from archive.model.custody import TOLD, SignedCustody
 from archive.model.inventory import Container, RecordSpan
+from archive.model.redaction import Redaction
 from archive.model.statement import CONTENT, CONTENT_TYPES, Statement
 from archive.proofs.bag import Bag, open_bag, sha256_of_file
 from archive.proofs.dsse import read_envelope
@@ -214,6 +223,7 @@ def evidence_of(bag: Bag, record: RecordId, chain: KeysetChain, later: GivenLate
         container=lambda container: given(bag, names.container_file(container.sha256)),
         foreign=_foreign(bag),
         custody=lambda: _custody(bag, chain.newest),
+        replaced=_replaced(bag, chain),
         log=log_in(bag, later),
         stamps=stamps_in(bag, chain, later),
         package=Package(
@@ -242,6 +252,25 @@ def _foreign(bag: Bag) -> ForeignReader:
         return absent_from(bag, alone) if data is None else data
 
     return ForeignReader(digest, member)
+
+
+def _replaced(bag: Bag, chain: KeysetChain) -> Callable[[str], Replaced | None]:
+    """What the signed redactions of an exhibit say of a container."""
+
+    @cache
+    def found() -> dict[str, Replaced]:
+        try:
+            told = _custody(bag, chain.newest)
+        except MalformedEvidence:
+            return {}
+        return {
+            item.old.sha256: Replaced(item, said.statement_sha256)
+            for said in told
+            if isinstance(said.signed, SignedCustody) and isinstance(said.signed.told, Redaction)
+            for item in said.signed.told.replaced
+        }
+
+    return lambda sha256: found().get(sha256)
 
 
 def _custody(bag: Bag, keyset: Keyset) -> tuple[CustodyStatement, ...]:

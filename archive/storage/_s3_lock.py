@@ -12,7 +12,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from archive.clock import UTC, Clock
-from archive.model.lock import LockPromise, ObjectLock
+from archive.errors import StorageRefused
+from archive.model.lock import NO_LOCK, LockPromise, ObjectLock
 from archive.storage._s3_bucket import Bucket
 from archive.storage._s3_client import status_of
 from archive.storage.layout import is_content
@@ -81,6 +82,22 @@ class Locks:
         self._bucket.client.put_object_retention(
             **self._version(key, version_id), Retention=retention
         )
+
+    def erase(self, key: str, version_id: str, *, bypass: bool, is_marker: bool = False) -> None:
+        """Delete one version. Raises StorageRefused while it is locked, ClientError."""
+        target, client = self._version(key, version_id), self._bucket.client
+        there = NO_LOCK if is_marker else self.of(key, version_id)
+        is_kept = there.until is not None and there.until > self._clock.now()
+        if (is_kept or there.is_held) and not bypass:
+            raise StorageRefused(
+                f"{key} is locked: it is erased only by an operator who bypasses the lock"
+            )
+        if there.is_held:
+            client.put_object_legal_hold(**target, LegalHold={"Status": "OFF"})
+        if is_kept:
+            client.delete_object(**target, BypassGovernanceRetention=True)
+        else:
+            client.delete_object(**target)
 
     def _version(self, key: str, version_id: str | None) -> dict[str, Any]:
         selection = {} if version_id is None else {"VersionId": version_id}

@@ -96,6 +96,10 @@ class Versions:
         first = history.first if history else None
         return first.version_id if first else None
 
+    def forget(self, key: str) -> None:
+        """Forget which version of an object was the first, since there is none any more."""
+        self._first.pop(key, None)
+
     def histories(self, prefix: str, page: int = _PAGE) -> Iterator[History]:
         """What lies under each key that begins with the prefix, in the order of the server."""
         pages = self._bucket.client.get_paginator("list_object_versions").paginate(

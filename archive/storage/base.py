@@ -21,6 +21,7 @@ from archive.model.probe import StoreCapabilities
 from archive.proofs.log_layout import LATEST
 
 _KEY = re.compile(r"[a-z0-9][A-Za-z0-9._-]{0,199}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,199})*")
+_BLOB = re.compile(r"blobs/sha256/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{64}")
 _KEY_LIMIT = 512
 
 
@@ -230,6 +231,27 @@ class Store(Protection, Protocol):
 
 class WholeStore(Store, Replacing, Protocol):
     """What every backend is."""
+
+
+@runtime_checkable
+class Erasing(Protocol):
+    """A store out of which a blob can be taken for good: for a redaction, and for nothing else."""
+
+    def erase(self, key: str, *, bypass_lock: bool = False) -> bool:
+        """Remove a blob in every version; False when nothing lies under the key.
+
+        When this returns, no version of it can be read, and that survives a power cut. A legal
+        hold and a retention that can be bypassed are lifted with `bypass_lock` alone. Raises
+        InputError (no key of a blob), StorageRefused (locked, or no right to), StorageUnavailable.
+        """
+        ...
+
+
+def checked_blob(key: str) -> str:
+    """The key itself, when it is that of a blob: nothing else is ever erased. Raises InputError."""
+    if not _BLOB.fullmatch(key):
+        raise InputError(f"only a blob can be erased, not {key[:80]!r}")
+    return key
 
 
 class Writing(enum.StrEnum):

@@ -46,6 +46,7 @@ from archive.storage.base import (
     StoredObject,
     StoreOptions,
     Writing,
+    checked_blob,
     checked_key,
     checked_prefix,
     checked_range,
@@ -258,6 +259,24 @@ class FileStore:
         """None: a file system keeps no versions."""
         checked_prefix(prefix)
         return iter(())
+
+    def erase(self, key: str, *, bypass_lock: bool = False) -> bool:  # noqa: ARG002 - no locks
+        """Remove a blob's file and sync its folder; False when there is none.
+
+        What a disk, a snapshot or a copy of the folder keeps of the bytes is beyond this.
+        """
+        path = self._path(checked_blob(key))
+        folder = path.rpartition("/")[0]
+        with _translating(key):
+            try:
+                self._folders.check(folder)
+                os.unlink(path)  # noqa: PTH108 - the paths here are text
+            except (FileNotFoundError, NotADirectoryError):
+                self._require_root()
+                return False
+            sync_path(folder)
+            self._folders.forget()
+        return True
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}" if key else self._root

@@ -16,6 +16,7 @@ from archive.storage.base import (
     ForeignVersion,
     StoredObject,
     StoreOptions,
+    checked_blob,
     checked_key,
     checked_prefix,
     checked_range,
@@ -93,6 +94,11 @@ class MemoryStore:
             found = [item for item in self._objects.items() if item[0].startswith(prefix)]
         for key, data in sorted(found):
             yield StoredObject(key, len(data))
+
+    def erase(self, key: str, *, bypass_lock: bool = False) -> bool:  # noqa: ARG002 - no locks
+        """Remove a blob; False when there is none."""
+        with self._writing:
+            return self._objects.pop(checked_blob(key), None) is not None
 
     def replace(self, key: str, data: bytes) -> None:
         """Keep the object in place of what was there."""

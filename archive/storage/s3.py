@@ -50,6 +50,7 @@ from archive.storage.base import (
     StoredObject,
     StoreOptions,
     Writing,
+    checked_blob,
     checked_key,
     checked_prefix,
     checked_range,
@@ -60,6 +61,9 @@ from archive.storage.base import (
 )
 
 _log = logging.getLogger(__name__)
+
+# Each takes a page of versions; a server that deletes nothing must not be asked for ever.
+_ERASE_ROUNDS = 50
 
 
 def open_url(url: str, options: StoreOptions) -> "S3Store":
@@ -287,6 +291,30 @@ class S3Store:
         if self.promise is not None:
             with translating(key):
                 self._locks.prolong(key, self._pinned(key).get("VersionId"))
+
+    def erase(self, key: str, *, bypass_lock: bool = False) -> bool:
+        """Remove every version of a blob, and every delete marker over it."""
+        checked_blob(key)
+        with translating(key):
+            if not self._versions.are_kept():
+                is_there = self._bucket.exists(key)
+                self._bucket.client.delete_object(**self._bucket.target(key))
+                return is_there
+            erased = False
+            for _ in range(_ERASE_ROUNDS):
+                history = self._versions.history(key)
+                if history is None:
+                    return erased
+                for version in (*history.versions, *history.markers):
+                    self._locks.erase(
+                        key,
+                        version.version_id,
+                        bypass=bypass_lock,
+                        is_marker=version.is_delete_marker,
+                    )
+                    erased = True
+                self._versions.forget(key)
+        raise StorageRefused(f"{self.name} still has versions of {key} after they were deleted")
 
     def check_writable(self, key: str) -> Writing:
         """Offers the same bytes again under the key, to be created only if nothing lies there.

@@ -23,7 +23,7 @@ from archive.errors import (
 )
 from archive.model.lock import NO_LOCK, LockPromise
 from archive.proofs.log_layout import LATEST
-from archive.storage.base import Replacing, Store, StoredObject
+from archive.storage.base import Erasing, Replacing, Store, StoredObject
 from archive.storage.open import open_store
 
 pytest_plugins = ("support.seaweed",)
@@ -430,6 +430,36 @@ def test_a_lock_is_not_promised_where_there_is_none(tmp_path: Path, scheme: str)
     with pytest.raises(SettingsError, match="cannot lock"):
         open_store(scheme.format(tmp_path), promise=promise)
     assert list(tmp_path.iterdir()) == []
+
+
+_GONE = hashlib.sha256(b"gone").hexdigest()
+BLOB = f"blobs/sha256/{_GONE[:2]}/{_GONE[2:4]}/{_GONE}"
+
+
+def test_an_erased_blob_is_missing_and_may_be_stored_again(store: Store) -> None:
+    assert isinstance(store, Erasing)
+    assert not store.erase(BLOB)
+    store.put(BLOB, b"gone")
+    store.put("a/b", b"kept")
+    assert store.erase(BLOB)
+    for read in (lambda: store.get(BLOB), lambda: store.get_range(BLOB, 0, 0)):
+        with pytest.raises(ObjectMissing):
+            read()
+    assert _keys(store) == ["a/b"]
+    assert not store.erase(BLOB)
+    store.put(BLOB, b"gone")
+    assert store.get(BLOB) == b"gone"
+
+
+@pytest.mark.parametrize(
+    "key", ["a/b", "captures/CA-C-0000001-39/inventory.json", "log/checkpoint", BLOB + "0", ""]
+)
+def test_nothing_but_a_blob_is_erased(store: Store, key: str) -> None:
+    assert isinstance(store, Erasing)
+    store.put("a/b", b"kept")
+    with pytest.raises(InputError):
+        store.erase(key, bypass_lock=True)
+    assert store.get("a/b") == b"kept"
 
 
 def test_the_newest_checkpoint_alone_is_replaced(store: Store) -> None:

@@ -17,12 +17,15 @@ from support.origin import Origin
 from archive.cli import cli
 from archive.clock import FixedClock
 from archive.digests import sha256_hex
-from archive.errors import InputError, NotFound
+from archive.errors import InputError, NotFound, RecordWithdrawn
 from archive.exports.certificate import build_sha256
 from archive.ids import Kind, RecordId
 from archive.services.certificate import Declarant, certificate
 from archive.services.context import Archive
+from archive.services.correct import CorrectionWanted, correct
 from archive.services.exhibit import exhibit
+from archive.services.redact import Why, redact
+from archive.services.redaction_plan import Wanted as PartsWanted
 from archive.services.seal import check_seal, seal_certificate
 from archive.services.withdraw import WithdrawalWanted, withdraw
 from archive.settings import Settings
@@ -258,6 +261,23 @@ def test_the_command_drafts_and_refuses_to_replace(made: Made, tmp_path: Path) -
     )
     assert sealed.exit_code != 0
     assert not (tmp_path / "s.pdf").exists()
+
+
+def test_what_was_done_with_the_record_since_stands_among_the_gaps(
+    archive: Archive, origin: Origin, tmp_path: Path
+) -> None:
+    origin.page("/terms", page())
+    record = minted(archive, origin.url("/terms"))
+    said = CorrectionWanted("it is that of the menu", "title", None, "Terms of Use")
+    correct(archive, record, said, "operator")
+    redact(archive, record, PartsWanted(("body",)), Why("privacy", "a name"), "operator")
+    text = words(certificate(archive, record, JANE).pdf, tmp_path)
+    assert "Corrected by a signed statement" in text
+    assert "it is that of the menu" in text
+    assert "Removed for good by a signed redaction: body" in text
+    withdraw(archive, record, WithdrawalWanted("other", "a test"), "operator")
+    with pytest.raises(RecordWithdrawn):
+        certificate(archive, record, JANE)
 
 
 def test_a_seal_is_checked_without_an_archive(

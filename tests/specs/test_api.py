@@ -30,7 +30,13 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
     opened.close()
 
 
-_PARAMETERS = {"text": "id", "job_id": "id", "key_id": "key", "prefix": "prefix"}
+_PARAMETERS = {
+    "text": "id",
+    "job_id": "id",
+    "key_id": "key",
+    "prefix": "prefix",
+    "sha256": "sha256",
+}
 _PARAMETER = re.compile(r"{(\w+)}")
 
 

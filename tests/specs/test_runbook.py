@@ -163,6 +163,7 @@ def run_archive(machine: Machine, origin: Origin) -> None:
     cancel_job(opened, job.id)
     opened.close()
     machine.exports["BACKUP"] = str(saved.path)
+    machine.exports["RECORD"] = "CA-C-0000001-39"
     machine.exports["FINGERPRINT"] = made.root_keyid
     machine.exports["KEY"] = (made.api_key or "").split("_")[1]
     shutil.copytree(machine.settings.data / "store", machine.path("/mnt/second") / "store")
@@ -216,6 +217,7 @@ SITUATIONS: dict[str, Situation] = {
     "Upgrade": nothing,
     "Full disk": nothing,
     "A key was compromised": nothing,
+    "Somebody asks to have something taken down": nothing,
     "Rotate the signing key": nothing,
     "The signing key was stolen": name_signing_key,
     "Change passphrases": nothing,
@@ -224,7 +226,14 @@ SITUATIONS: dict[str, Situation] = {
 WITHOUT_AN_ARCHIVE = {"Set up", "Set up in containers", "Root keys that lie elsewhere"}
 WITH_A_DEVICE = {"Keys in a hardware security module or in AWS KMS"}
 # The audit finds what is damaged, and the drill's doctor that there are no keys: both say so.
-EXPECTED_TO_FAIL = {("Lose an object", 0), ("Restore drill", 5)}
+# So do a plan of a redaction, and a mirror that still holds what was removed.
+TAKEDOWN = "Somebody asks to have something taken down"
+EXPECTED_TO_FAIL = {
+    ("Lose an object", 0),
+    ("Restore drill", 5),
+    (TAKEDOWN, 1),
+    (TAKEDOWN, 4),
+}
 
 
 def test_every_section_with_commands_is_run() -> None:

@@ -3,6 +3,7 @@
 
 import hashlib
 import io
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,8 @@ from archive.services.access import make_api_key
 from archive.services.context import Archive
 from archive.services.correct import CorrectionWanted, correct
 from archive.services.jobs import find_job, wait_for
+from archive.services.redact import Why, redact
+from archive.services.redaction_plan import Wanted as PartsWanted
 from archive.services.restrict import Wanted, restrict
 from archive.services.supersede import supersede
 from archive.services.withdraw import WithdrawalWanted, reinstate, withdraw
@@ -89,6 +92,11 @@ def gone(site: Site) -> None:
     withdraw(site.archive, parse_id(FIRST), wanted, "operator")
 
 
+def removed(site: Site) -> None:
+    why = Why("privacy", "it names a person")
+    redact(site.archive, parse_id(FIRST), PartsWanted(("body",)), why, "operator")
+
+
 # Every door of a record: how it is asked, and what it answers once the record is withdrawn.
 DOORS: dict[str, tuple[Callable[[Site], TestResponse], int, str]] = {
     "page": (lambda site: site.get(f"/{FIRST}", "text/html"), 410, "text/html"),
@@ -129,6 +137,86 @@ def test_every_door_of_a_withdrawn_record_answers_alike(site: Site, door: str) -
         assert "ETag" not in answer.headers
     reinstate(site.archive, parse_id(FIRST), "it was right", "operator")
     assert ask(site).status_code == 200
+
+
+# The same doors of a record whose body was removed: only the bytes themselves are gone.
+REDACTED_DOORS = {name: 410 if name in {"body", "text", "headers"} else 200 for name in DOORS}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_of_a_redacted_record_answers_alike(site: Site, door: str) -> None:
+    ask, _, _ = DOORS[door]
+    removed(site)
+    answer = ask(site)
+    assert answer.status_code == REDACTED_DOORS[door]
+    assert WORDS.encode() not in answer.data
+    if answer.status_code == 410:
+        assert answer.get_json()["code"] == "PART_REDACTED"
+        assert "it names a person" in answer.text
+    if door in {"page", "json", "api"}:
+        assert "it names a person" in answer.text
+        assert SHA256 in answer.text
+        assert "/parts/body" not in answer.headers["Link"]
+        assert "/parts/body" not in answer.text
+
+
+def test_a_redacted_record_is_marked_at_the_other_doors_too(site: Site) -> None:
+    removed(site)
+    upload = {"file": (io.BytesIO(BODY), "x.html")}
+    for answer in (
+        site.verify(json={"sha256": SHA256}),
+        site.verify(json={"sha256": SHA256[:16]}),
+        site.verify(data=upload),
+    ):
+        assert [match["state"] for match in answer["matches"]] == ["redacted"]
+    assert site.verify(json={"id": FIRST})["standing"]["redactions"][0]["parts"] == [
+        "body", "headers", "text",
+    ]  # fmt: skip
+    shown = site.client.post("/verify", data={"file": (io.BytesIO(BODY), "x.html")})
+    assert "removed for good" in shown.text
+    [line] = [
+        json.loads(text)
+        for text in site.client.post(
+            "/api/v1/verifications/batch", json={"items": [SHA256]}
+        ).text.splitlines()
+    ]
+    assert line["matches"][0]["state"] == "redacted"
+    code, out = site.run("show", FIRST)
+    assert (code, "removed for good" in out, "REMOVED" in out) == (0, True, True)
+    assert site.run("show", FIRST, "--part", "body")[0] == 1
+    code, out = site.run("verify", FIRST)
+    assert (code, "OBJECT_REDACTED" in out) == (0, True)
+
+
+def test_admins_redact_by_the_api_once_they_confirm(site: Site) -> None:
+    body = {"parts": ["body"], "reason_code": "privacy", "reason": "it names a person"}
+    assert site.ask("POST", "redactions", body).status_code == 403
+    token = make_api_key(site.archive, ("admin",), "a test")
+    place = f"/api/v1/records/{FIRST}/redactions"
+    key = {"Authorization": f"Bearer {token}"}
+    plan = site.client.post(place, json=body, headers=key).get_json()
+    assert (plan["is_done"], len(plan["removed"])) == (False, 3)
+    assert site.get(f"/{FIRST}/parts/body").status_code == 200
+    for wrong in ({"parts": []}, {"parts": ["x"]}, {"reason": "two\nlines"}, {"confirm": "yes"}):
+        answer = site.client.post(place, json={**body, "confirm": True, **wrong}, headers=key)
+        assert answer.status_code == 422
+    done = site.client.post(place, json={**body, "confirm": True}, headers=key).get_json()
+    assert (done["is_done"], done["not_erased"]) == (True, [])
+    [told] = site.get(place).get_json()["redactions"]
+    assert told["statement_sha256"] == done["statement_sha256"]
+
+
+def test_redacting_at_the_command_line_shows_what_goes_and_asks(site: Site) -> None:
+    asked = ("redact", FIRST, "--part", "text", "--reason", "it names a person")
+    code, out = site.run(*asked)
+    assert (code, "would be removed" in out, SHA256 in out) == (1, True, True)
+    assert site.get(f"/{FIRST}/parts/body").status_code == 200
+    code, out = site.run(*asked, "--yes", "--code", "privacy")
+    assert (code, "3 parts removed" in out) == (0, True)
+    assert site.get(f"/{FIRST}/parts/body").status_code == 410
+    assert site.run(*asked, "--yes")[0] == 1
+    assert site.run("redact", "--finish")[0] == 0
+    assert site.run("redact", FIRST)[0] == 2
 
 
 def test_the_tombstone_tells_who_when_why_and_what_remains_provable(site: Site) -> None:

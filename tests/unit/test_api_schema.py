@@ -45,6 +45,8 @@ OPERATIONS = [
     ("DELETE", "/api/v1/records/{text}/supersession"),
     ("GET", "/api/v1/records/{text}/corrections"),
     ("POST", "/api/v1/records/{text}/corrections"),
+    ("GET", "/api/v1/records/{text}/redactions"),
+    ("POST", "/api/v1/records/{text}/redactions"),
     ("GET", "/api/v1/records/{text}/custody"),
     ("GET", "/api/v1/records/{text}/grants"),
     ("PUT", "/api/v1/records/{text}/grants/{key_id}"),
@@ -53,6 +55,8 @@ OPERATIONS = [
     ("DELETE", "/api/v1/keys/{key_id}"),
     ("POST", "/api/v1/verifications"),
     ("POST", "/api/v1/verifications/batch"),
+    ("GET", "/api/v1/verifications/{sha256}"),
+    ("GET", "/api/v1/records/{text}/verifications"),
     ("GET", "/api/v1/hashes/{prefix}"),
     ("GET", "/api/v1/health"),
 ]

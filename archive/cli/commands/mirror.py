@@ -25,6 +25,11 @@ from archive.cli.session import json_option, print_json, progress, settings_of
     help="Days from copying that a lock lasts.",
 )
 @click.option("--verify", is_flag=True, help="Read again what the target holds already.")
+@click.option(
+    "--erase-redacted",
+    is_flag=True,
+    help="Erase in the target what redactions removed from the archive.",
+)
 @json_option
 @click.pass_context
 def command(  # noqa: PLR0913 - one parameter for each option
@@ -35,9 +40,13 @@ def command(  # noqa: PLR0913 - one parameter for each option
     lock: str,
     lock_days: int,
     verify: bool,
+    erase_redacted: bool,
     as_json: bool,
 ) -> None:
     """Copy what TARGET_URL lacks; exit 0 when it holds everything, 1 when it does not.
+
+    Exit 1 too when the target still holds what a redaction removed: that is named, and never
+    copied again.
 
     TARGET_URL is written like store.url; without it the target is that of [mirror] in the
     settings. Run it again to go on after an interruption: only what is missing is copied, and
@@ -46,6 +55,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     """
     from archive.bootstrap import mirror_of, store_of
     from archive.errors import CatalogMissing
+    from archive.services.mirror import erase_redacted as erase_in
     from archive.services.mirror import mirror, mirror_json, mirror_verified
     from archive.settings import MirrorSettings
 
@@ -62,11 +72,14 @@ def command(  # noqa: PLR0913 - one parameter for each option
     run = mirror_verified if verify else mirror
     with progress("mirror") as step:
         report = run(store_of(settings), target, step)
+    faults = erase_in(target, report) if erase_redacted else []
     if as_json:
         place = target_url or settings.mirror.url
         print_json({"target": place, "is_verified": verify, **mirror_json(report)})
     else:
-        for fault in report.not_mirrored:
+        for key in report.redacted_in_target:
+            click.echo(f"removed by a redaction, and still in the target: {key}")
+        for fault in (*report.not_mirrored, *faults):
             word = "conflict" if fault.is_conflict else "not mirrored"
             click.echo(f"{word}: {fault.key}  {fault.code}: {fault.detail}")
         read = "read again and found sound" if verify else "there before"
@@ -76,4 +89,4 @@ def command(  # noqa: PLR0913 - one parameter for each option
             f"{len(report.not_mirrored)} not mirrored, {len(report.only_in_target)} only in the "
             "target"
         )
-    ctx.exit(0 if report.is_complete else 1)
+    ctx.exit(0 if report.is_complete and not report.redacted_in_target else 1)

@@ -47,11 +47,16 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
                     {"object": key, "code": code, "detail": detail}
                     for key, code, detail in rebuilt.left_out
                 ],
+                "not_erased": [
+                    {"object": key, "detail": detail} for key, detail in rebuilt.not_erased
+                ],
             }
         )
     else:
         for key, code, detail in rebuilt.left_out:
             click.echo(f"left out: {key}  {code}: {detail}")
+        for key, detail in rebuilt.not_erased:
+            click.echo(f"redacted, and not erased yet: {key}  {detail}")
         click.echo(
             f"{rebuilt.captures} captures, {rebuilt.observations} observations, "
             f"{rebuilt.statements} other statements, "

@@ -55,7 +55,8 @@ def _print_text(record: Any) -> None:
     _print_acts(record)
     for item in record["parts"]:
         digest = item["sha256"] or "(salted commitment only)"
-        click.echo(f"  {item['role']:9} {item['bytes']:>9} bytes  sha256 {digest}")
+        gone = "  REMOVED" if item.get("redacted") else ""
+        click.echo(f"  {item['role']:9} {item['bytes']:>9} bytes  sha256 {digest}{gone}")
 
 
 def _print_acts(record: Any) -> None:
@@ -70,6 +71,9 @@ def _print_acts(record: Any) -> None:
         click.echo(f"  {'superseded by':17} {newer['newer']}: {readable(newer['reason'])}")
     for older in record.get("supersedes", []):
         click.echo(f"  {'supersedes':17} {older}")
+    for gone in record.get("redactions", []):
+        what = f"{', '.join(gone['parts'])}: {readable(gone['reason'])}"
+        click.echo(f"  {'removed for good':17} {gone['at']} by {gone['actor']}, {what}")
     for said in record.get("corrections", []):
         what = f"{said['field']}: {readable(said['new'])}; " if said["field"] else ""
         click.echo(f"  {'corrected':17} {what}{readable(said['text'])}")

@@ -39,6 +39,7 @@ _CHUNK = 1 << 20
 @click.option(
     "--root", "roots", multiple=True, metavar="KEYID", help="Root fingerprint for an exhibit."
 )
+@click.option("--record", "is_recorded", is_flag=True, help="Sign the verification of an ID.")
 @click.option(
     "--checkpoint",
     "kept",
@@ -57,6 +58,7 @@ def command(  # noqa: PLR0913 - click hands over each option
     roots: tuple[str, ...],
     kept: tuple[Path, ...],
     *,
+    is_recorded: bool,
     as_json: bool,
 ) -> None:
     """Verify a record, a file, or a SHA-256 in any spelling.
@@ -68,16 +70,43 @@ def command(  # noqa: PLR0913 - click hands over each option
 
     Of a WACZ it also tells what the package claims of itself: wacz.form and wacz.signature.
 
+    With --record the verification of a record is signed and listed, at most once a minute.
+
     With --list each line is answered by itself, with --json as one JSON object a line.
 
     Exit 0 verified, 1 failed, 2 incomplete (nothing disproven), 3 malformed; of a list the worst.
     """
     if (target is None) == (source is None):
         raise click.UsageError("give one ID, FILE or HASH, or --list FILE")
+    if is_recorded:
+        ctx.exit(_put_on_record(ctx, target, policy, as_json=as_json))
     if source is not None:
         ctx.exit(verify_list(ctx, source, policy, as_json=as_json))
     if target is not None:
         _verify_one(ctx, target, _Options(policy, against, roots, kept, as_json))
+
+
+def _put_on_record(ctx: click.Context, target: str | None, policy: str, *, as_json: bool) -> int:
+    from archive.model.claim import Result
+    from archive.services.attest import attest
+    from archive.services.declare import OPERATOR
+    from archive.services.report_text import report_text
+    from archive.services.resolve import required_id
+
+    if target is None:
+        raise click.UsageError("--record is for one record by its ID")
+    with opened(ctx) as archive:
+        attested = attest(archive, required_id(archive, target), policy, OPERATOR)
+    told = attested.to_json()
+    if as_json:
+        report = attested.report.to_json() if attested.report else {"result": told["result"]}
+        print_json({**report, "verification": told})
+    else:
+        if attested.report is not None:
+            click.echo(report_text(attested.report, ""))
+        word = "On record" if attested.is_new else "On record since this minute"
+        click.echo(f"{word}: {told['result']}, statement {told['statement_sha256']}")
+    return Result(str(told["result"])).exit_code
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,16 @@ def upgrade() -> None:
         sa.Column("statement_sha256", sa.String(64), primary_key=True),
         sa.Column("new_sha256", sa.String(64)),
     )
+    op.create_table(
+        "verification",
+        sa.Column("statement_sha256", sa.String(64), primary_key=True),
+        sa.Column("record_id", sa.String(40), nullable=False),
+        sa.Column("verified_at", sa.String(27), nullable=False),
+        sa.Column("policy", sa.String(16), nullable=False),
+        sa.Column("result", sa.String(16), nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+    )
+    op.create_index("verification_record", "verification", ["record_id", "verified_at"])
     op.create_index("replacement_statement", "replacement", ["statement_sha256"])
     op.create_index("capture_title", "capture", ["title"], postgresql_using="hash")
     op.create_index(
