@@ -295,7 +295,7 @@ def _check(bag: Bag) -> None:
     for manifest, is_own in ((TAG_MANIFEST, _is_tag), (MANIFEST, _is_payload)):
         listed |= _check_manifest(bag, manifest, is_own)
     for name in bag.names:
-        if name not in listed and name not in {TAG_MANIFEST, *bag.damaged}:
+        if name not in listed and name != TAG_MANIFEST and name not in bag.damaged:
             bag.blame(BagFault(name, "FILE_UNLISTED", "no manifest lists it"))
 
 
@@ -334,7 +334,8 @@ def _read_manifest(manifest: str, data: bytes, is_own: Callable[[str], bool]) ->
     listed: dict[str, str] = {}
     for line in _lines(manifest, data):
         match = _LINE.fullmatch(line)
-        if match is None or not is_own(match[2]) or match[2] in {manifest, *listed}:
+        is_new = match is not None and match[2] != manifest and match[2] not in listed
+        if match is None or not is_new or not is_own(match[2]):
             raise MalformedBag(f"{manifest} has a line that is not a digest and a path of its own")
         listed[match[2]] = match[1]
     return listed

@@ -87,6 +87,11 @@ statement are the archive's own word, unless a trusted timestamp or a witness
 bounds them: see "time" in data/report/verify.json. What is claimed and what is
 not stands in the limits text that the statement names: {limits}.
 
+Nor does anything in here vouch for this README, data/record, data/report, and
+the two verifiers: whoever packed the folder could write other words there.
+Custody is told as of the packing: what came later, or was left out, is not
+seen without the archive.
+
 Nothing in this folder is legal advice.
 """
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -286,3 +287,19 @@ def test_what_is_not_held_is_read_again_and_must_be_the_same(
         (copy / names.README).write_bytes(b"another")
         with pytest.raises(InputError, match="was changed while"):
             bag.read(names.README)
+
+
+def test_many_files_take_time_in_proportion(made: Made, tmp_path: Path) -> None:
+    folder, files = files_of(made.zip_path.read_bytes())
+    path = tmp_path / "it.zip"
+
+    def seconds(number: int) -> float:
+        more = {f"{names.CUSTODY}{n:064x}.dsse.json": b"{}" for n in range(number)}
+        path.write_bytes(packed(folder, {**files, **more}))
+        started = time.process_time()
+        with open_bag(path) as bag:
+            assert not bag.faults
+        return time.process_time() - started
+
+    few, many = seconds(1_500), seconds(15_000)
+    assert many < 30 * few
