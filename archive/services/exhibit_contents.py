@@ -75,11 +75,17 @@ def _expected(gathered: Evidence) -> Iterator[tuple[str, str | None]]:
 
 
 def _objects(gathered: Evidence) -> Iterator[str]:
+    """The files with the bytes, as the redactions that the exhibit carries leave them."""
     for container in gathered.inventory.containers:
-        yield names.container_file(container.sha256)
+        left = gathered.remaining(container)
+        if left is not None:
+            yield names.container_file(left.sha256)
     for part in gathered.inventory.parts:
+        placed = gathered.place(part.span)
+        if placed is None:
+            continue
         if gathered.is_foreign(part.span.container_sha256):
-            yield names.member_file(part.span.container_sha256, part.span.offset)
+            yield names.member_file(placed.container_sha256, placed.offset)
         if part.sha256 is not None:
             yield names.part_file(part.role, part.media_type)
 

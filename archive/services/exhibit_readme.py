@@ -302,6 +302,6 @@ jq -r '.parts[] | select(.sha256{left}) | .role + " " + .sha256' {names.INVENTOR
     test "$(ls {names.OBJECTS} | grep -c "^$role[.]")" = 1
     test "$(cat {names.OBJECTS}"$role".* | sha256sum)" = "$sha256  -"
   done
-test "$(jq '[.parts[] | select(.sha256)] | length' {names.INVENTORY_FILE})" = \\
-  "$(ls {names.OBJECTS} | wc -l)"
+test "$(jq '[.parts[] | select(.sha256{left})] | length' {names.INVENTORY_FILE})" = \\
+  "$(find . -path './{names.OBJECTS}*' | wc -l)"
 """

@@ -51,7 +51,7 @@ class Site:
         object.__setattr__(self, "client", app.test_client())
 
     def get(self, path: str, accept: str = "application/json") -> TestResponse:
-        return self.client.get(path, headers={"Accept": accept})
+        return self.client.get(path, headers={"Accept": accept}, buffered=True)
 
     def ask(self, method: str, path: str, body: Any = None, **query: str) -> TestResponse:
         place = f"/api/v1/records/{FIRST}/{path}"
