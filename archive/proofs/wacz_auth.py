@@ -173,7 +173,7 @@ def _anonymous(data: _SignedData, trust: WaczTrust) -> SignatureAnswer:
         raise _Refused("publicKey is not on the curve P-256 or P-384")
     signature = data.decoded("signature")
     forms = [_from_raw(signature, key), signature]
-    if not any(form and _is_signed(key, form, data["hash"]) for form in forms):
+    if not any(form and _is_signed(key, form, data["hash"].encode("utf-8")) for form in forms):
         raise _Refused("the signature is not by that key over that digest")
     keyid = hashlib.sha256(der).hexdigest()
     signer = f"key:{keyid}"
@@ -188,7 +188,7 @@ def _domain(data: _SignedData, trust: WaczTrust) -> SignatureAnswer:
     key = chain[0].public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise _Refused("the domain's key is not on the curve P-256")
-    if not _is_signed(key, data.decoded("signature"), data["hash"]):
+    if not _is_signed(key, data.decoded("signature"), data["hash"].encode("utf-8")):
         raise _Refused("the signature is not by the domain's key over that digest")
     domain = data["domain"]
     if domain != domain.lower():
@@ -271,12 +271,12 @@ def _from_raw(signature: bytes, key: ec.EllipticCurvePublicKey) -> bytes | None:
     return encode_dss_signature(r, s)
 
 
-def _is_signed(key: ec.EllipticCurvePublicKey, signature: bytes, text: str) -> bool:
+def _is_signed(key: ec.EllipticCurvePublicKey, signature: bytes, message: bytes) -> bool:
     try:
         # Only the shortest DER form, so that a signature has one spelling.
         if encode_dss_signature(*decode_dss_signature(signature)) != signature:
             return False
-        key.verify(signature, text.encode("utf-8"), ec.ECDSA(hashes.SHA256()))
+        key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
     except (ValueError, InvalidSignature):
         return False
     return True

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from archive.digests import sha256_hex
 from archive.errors import MalformedKeyset
 from archive.proofs.keys import PublicKey, public_key, read_public_key
+from archive.proofs.wacz_auth import _is_signed
 
 DATA = Path(os.environ.get("MUNIMENT_TEST_DATA", "../shared/data"))
 VECTORS = DATA / "vectors"
@@ -136,3 +138,15 @@ class TestRealData:
                 found = key.verifies(bytes.fromhex(case["sig"]), bytes.fromhex(case["msg"]))
                 assert found == (case["result"] == "valid"), case["tcId"]
         assert counted == 151
+
+    def test_signatures_on_p256_are_judged_as_wycheproof_does(self) -> None:
+        # Packages of others are signed so (WACZ); no key of a keyset is on this curve.
+        counted = 0
+        for group in vectors("wycheproof/ecdsa_secp256r1_sha256_test.json")["testGroups"]:
+            key = load_der_public_key(bytes.fromhex(group["publicKeyDer"]))
+            assert isinstance(key, ec.EllipticCurvePublicKey)
+            for case in group["tests"]:
+                counted += 1
+                message, signature = bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"])
+                assert _is_signed(key, signature, message) == (case["result"] == "valid"), case
+        assert counted == 484
