@@ -22,7 +22,7 @@ from archive.services.cite import readable
 from archive.services.context import Archive
 from archive.services.custody import custody_of
 from archive.services.evidence import capture_evidence
-from archive.services.standing import Standing, refuse_withdrawn, standing_of
+from archive.services.standing import Standing, standing_of
 from archive.services.trust import keyset_chain
 from archive.services.verify import Asked, report_on
 from archive.services.verify_exhibit import Circumstances, ExhibitTrust, verify_exhibit
@@ -92,7 +92,9 @@ def certificate(
 ) -> Draft:
     """The draft for a capture; with an exhibit of it, that file is certified as well.
 
-    Raises NotFound, RecordWithdrawn, InputError for an unknown form or a file that is no sound
+    A record that is withdrawn has one too, which says so: a draft holds no bytes of the page.
+
+    Raises NotFound, InputError for an unknown form or a file that is no sound
     exhibit of the record, ObjectMissing when the statement is gone, StorageError.
     """
     if form not in FORMS:
@@ -102,7 +104,6 @@ def certificate(
     if row is None:
         raise NotFound(f"there is no record {capture_id}")
     standing = standing_of(archive, str(capture_id))
-    refuse_withdrawn(standing)
     gathered = capture_evidence(archive, capture_id, row.envelope_key, keyset_chain(archive))
     if isinstance(gathered.envelope_bytes, Absent):
         raise ObjectMissing(f"nothing can be certified: {gathered.envelope_bytes.detail}")
@@ -313,8 +314,12 @@ def _gaps(gathered: Evidence, report: Report) -> Sequence[str]:
 
 
 def _told_since(standing: Standing) -> Sequence[str]:
-    """What the archive said of the record since: that a newer one is to be read, corrections."""
-    told = [
+    """What the archive said of the record since: withdrawn, corrected, superseded."""
+    told = []
+    if standing.withdrawn is not None:
+        withdrawn = standing.withdrawn
+        told.append(f"Withdrawn by the archive ({withdrawn.at}): {readable(withdrawn.reason)}")
+    told += [
         f"Corrected by a signed statement ({said.act.at}): {readable(said.act.words)}"
         for said in standing.corrections
     ]
