@@ -24,6 +24,7 @@ from archive.errors import CatalogError, StorageError
 from archive.ids import Kind, RecordId
 from archive.model.custody import CustodyEvent
 from archive.services.assertion import Assertion, state
+from archive.services.attest import attest
 from archive.services.capture import capture, capture_many
 from archive.services.context import Archive, signing_key
 from archive.services.correct import CorrectionWanted, correct
@@ -253,6 +254,7 @@ def test_one_store_gives_the_same_rows_on_every_database(
     )
     restrict(archive, FIRST, Wanted(None, "hidden", "unter Verschluß – 利用規約"), "operator")
     correct(archive, FIRST, CorrectionWanted("it was another court"), "operator")
+    attest(archive, FIRST, "standard", "operator")
     sign_waiting(archive)
     file = write(tmp_path / "given.warc.gz", packed(*site(3)))
     options = ImportOptions("Somebody Else", choice=Choice(all_pages=True))
@@ -265,5 +267,6 @@ def test_one_store_gives_the_same_rows_on_every_database(
     other, _ = init_archive(replace(settings, database=DatabaseSettings(other_url)))
     assert rebuilt(other).is_complete
     assert tables(other) == given
-    assert all(given.values())
     other.close()
+    # What a redaction and a token leave is compared so in tests of their own.
+    assert [name for name, found in given.items() if not found] == ["replacement", "time_token"]

@@ -34,7 +34,8 @@ from archive.services.publishing import publish_pending
 from archive.services.verify import verify_record
 from archive.settings import Settings
 
-MISSING = {("log.witness", "WITNESS_QUORUM")}
+# Without a witness nobody but the archive says when.
+MISSING = {("log.witness", "WITNESS_QUORUM"), ("time.interval", "TIME_OPEN")}
 
 
 def asking(folder: Path, *urls: str, seconds: int = 10) -> Settings:
