@@ -271,6 +271,11 @@ def note_checkpoints(connection: Connection, sizes: Sequence[int]) -> None:
     insert_absent(connection, log_checkpoint, [{"size": size} for size in sizes])
 
 
+def every_checkpoint(connection: Connection) -> list[int]:
+    """The sizes of all checkpoints that are listed as published."""
+    return list(connection.execute(sa.select(log_checkpoint.c.size)).scalars())
+
+
 def checkpoint_covering(connection: Connection, index: int) -> int | None:
     """The size of the first published checkpoint that has this entry, or None."""
     wanted = sa.select(sa.func.min(log_checkpoint.c.size)).where(log_checkpoint.c.size > index)
