@@ -158,6 +158,27 @@ def test_token_whose_accuracy_leads_out_of_time_is_not_taken(court: Court, secon
     assert audited(court.archive, "plain").damages == []
 
 
+@pytest.mark.parametrize("is_same", [True, False])
+def test_witness_that_came_back_later_gives_the_time_of_that_day_for_good(
+    court: Court, *, is_same: bool
+) -> None:
+    court.origin.answer("/add-checkpoint", lambda _: response(b"away", status="503 Away"))
+    record = court.minted(is_stamped=False)
+    court.origin.answer("/add-checkpoint", court._cosign)
+    if is_same:
+        court.clock.at += HOUR
+        published(court.archive)
+    else:
+        court.minted(is_stamped=False)
+    back_at = court.clock.at
+    for _ in range(3):
+        court.clock.at += 100 * HOUR
+        court.minted(is_stamped=False)
+    not_after = court.report(record).time.not_after
+    assert not_after is not None
+    assert parse_rfc3339(not_after) <= back_at
+
+
 def _signing_keyid(court: Court) -> str:
     keyset = trusted_keyset(court.archive)
     [keyid] = [keyid for keyid, key in keyset.keys.items() if key.role == MANIFEST]
