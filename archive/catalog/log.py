@@ -271,10 +271,16 @@ def note_checkpoints(connection: Connection, sizes: Sequence[int]) -> None:
     insert_absent(connection, log_checkpoint, [{"size": size} for size in sizes])
 
 
-def checkpoint_covering(connection: Connection, index: int) -> int | None:
-    """The size of the first published checkpoint that has this entry, or None."""
-    wanted = sa.select(sa.func.min(log_checkpoint.c.size)).where(log_checkpoint.c.size > index)
-    return connection.execute(wanted).scalar()
+def every_checkpoint(connection: Connection) -> list[int]:
+    """The sizes of all checkpoints that are listed as published."""
+    return list(connection.execute(sa.select(log_checkpoint.c.size)).scalars())
+
+
+def checkpoints_covering(connection: Connection, index: int, limit: int) -> list[int]:
+    """The sizes of the first published checkpoints that have this entry, from the smallest on."""
+    column = log_checkpoint.c.size
+    wanted = sa.select(column).where(column > index).order_by(column).limit(limit)
+    return list(connection.execute(wanted).scalars())
 
 
 def stop(connection: Connection, fault: str) -> None:

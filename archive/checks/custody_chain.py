@@ -83,7 +83,7 @@ def _of_itself(
         return CLAIM.fails(
             target, "CUSTODY_FOREIGN", f"it is listed for {record_id} and tells of another"
         )
-    if parse_rfc3339(said.told.at) > made_at + SKEW:
+    if parse_rfc3339(said.told.at) - made_at > SKEW:
         return CLAIM.fails(target, "CUSTODY_ORDER", "it was signed before what it tells of")
     return None
 
@@ -103,7 +103,7 @@ def _of_order(
         return None if is_first else CLAIM.fails(target, "CUSTODY_GAP", missing)
     if isinstance(before.signed, Absent):
         return None  # which has its own finding
-    if parse_rfc3339(before.signed.made_at) > parse_rfc3339(said.made_at) + SKEW:
+    if parse_rfc3339(before.signed.made_at) - parse_rfc3339(said.made_at) > SKEW:
         return CLAIM.fails(target, "CUSTODY_ORDER", "the one before it was signed after it")
     if before.signed.kind != said.kind:
         return CLAIM.fails(target, "CUSTODY_ORDER", "the one before it is of another kind")

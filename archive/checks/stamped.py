@@ -5,8 +5,9 @@ Each byte of a batch is pinned by its listing, so that not even what a signature
 change unnoticed. Revocation lists that came later with another batch of the record count too.
 """
 
+import contextlib
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from archive.checks.evidence import Absent, Evidence, StoredBatch
@@ -20,6 +21,7 @@ from archive.model.proof_batch import (
     RENEWAL,
     ProofBatch,
     ProofFile,
+    Renewal,
 )
 from archive.proofs.timestamp import (
     TS_IMPRINT_MISMATCH,
@@ -129,22 +131,30 @@ def judged_tokens(
 ) -> tuple[JudgedToken, ...]:
     """Every token of the batches, by batch and authority, judged.
 
-    A later renewal shows that an earlier token was there already: a key that was lost after it
-    cannot have made it.
+    A later renewal that lists an earlier token shows that it was there already: a key that was lost
+    after it cannot have made it.
     """
     opened, unread = open_batches(batches)
     found: list[JudgedToken] = list(unread)
-    known_since: dt.datetime | None = None
+    known_since: dict[str, dt.datetime] = {}
     for batch in reversed(opened):
         judged = [
-            _judged(batch, file, subject, _Known(opened, trust, known_since))
+            _judged(batch, file, subject, _Known(opened, trust, known_since.get(file.sha256)))
             for file in batch.listing.tokens
         ]
         found += judged
-        if batch.listing.role == RENEW:
-            times = [one.verdict.at for one in judged if one.verdict.is_good and one.verdict.at]
-            known_since = min([*times, *([known_since] if known_since else [])], default=None)
+        times = [one.verdict.latest for one in judged if one.verdict.is_good]
+        if batch.listing.role == RENEW and times:
+            for sha256 in _renewed(batch):
+                known_since[sha256] = min([*times, known_since.get(sha256, times[0])])
     return tuple(sorted(found, key=lambda one: (one.batch, one.authority)))
+
+
+def _renewed(batch: OpenBatch) -> Iterator[str]:
+    """The digests of what a renewal says that it covers."""
+    with contextlib.suppress(MalformedEvidence):
+        for file in Renewal.from_bytes(_bytes(batch, RENEWAL)).files:
+            yield file.sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,11 +57,11 @@ def _contradiction(evidence: Evidence, found: Interval) -> str:
     """What contradicts what, beyond what clocks may differ by; empty when nothing does."""
     claimed = parse_rfc3339(evidence.look.claimed_time)
     before, after = found.not_before, found.not_after
-    if before and after and before.at > after.at + SKEW:
+    if before and after and before.at - after.at > SKEW:
         return f"it is not before {rfc3339(before.at)}, and was there by {rfc3339(after.at)}"
-    if before and claimed < before.at - SKEW:
+    if before and before.at - claimed > SKEW:
         return f"it claims {rfc3339(claimed)}, and is not before {rfc3339(before.at)}"
-    if after and claimed > after.at + SKEW:
+    if after and claimed - after.at > SKEW:
         return f"it claims {rfc3339(claimed)}, and was there by {rfc3339(after.at)}"
     return ""
 

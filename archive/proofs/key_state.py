@@ -72,9 +72,8 @@ def _revocation_fault(invalid_since: dt.datetime, signing: Signing) -> KeyFault 
 
 def _span_fault(key: KeysetKey, signing: Signing) -> KeyFault | None:
     # An authority's clock may lag behind, and its token states whole seconds.
-    trusted = signing.trusted + SKEW if signing.trusted else signing.claimed
-    earliest = min(signing.claimed, trusted)
-    if earliest < key.valid_from:
+    trusted = signing.trusted or signing.claimed
+    if signing.claimed < key.valid_from or key.valid_from - trusted > SKEW:
         return KeyFault(KEY_NOT_YET_VALID, f"the key is valid from {key.valid_from}")
     if signing.claimed >= key.valid_until:
         return KeyFault(KEY_EXPIRED, f"the key was valid until {key.valid_until}")

@@ -87,11 +87,14 @@ def _token(der: bytes, response: "TimeStampResponse") -> Token:
     if response.status != _GRANTED:
         raise MalformedEvidence("the timestamp was not granted as it was asked for")
     info, signers = response.tst_info, response.signed_data.signer_infos
+    at, accuracy = info.gen_time.astimezone(dt.UTC), _accuracy(info.accuracy)
+    # Where the latest time that it allows cannot be written, the token says nothing of any time.
+    _ = at + accuracy
     return Token(
         der=der,
         response=response,
-        at=info.gen_time.astimezone(dt.UTC),
-        accuracy=_accuracy(info.accuracy),
+        at=at,
+        accuracy=accuracy,
         algorithm=info.message_imprint.hash_algorithm.dotted_string,
         digest=info.message_imprint.message,
         policy=info.policy.dotted_string,

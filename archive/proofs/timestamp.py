@@ -36,7 +36,8 @@ TS_BEFORE_CAPTURE = "TS_BEFORE_CAPTURE"
 TS_IN_FUTURE = "TS_IN_FUTURE"
 TS_NONCE = "TS_NONCE"
 
-# The clocks of archive and authority may differ by so much, and tokens state whole seconds.
+# The clocks of archive and authority may differ by so much, and tokens state whole seconds. It is
+# held against differences: a sum may lie beyond the last time that can be written.
 SKEW = dt.timedelta(minutes=5)
 
 
@@ -219,11 +220,11 @@ def _checked_standing(
 def _check_time(token: Token, expected: Expected) -> None:
     if expected.nonce is not None and token.nonce != expected.nonce:
         raise _Refused(TS_NONCE, "it answers another request than the one that was sent")
-    if expected.earliest is not None and token.at < expected.earliest - SKEW:
+    if expected.earliest is not None and expected.earliest - token.at > SKEW:
         raise _Refused(
             TS_BEFORE_CAPTURE,
             f"it states {rfc3339(token.at)}, before {rfc3339(expected.earliest)}, when what it is "
             "over was made by the archive's clock",
         )
-    if token.at > expected.now + SKEW:
+    if token.at - expected.now > SKEW:
         raise _Refused(TS_IN_FUTURE, f"it states {rfc3339(token.at)}, which is yet to come")

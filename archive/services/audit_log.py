@@ -5,7 +5,7 @@ Whoever has root in database and store can make all of these agree on another hi
 cannot do is make it agree with a checkpoint that somebody else kept; so give it one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from archive.catalog import log as rows
@@ -18,10 +18,11 @@ from archive.proofs.checkpoint import SignedCheckpoint
 from archive.proofs.keyset import Keyset
 from archive.proofs.log_layout import LATEST, TILES, checkpoint_key, read_tile_key
 from archive.proofs.merkle import EMPTY_ROOT, Frontier, leaf_hash
+from archive.proofs.note import VerifierKey
 from archive.proofs.tiles import Tile
 from archive.services.audit_tiles import TileAudit
 from archive.services.context import Archive
-from archive.services.stored_log import Checkpoints, stored_checkpoints
+from archive.services.stored_log import Checkpoints, stored_checkpoints, stored_entries
 from archive.services.transparency import log_of
 from archive.services.trust import trusted_keyset
 
@@ -51,10 +52,15 @@ class LogDamage:
 
 @dataclass
 class _Found:
-    """What one audit of the log has before it."""
+    """What one audit of the log has before it.
+
+    `listed` are the sizes listed as published, read before the head and again behind it.
+    """
 
     keyset: Keyset
+    key: VerifierKey
     head: LogHead
+    listed: tuple[frozenset[int], frozenset[int]]
     checkpoints: Checkpoints
     tiles: list[Tile]
     damages: list[LogDamage] = field(default_factory=list)
@@ -62,6 +68,9 @@ class _Found:
 
     def name(self, key: str, claim: str, code: str, detail: str, *names: str) -> None:
         self.damages.append(LogDamage(key, claim, code, detail, names=names))
+
+    def is_named(self, key: str) -> bool:
+        return any(damage.key == key for damage in self.damages)
 
 
 def audit_log(archive: Archive, pinned: Sequence[bytes] = ()) -> list[LogDamage]:
@@ -80,20 +89,22 @@ def audit_log(archive: Archive, pinned: Sequence[bytes] = ()) -> list[LogDamage]
     checkpoints = stored_checkpoints(archive.store, log.key)
     tiles = [tile for item in archive.store.list(TILES) if (tile := read_tile_key(item.key))]
     with archive.database.reading() as connection:
+        before = frozenset(rows.every_checkpoint(connection))
         head = rows.log_head_of(connection)
+        after = frozenset(rows.every_checkpoint(connection))
     if head is None:
         detail = "the keyset names a log, and the catalogue has none: run `muniment rebuild`"
         return [LogDamage(_HEAD, ENTRY, "NOT_CATALOGUED", detail)]
-    found = _Found(keyset, head, checkpoints, tiles)
+    found = _Found(keyset, log.key, head, (before, after), checkpoints, tiles)
     if head.fault is not None:
         found.name(_HEAD, CONSISTENCY, "LOG_STOPPED", f"nothing is published since: {head.fault}")
     others = _read_pinned(found, pinned)
     is_whole = _audit_rows(archive, found, [other.head.size for other in others])
     _audit_checkpoints(found, is_whole=is_whole)
+    _audit_listed(archive, found)
     _audit_head(archive, found, is_whole=is_whole)
     _audit_anchors(archive, found)
-    for other in others:
-        _hold_against(found, other)
+    _hold_against(archive, found, others)
     return found.damages
 
 
@@ -120,7 +131,7 @@ def _audit_rows(archive: Archive, found: _Found, sizes: Sequence[int]) -> bool:
     with archive.database.reading() as connection:
         due = {entry.statement_sha256: entry for entry in rows.every_due_entry(connection)}
     published = [item.size for item in found.checkpoints.found]
-    wanted = {*published, *sizes, found.head.integrated}
+    wanted = {*published, *sizes, found.head.integrated, found.head.signed}
     tiles = TileAudit(archive.store, found.tiles, published)
     frontier, is_whole = Frontier(), True
     found.roots[0] = EMPTY_ROOT
@@ -208,8 +219,48 @@ def _audit_checkpoints(found: _Found, *, is_whole: bool) -> None:
             found.name(item.key, CONSISTENCY, "LOG_INCONSISTENT", detail)
 
 
+def _audit_listed(archive: Archive, found: _Found) -> None:
+    """Each checkpoint that the catalogue lists as published is there."""
+    there = {item.size for item in found.checkpoints.found if item.number == 1}
+    for size in sorted(found.listed[0] - there):
+        key = checkpoint_key(size)
+        if found.is_named(key):
+            continue
+        try:
+            archive.store.get(key)  # which was published while this audit ran
+        except ObjectMissing as error:
+            found.name(key, CHECKPOINT, error.code, "not in the store, and listed as published")
+        except StorageError as error:
+            found.damages.append(LogDamage(key, CHECKPOINT, error.code, str(error), False))
+
+
+def _audit_signed(found: _Found) -> None:
+    """The marks in the head follow from each other: integrated, then signed, then published."""
+    head, fault = found.head, ""
+    try:
+        signed = None if head.signed_note is None else SignedCheckpoint.from_bytes(head.signed_note)
+    except MalformedEvidence:
+        signed, fault = None, "its last signed checkpoint cannot be read"
+    root = found.roots.get(head.signed)
+    if signed is None:
+        fault = fault or ("its last signed checkpoint is not there" if head.signed else "")
+    elif not signed.judged(found.key).is_valid or signed.head.size != head.signed:
+        fault = f"its last signed checkpoint is not the log's own of {head.signed} entries"
+    elif root is not None and root != signed.head.root:
+        fault = "its last signed checkpoint is of another tree"
+    if not fault and not head.integrated >= head.signed >= head.published:
+        fault = "it is further with signing than with tiles, or with publishing than with signing"
+    before, after = found.listed
+    is_listed = head.published in {0, *after} and head.published >= max(before, default=0)
+    if not fault and head.fault is None and not is_listed:
+        fault = f"it says that {head.published} entries are published, and the list says otherwise"
+    if fault:
+        found.name(_HEAD, CHECKPOINT, "CATALOG_DISAGREES", f"{fault}: run `muniment rebuild`")
+
+
 def _audit_head(archive: Archive, found: _Found, *, is_whole: bool) -> None:
     head = found.head
+    _audit_signed(found)
     if is_whole and found.roots.get(head.integrated) != head.root:
         detail = "the root of the integrated tree is another: run `muniment rebuild`"
         found.name(_HEAD, CONSISTENCY, "CATALOG_DISAGREES", detail)
@@ -217,11 +268,10 @@ def _audit_head(archive: Archive, found: _Found, *, is_whole: bool) -> None:
     notes = {item.checkpoint.to_bytes() for item in same}
     if head.published and head.published_note not in notes:
         key = checkpoint_key(head.published)
-        is_named = any(damage.key == key for damage in found.damages)
         if notes:
             detail = "the newest checkpoint is another in the catalogue: run `muniment rebuild`"
             found.name(_HEAD, CHECKPOINT, "CATALOG_DISAGREES", detail)
-        elif not is_named:
+        elif not found.is_named(key):
             found.name(key, CHECKPOINT, "OBJECT_MISSING", "not in the store")
     if head.published:
         _audit_latest(archive, found)
@@ -243,6 +293,31 @@ def _audit_latest(archive: Archive, found: _Found) -> None:
         elif latest.head.size < found.head.published:
             detail = f"it has {latest.head.size} entries; {found.head.published} are published"
             found.name(LATEST, CONSISTENCY, "LOG_STALE", detail)
+        elif not found.is_named(checkpoint_key(latest.head.size)):
+            _hold_pointer(archive, found, latest)
+
+
+def _hold_pointer(archive: Archive, found: _Found, latest: SignedCheckpoint) -> None:
+    """What is pointed at is one of the checkpoints that were stored for good before."""
+    size = latest.head.size
+    same = [item.checkpoint for item in found.checkpoints.found if item.size == size]
+    if latest in same:
+        return
+    try:
+        # What was published, or cosigned further, while this audit ran.
+        stored = stored_checkpoints(archive.store, found.key, size).found
+    except StorageError as error:
+        found.damages.append(LogDamage(LATEST, CHECKPOINT, error.code, str(error), False))
+        return
+    there = [item.checkpoint for item in stored]
+    if latest in there:
+        return
+    if any(item.head == latest.head for item in there):
+        detail = "it has other signatures than the checkpoints of its size that were published"
+        found.name(LATEST, CHECKPOINT, "OBJECT_DIGEST_MISMATCH", detail)
+    else:
+        detail = f"no such checkpoint of {size} entries was published: a split view"
+        found.name(LATEST, CONSISTENCY, "LOG_INCONSISTENT", detail)
 
 
 def _audit_anchors(archive: Archive, found: _Found) -> None:
@@ -251,6 +326,13 @@ def _audit_anchors(archive: Archive, found: _Found) -> None:
     named = {damage.key for damage in found.damages}
     with archive.database.reading() as connection:
         anchors = rows.every_anchor(connection)
+        # Read behind them: what a capture could name was listed before.
+        listed = set(rows.every_checkpoint(connection))
+    known = {size for size, note_sha256 in anchors if note_sha256 in there}
+    for size in sorted(known - listed):
+        if found.head.fault is None and not found.is_named(checkpoint_key(size)):
+            detail = f"it does not list the checkpoint of {size} entries that captures name"
+            found.name(_HEAD, CHECKPOINT, "CATALOG_DISAGREES", f"{detail}: run `muniment rebuild`")
     for size in sorted(size for size, note_sha256 in anchors if note_sha256 not in there):
         key = checkpoint_key(size)
         if key not in named:
@@ -259,11 +341,26 @@ def _audit_anchors(archive: Archive, found: _Found) -> None:
             found.name(key, CHECKPOINT, "OBJECT_MISSING", detail)
 
 
-def _hold_against(found: _Found, other: SignedCheckpoint) -> None:
-    size, root = other.head.size, found.roots.get(other.head.size)
-    if root is None:
-        detail = f"it has {size} entries, and this log has {found.head.appended}: its end is gone"
-        found.name(GIVEN, CONSISTENCY, "LOG_TRUNCATED", detail)
-    elif root != other.head.root:
-        detail = f"the first {size} entries are others than it commits to: the past was changed"
-        found.name(GIVEN, CONSISTENCY, "LOG_INCONSISTENT", detail)
+def _hold_against(archive: Archive, found: _Found, others: Sequence[SignedCheckpoint]) -> None:
+    """Compare with checkpoints from elsewhere; where rows are gone, by the entries in bundles."""
+    roots = found.roots
+    beyond = {other.head.size for other in others} - roots.keys()
+    if beyond:
+        roots = {**_roots_of_bundles(archive, beyond), **roots}
+    for other in others:
+        size, root = other.head.size, roots.get(other.head.size)
+        if root is None:
+            detail = f"it has {size} entries, and neither catalogue nor store has so many"
+            found.name(GIVEN, CONSISTENCY, "LOG_TRUNCATED", f"{detail}: the end is gone")
+        elif root != other.head.root:
+            detail = f"the first {size} entries are others than it commits to"
+            found.name(GIVEN, CONSISTENCY, "LOG_INCONSISTENT", f"{detail}: the past was changed")
+
+
+def _roots_of_bundles(archive: Archive, sizes: Collection[int]) -> dict[int, bytes]:
+    frontier, roots = Frontier(), {}
+    for entry in stored_entries(archive.store):
+        frontier.append(leaf_hash(entry))
+        if frontier.size in sizes:
+            roots[frontier.size] = frontier.root
+    return roots

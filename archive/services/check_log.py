@@ -113,6 +113,11 @@ def check_log(archive: Archive, given: Sequence[bytes], progress: Progress) -> L
         else:
             detail = f"it is not signed by the key of the log {key.name}"
             checked.faults.append(LogFault(name, "CHECKPOINT_SIGNATURE", detail, False))
+    newest = checkpoints.newest
+    if newest is not None and newest.size > latest.head.size:
+        # Or another process publishes just now.
+        detail = f"it has {latest.head.size} entries; {newest.size} are published"
+        checked.faults.append(LogFault(LATEST, "LOG_STALE", detail, False))
     roots = _roots(archive, checked, [item.size for item in checkpoints.found], progress)
     for name, head in heads.items():
         if head.size not in roots:

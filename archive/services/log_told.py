@@ -7,17 +7,21 @@ from functools import cached_property
 from archive.catalog import log as rows
 from archive.catalog import time_tokens
 from archive.checks.evidence import Absent
-from archive.checks.log_evidence import PENDING, LogEvidence
+from archive.checks.log_evidence import PENDING, LogEvidence, witness_times
 from archive.digests import sha256_hex
 from archive.errors import MalformedEvidence, ObjectMissing, StorageError
 from archive.model.anchor import Anchor
 from archive.proofs.checkpoint import SignedCheckpoint
+from archive.proofs.keyset import Keyset
 from archive.proofs.log_layout import LATEST, checkpoint_key
 from archive.proofs.tlog_proof import LogProof
 from archive.services.context import Archive
+from archive.services.trust import trusted_keyset
 from archive.translog.prove import Tiles
 
 _NOTES_LIMIT = 100
+# So many are looked at for the first that witnesses cosigned, who may have been away for a while.
+_CHECKPOINTS_LIMIT = 100
 
 
 class LogReader:
@@ -27,6 +31,7 @@ class LogReader:
         self._archive = archive
         self._pinned = tuple(pinned)
         self._trees: dict[int, Tiles] = {}
+        self._cosigned: dict[int, SignedCheckpoint | None] = {}
 
     def told(self, statement_sha256: str) -> LogEvidence:
         """What the log has of a statement, by its digest."""
@@ -43,7 +48,7 @@ class LogReader:
         return self._evidence(entry, self._proof(index))
 
     def covering(self, statement_sha256: str) -> dict[int, bytes]:
-        """The first checkpoints, published and stamped, that have the statement's entry.
+        """The first checkpoints, published, stamped and cosigned, that have the statement's entry.
 
         By size, each the proof file of the entry in it; what cannot be read is left out.
         """
@@ -51,20 +56,50 @@ class LogReader:
             found = rows.entry_of(connection, statement_sha256)
             if found is None:
                 return {}
-            sizes = {
-                rows.checkpoint_covering(connection, found[0]),
-                time_tokens.stamped_covering(connection, found[0]),
-            }
-        proofs = {size: self._proof_in(size, found[0]) for size in sizes if size is not None}
+            sizes = rows.checkpoints_covering(connection, found[0], _CHECKPOINTS_LIMIT)
+            stamped = time_tokens.stamped_covering(connection, found[0])
+        notes = {size: self._note(size) for size in (*sizes[:1], stamped) if size is not None}
+        cosigned = next((note for size in sizes if (note := self._cosigned_note(size))), None)
+        # Tokens are over the note as it was published first.
+        if cosigned is not None and cosigned.head.size != stamped:
+            notes[cosigned.head.size] = cosigned
+        proofs = {size: self._proof_in(note, found[0]) for size, note in notes.items() if note}
         return {size: proof for size, proof in proofs.items() if proof is not None}
 
-    def _proof_in(self, size: int, index: int) -> bytes | None:
+    def _proof_in(self, note: SignedCheckpoint, index: int) -> bytes | None:
+        hashes = self._asked(lambda: self._tree(note.head.size).inclusion(index))
+        return None if isinstance(hashes, Absent) else LogProof(index, hashes, note).to_bytes()
+
+    def _note(self, size: int, number: int = 1) -> SignedCheckpoint | None:
         try:
-            note = SignedCheckpoint.from_bytes(self._archive.store.get(checkpoint_key(size)))
+            return SignedCheckpoint.from_bytes(
+                self._archive.store.get(checkpoint_key(size, number))
+            )
         except (MalformedEvidence, StorageError):
             return None  # which the audit names
-        hashes = self._asked(lambda: self._tree(size).inclusion(index))
-        return None if isinstance(hashes, Absent) else LogProof(index, hashes, note).to_bytes()
+
+    def _cosigned_note(self, size: int) -> SignedCheckpoint | None:
+        """The first note of this size that as many witnesses cosigned as the keyset asks for."""
+        if self._keyset is None or not self._keyset.witnesses.keys:
+            return None
+        if size not in self._cosigned:
+            self._cosigned[size] = None
+            for number in range(1, _NOTES_LIMIT):
+                note = self._note(size, number)
+                if note is None:
+                    break
+                times = witness_times(note, self._keyset)
+                if len(times) >= max(1, self._keyset.witnesses.quorum):
+                    self._cosigned[size] = note
+                    break
+        return self._cosigned[size]
+
+    @cached_property
+    def _keyset(self) -> Keyset | None:
+        try:
+            return trusted_keyset(self._archive)
+        except (MalformedEvidence, StorageError):
+            return None  # which has its own claim
 
     def _evidence(self, entry: bytes | Absent, proof: bytes | Absent) -> LogEvidence:
         return LogEvidence(

@@ -43,10 +43,10 @@ class Checkpoints:
         return self.found[-1] if self.found else None
 
 
-def stored_checkpoints(store: Store, key: VerifierKey) -> Checkpoints:
-    """The published notes. Raises StorageError."""
+def stored_checkpoints(store: Store, key: VerifierKey, size: int | None = None) -> Checkpoints:
+    """The published notes, all or those of one size. Raises StorageError."""
     checkpoints = Checkpoints()
-    for item in store.list(CHECKPOINTS):
+    for item in store.list(CHECKPOINTS if size is None else f"{CHECKPOINTS}{size}/"):
         named = read_checkpoint_key(item.key)
         if named is None:
             continue

@@ -38,21 +38,25 @@ from archive.model.content import ABOUT_LIMIT, ContentPredicate
 from archive.model.log_entry import LogEntry
 from archive.model.look import Signer
 from archive.model.statement import CONTENT, CONTENT_TYPES, PAYLOAD_TYPE, Statement
-from archive.proofs.checkpoint import SignedCheckpoint
+from archive.proofs.checkpoint import Checkpoint, SignedCheckpoint
 from archive.proofs.dsse import SIGNED_BYTES_LIMIT, pae, read_envelope
 from archive.proofs.log_layout import LATEST, checkpoint_key
-from archive.proofs.merkle import leaf_hash, root_of
+from archive.proofs.merkle import EMPTY_ROOT, TreeHead, leaf_hash, root_of
+from archive.proofs.note import NoteSignature
 from archive.proofs.tlog_proof import LogProof
 from archive.services.audit import AuditOptions, audit
 from archive.services.check_log import check_log
-from archive.services.context import Archive
+from archive.services.context import Archive, log_signing_key
 from archive.services.log import prove_logged, show_log
 from archive.services.restrict import Wanted, restrict
+from archive.services.transparency import log_of
+from archive.services.trust import trusted_keyset
 from archive.services.verify import verify_record
 from archive.settings import Settings
 from archive.storage.layout import inventory_key
 
 pytestmark = pytest.mark.both_databases
+Signed = Callable[[Archive, TreeHead], bytes]
 LOG_CLAIMS = ("log.entry", "log.checkpoint", "log.inclusion")
 
 
@@ -67,6 +71,22 @@ def site(origin: Origin) -> Origin:
 def ids(archive: Archive, site: Origin) -> list[RecordId]:
     """Three captures, one after the other."""
     return [minted(archive, site.url(f"/{number}")) for number in range(3)]
+
+
+@pytest.fixture
+def log_signed() -> Signed:
+    """Has the log's own key sign any tree, as whoever holds the key can."""
+
+    def sign(archive: Archive, head: TreeHead) -> bytes:
+        keyset = trusted_keyset(archive)
+        log, key = log_of(archive, keyset), log_signing_key(archive, keyset)
+        assert log is not None
+        assert key is not None
+        checkpoint = Checkpoint(log.origin, head)
+        line = NoteSignature(log.origin, log.key.key_id, key.sign(checkpoint.to_text()))
+        return SignedCheckpoint.of(checkpoint, [line]).to_bytes()
+
+    return sign
 
 
 def entries(archive: Archive) -> list[LogEntry]:
@@ -454,6 +474,94 @@ def test_a_head_that_was_altered_is_named(archive: Archive, ids: list[RecordId])
     assert damages(archive) == set()
     execute(archive, "delete from log_head")
     assert ("catalogue row of the log", "log.entry", "NOT_CATALOGUED") in damages(archive)
+
+
+@pytest.mark.parametrize(
+    ("marks", "values"),
+    [
+        ("signed = 0, signed_note = null", {}),
+        ("signed_note = :note", {"note": b"nothing"}),
+        ("signed = 2", {}),
+        ("published = 0, published_note = null", {}),
+        ("integrated = 0, root = :root", {"root": EMPTY_ROOT}),
+    ],
+)
+def test_marks_of_the_head_that_do_not_follow_from_each_other_are_named(
+    archive: Archive, ids: list[RecordId], marks: str, values: dict[str, object]
+) -> None:
+    execute(archive, f"update log_head set {marks}", **values)
+    assert damages(archive) == {("catalogue row of the log", "log.checkpoint", "CATALOG_DISAGREES")}
+    assert rebuilt(archive).is_complete
+    assert damages(archive) == set()
+
+
+def test_a_last_signature_over_another_tree_is_named(
+    archive: Archive, ids: list[RecordId], log_signed: Signed
+) -> None:
+    note = log_signed(archive, TreeHead(NEWEST, b"1" * 32))
+    execute(archive, "update log_head set signed_note = :note", note=note)
+    assert damages(archive) == {("catalogue row of the log", "log.checkpoint", "CATALOG_DISAGREES")}
+
+
+def test_a_list_of_checkpoints_that_was_altered_is_named(
+    archive: Archive, settings: Settings, ids: list[RecordId]
+) -> None:
+    head = ("catalogue row of the log", "log.checkpoint", "CATALOG_DISAGREES")
+    for size in (2, NEWEST):
+        execute(archive, "delete from log_checkpoint where size = :size", size=size)
+        assert damages(archive) == {head}
+        execute(archive, "insert into log_checkpoint (size) values (:size)", size=size)
+    execute(archive, "insert into log_checkpoint (size) values (99)")
+    assert (checkpoint_key(99), "log.checkpoint", "OBJECT_MISSING") in damages(archive)
+    assert rebuilt(archive).is_complete
+    assert damages(archive) == set()
+
+
+def test_a_checkpoint_that_no_capture_names_is_missed_too(
+    archive: Archive, settings: Settings, ids: list[RecordId]
+) -> None:
+    for number in range(2):
+        restrict(archive, ids[number], Wanted(None, "hidden", "asked for"), "operator")
+        published(archive)
+    key = checkpoint_key(NEWEST + 1)
+    with damaged(stored_file(settings, key), None):
+        assert damages(archive) == {(key, "log.checkpoint", "OBJECT_MISSING")}
+
+
+@pytest.mark.parametrize("beyond", [0, 5])
+def test_another_tree_that_is_pointed_at_is_a_split_view(
+    archive: Archive, settings: Settings, ids: list[RecordId], log_signed: Signed, beyond: int
+) -> None:
+    other = log_signed(archive, TreeHead(NEWEST + beyond, b"1" * 32))
+    with damaged(stored_file(settings, LATEST), other):
+        assert damages(archive) == {(LATEST, "log.consistency", "LOG_INCONSISTENT")}
+
+
+def test_a_pointer_with_a_line_more_than_was_published_is_named(
+    archive: Archive, settings: Settings, ids: list[RecordId]
+) -> None:
+    path = stored_file(settings, LATEST)
+    with damaged(path, path.read_bytes() + path.read_bytes().rpartition(b"\n\n")[2]):
+        assert damages(archive) == {(LATEST, "log.checkpoint", "OBJECT_DIGEST_MISMATCH")}
+
+
+def test_a_log_that_is_checked_by_its_files_says_when_the_pointer_lags(
+    archive: Archive, settings: Settings, ids: list[RecordId]
+) -> None:
+    old = stored_file(settings, checkpoint_key(2)).read_bytes()
+    with damaged(stored_file(settings, LATEST), old):
+        checked = check_log(archive, [], lambda _done, _total: None)
+    assert [(fault.key, fault.code) for fault in checked.faults] == [(LATEST, "LOG_STALE")]
+    assert checked.exit_code == 2
+
+
+@pytest.mark.parametrize("gone", ["idx = 2", "idx >= 2"])
+def test_rows_that_are_gone_are_no_past_that_was_changed(
+    archive: Archive, ids: list[RecordId], gone: str
+) -> None:
+    note = kept_note(archive)
+    execute(archive, f"delete from log_entry where {gone}")
+    assert not {found for found in audit_against(archive, note) if "given" in found[0]}
 
 
 # What only a checkpoint kept elsewhere can show

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from support.archives import (
     audited,
     damaged,
@@ -22,7 +23,7 @@ from support.archives import (
     stored_file,
     tables,
 )
-from support.authorities import Holder, Wish, issued, now
+from support.authorities import Holder, Revoked, Wish, crl, issued, now
 from support.origin import Origin
 from support.stamping import TimeServer, trusting
 
@@ -34,6 +35,7 @@ from archive.ids import RecordId
 from archive.model.claim import Report, Result, Status
 from archive.services.stamp import pending, stamp, stamp_all
 from archive.services.verify import verify_record
+from archive.storage.layout import blob_key
 
 YEAR = dt.timedelta(days=365)
 
@@ -205,6 +207,41 @@ def test_token_that_no_later_renewal_covers_breaks_the_chain(
     report = decades.report(record)
     assert {status for _, status, _ in found(report, "ts.rfc3161")} == {Status.PASS}
     assert found(report, "ts.renewal") == [("renewal:3", Status.FAIL, "RENEWAL_BROKEN")]
+
+
+def test_renewal_speaks_for_the_tokens_that_it_lists_alone(
+    decades: Decades, origin: Origin
+) -> None:
+    """Both keys are lost after the renewal; one token is listed in it, one was made up later."""
+    origin.page("/terms", page())
+    record = minted(decades.archive, origin.url("/terms"))
+    first, lost = decades.signer(-0.1, 1), decades.signer(0.1, 2)
+    decades.at(0, first)
+    decades.stamped()
+    decades.at(0.9, decades.signer(0.8, 9))
+    decades.stamped()
+    second = stored_file(decades.settings, f"captures/{record}/proofs/2")
+    second.rename(second.with_name("3"))
+    second.mkdir()
+    decades.at(0.5, lost)
+    answer = decades.server.token(decades.envelope(record).read_bytes())
+    (second / "own.tsr").write_bytes(answer)
+    since = decades.start + 0.93 * YEAR
+    revoked = [Revoked(one, since, x509.ReasonFlags.key_compromise) for one in (first, lost)]
+    data = crl(decades.server.root, *revoked, made_at=since)
+    decades.archive.store.put(blob_key(sha256_hex(data)), data)
+    listing = json.loads(second.with_name("1").joinpath("proofs.json").read_bytes())
+    [row] = listing["files"]
+    row |= {"sha256": sha256_hex(answer), "gen_time": rfc3339(decades.clock.at)}
+    of_list = {"file": "own.1.crl", "role": "crl", "sha256": sha256_hex(data), "gen_time": None}
+    listing["files"] = [row | of_list, row]
+    (second / "proofs.json").write_bytes(canonical.dumps(listing))
+    decades.at(0.95)
+    assert found(decades.report(record), "ts.rfc3161") == [
+        ("token:1/own", Status.PASS, ""),
+        ("token:2/own", Status.FAIL, "TS_REVOKED"),
+        ("token:3/own", Status.PASS, ""),
+    ]
 
 
 def test_container_that_was_altered_is_one_root_cause(decades: Decades, record: RecordId) -> None:

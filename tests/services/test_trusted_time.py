@@ -20,11 +20,12 @@ from archive.proofs.keyset import MANIFEST
 from archive.services.amend import Amendment, amend
 from archive.services.keyset_changes import revoked, with_quorum, with_witness
 from archive.services.restrict import Wanted, restrict
-from archive.services.stamp import stamp_all
+from archive.services.stamp import pending, stamp_all
 from archive.services.trust import trusted_keyset
 from archive.services.verify import verify_record
 
 HOUR = dt.timedelta(hours=1)
+LAST_SECOND = int(dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC).timestamp())
 
 
 class Court:
@@ -33,6 +34,7 @@ class Court:
     def __init__(self, folder: Path, server: TimeServer, origin: Origin) -> None:
         self.clock = FixedClock(dt.datetime.now(dt.UTC).replace(microsecond=0))
         self.witness_lag = dt.timedelta()
+        self.witness_says = 0
         self.server = server
         self.origin = origin
         origin.page("/terms", page())
@@ -56,7 +58,7 @@ class Court:
     def _cosign(self, request: bytes) -> bytes:
         _, _, note = query_of(request).partition(b"\n\n")
         checkpoint = SignedCheckpoint.from_bytes(note).checkpoint
-        at = int((self.clock.at + self.witness_lag).timestamp())
+        at = self.witness_says or int((self.clock.at + self.witness_lag).timestamp())
         line = witness_line(checkpoint, 7, at).to_line()
         return response(line.encode(), content_type="text/plain")
 
@@ -132,6 +134,49 @@ def test_witness_that_is_hours_ahead_contradicts_the_claimed_time(court: Court) 
     court.minted()
     record = court.minted()
     assert ("time.interval", "TIME_CONTRADICTION") in failures(court.report(record))
+
+
+@pytest.mark.parametrize("seconds", [1, LAST_SECOND, LAST_SECOND + 1, 2**63 - 1])
+def test_witness_at_the_edge_of_time_is_judged_like_any_other(court: Court, seconds: int) -> None:
+    court.witness_says = seconds
+    records = [court.minted(), court.minted()]
+    for record in records:
+        report = court.report(record)
+        assert report.result is not Result.MALFORMED
+        is_told = seconds <= LAST_SECOND
+        is_wrong = ("time.interval", "TIME_CONTRADICTION") in failures(report)
+        assert is_wrong == (is_told and (seconds == 1 or record == records[1]))
+
+
+@pytest.mark.parametrize("seconds", [10**12, 4 * 10**13, 10**15])
+def test_token_whose_accuracy_leads_out_of_time_is_not_taken(court: Court, seconds: int) -> None:
+    at = court.clock.at + 1.5 * HOUR
+    court.server.mood = court.server.made(at=at, accuracy_seconds=seconds)
+    record = court.minted()
+    assert one(court.report(record), "ts.rfc3161").code == "TS_PENDING"
+    assert [code for code, _ in pending(court.archive).codes] == ["TS_UNPARSEABLE"]
+    assert audited(court.archive, "plain").damages == []
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_witness_that_came_back_later_gives_the_time_of_that_day_for_good(
+    court: Court, *, is_same: bool
+) -> None:
+    court.origin.answer("/add-checkpoint", lambda _: response(b"away", status="503 Away"))
+    record = court.minted(is_stamped=False)
+    court.origin.answer("/add-checkpoint", court._cosign)
+    if is_same:
+        court.clock.at += HOUR
+        published(court.archive)
+    else:
+        court.minted(is_stamped=False)
+    back_at = court.clock.at
+    for _ in range(3):
+        court.clock.at += 100 * HOUR
+        court.minted(is_stamped=False)
+    not_after = court.report(record).time.not_after
+    assert not_after is not None
+    assert parse_rfc3339(not_after) <= back_at
 
 
 def _signing_keyid(court: Court) -> str:
