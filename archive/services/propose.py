@@ -16,13 +16,12 @@ from archive.errors import InputError, KeyLocked, MalformedEvidence, SettingsErr
 from archive.proofs.keys import PublicKey
 from archive.proofs.keyset import LOG, MANIFEST, Keyset
 from archive.proofs.keyset_bundle import KeysetBundle
-from archive.proofs.keyset_chain import newest_trusted
 from archive.services.amend import Amendment, following_keyset
 from archive.services.context import Archive
 from archive.services.initialise import KeyFiles, make_passphrase, own_key, pin_roots
 from archive.services.keyset_changes import changed, check_threshold
 from archive.services.make_keyset import LOG_DAYS, MANIFEST_DAYS, new_keyset_key, new_log
-from archive.services.trust import has_keyset, stored_keysets
+from archive.services.trust import has_keyset, keysets_to_follow
 from archive.signing.base import Signer, seal
 
 
@@ -74,8 +73,7 @@ def propose(archive: Archive, amendment: Amendment, path: Path) -> KeysetBundle:
     A file that is there already and not yet signed is changed further. Raises InputError,
     MalformedEvidence, StorageError.
     """
-    chain = stored_keysets(archive.store, archive.pinned_roots)
-    newest = newest_trusted(chain, archive.pinned_roots)
+    chain, newest = keysets_to_follow(archive)
     before = chain[-1]
     begun = read_bundle(path) if path.exists() else None
     if begun is not None and begun.signatures:

@@ -247,6 +247,31 @@ def test_a_publication_that_was_broken_off_breaks_nothing_and_is_finished_by_the
     assert audited(founded).exit_code == 0
 
 
+def test_where_the_store_lost_a_keyset_no_rival_of_it_is_proposed_or_published(
+    founded: Archive, settings: Settings, tmp_path: Path
+) -> None:
+    files = key_files(settings)
+    [keyid] = (k for k, key in trusted_keyset(founded).keys.items() if key.role == "manifest")
+    revocation, rival = tmp_path / "revocation.json", tmp_path / "rival.json"
+    since = founded.clock.now() - DAY
+    propose(founded, Amendment([revoked(keyid, since, "stolen")]), revocation)
+    propose(founded, Amendment([with_witness(WITNESS)]), rival)
+    for path in (revocation, rival):
+        for holder in (ANNA, BEN):
+            sign(path, holder)
+    assert publish_keyset(founded, files, [revocation]).is_done
+    for stored in stored_file(settings, "trust/keyset").glob("2.*"):
+        stored.unlink()
+    with pytest.raises(MalformedKeyset, match="keyset 2 was in force"):
+        propose(founded, Amendment([with_witness(WITNESS)]), tmp_path / "another.json")
+    with pytest.raises(InputError, match="keyset 2 is another one already"):
+        publish_keyset(founded, files, [rival])
+    assert not list(stored_file(settings, "trust/keyset").glob("2.*"))
+    # The file that was signed then puts it back.
+    assert publish_keyset(founded, files, [revocation]).is_done
+    assert trusted_keyset(founded).keys[keyid].state == "revoked"
+
+
 def test_a_death_before_the_new_key_is_in_place_is_finished_by_the_next_run(
     founded: Archive, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
