@@ -97,12 +97,16 @@ def propose(archive: Archive, amendment: Amendment, path: Path) -> KeysetBundle:
     return bundle
 
 
-def sign(path: Path, signer: Signer) -> KeysetBundle:
+def sign(path: Path, signer: Signer, shown: KeysetBundle | None = None) -> KeysetBundle:
     """The keyset in the file with the signature of this root key, written there.
 
-    Raises InputError, KeyLocked when it is no root key of this keyset or of the one before.
+    `shown` is what the holder of the key agreed to sign, and nothing else is. Raises InputError
+    (also when the file holds another keyset by now), KeyLocked when it is no root key of this
+    keyset or of the one before.
     """
     bundle = read_bundle(path)
+    if shown is not None and (bundle.payload, bundle.before) != (shown.payload, shown.before):
+        raise InputError(f"{path} holds another keyset than was shown: nothing is signed")
     if signer.public_key.keyid not in root_keys(bundle):
         raise KeyLocked(
             f"key {signer.public_key.keyid} is no root key of this keyset, nor of the one before"
