@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from support.archives import (
     audited,
+    captured,
     damaged,
     failures,
     flipped,
@@ -49,7 +50,7 @@ from archive.services.parts import part_bytes
 from archive.services.recover import recover
 from archive.services.redact import Redacted, Why, redact
 from archive.services.redaction_plan import Wanted, plan_redaction
-from archive.services.verify import verify_record
+from archive.services.verify import verify_observation, verify_record
 from archive.settings import Settings
 from archive.storage.file import FileStore
 from archive.storage.layout import blob_key
@@ -159,6 +160,39 @@ def test_whatever_leans_on_the_same_bytes_gets_the_same_state(
     assert codes(verify_record(archive, other)) == set()
     assert part_bytes(archive, revisit, "headers").data
     assert audited(archive).damages == []
+
+
+def test_looks_that_gave_no_record_lose_the_same_bytes(
+    archive: Archive, settings: Settings, origin: Origin, record: RecordId
+) -> None:
+    origin.page("/gone", BODY, status="404 Not Found")
+    zipped = gzip.compress(BODY, mtime=0)
+    origin.page("/zip", zipped, status="403 Forbidden", headers={"Content-Encoding": "gzip"})
+    origin.page("/other", page("Not this."), status="404 Not Found")
+    looks = [captured(archive, origin.url(path)).signed for path in ("/gone", "/zip", "/other")]
+    assert [look.look.capture_id for look in looks] == [None] * 3
+    assert plan_redaction(archive, record, BODY_PARTS).observed == 2
+    redacted(archive, record)
+    assert SECRET not in stored_bytes(settings)
+    for number, look in enumerate(looks):
+        report = verify_observation(archive, look.statement_sha256)
+        assert failed(report) == []
+        assert bool(codes(report)) is (number < 2)
+    assert audited(archive).damages == []
+    before = tables(archive)
+    assert rebuilt(archive).left_out == []
+    assert tables(archive) == before
+
+
+def test_looks_with_the_same_words_go_if_asked_for(
+    archive: Archive, settings: Settings, origin: Origin, record: RecordId
+) -> None:
+    nonce = BODY.replace(b"<head>", b'<head><meta name="n" content="7">')
+    origin.page("/gone", nonce, status="404 Not Found")
+    captured(archive, origin.url("/gone"))
+    assert plan_redaction(archive, record, BODY_PARTS).observed == 0
+    redacted(archive, record, words=True)
+    assert SECRET not in stored_bytes(settings)
 
 
 def test_records_with_the_same_words_are_named_and_go_if_asked_for(

@@ -101,6 +101,8 @@ def _show_plan(plan: Any, *, as_json: bool) -> None:
         click.echo(f"  {part['record']}  {part['role']:9} {part['bytes']:>9} bytes  {digest}")
     if plan["imported"]:
         click.echo(f"  and {plan['imported']} imported records without an ID")
+    if plan["observed"]:
+        click.echo(f"  and {plan['observed']} looks that gave no record")
     for item in plan["sources"]:
         click.echo(f"  the whole file as it was given, {item['bytes']} bytes  {item['sha256']}")
     if plan["moved"]:
