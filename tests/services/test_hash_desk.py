@@ -18,6 +18,7 @@ from archive.digests import Sha1Reading, read_digest, read_sha256, sha1_base32, 
 from archive.errors import MalformedDigest
 from archive.ids import RecordId
 from archive.services.batch import Batch, exit_code
+from archive.services.cite import read_record
 from archive.services.context import Archive
 from archive.services.hash_desk import NO_PROOF, BytesAnswer, verify_bytes, verify_digest
 from archive.services.hash_range import hash_range
@@ -256,6 +257,18 @@ def test_a_withdrawn_record_is_not_compared_with(archive: Archive, record: Recor
     withdraw(archive, record, WithdrawalWanted("other", "a test"), "operator")
     assert of_file(archive, BODY[:-200]).near == ()
     assert of_file(archive, BODY).withdrawn == {str(record)}
+
+
+def test_of_the_evidence_of_a_withdrawn_record_it_is_said_that_it_was(
+    archive: Archive, record: RecordId
+) -> None:
+    told = read_record(archive, record)
+    names = ("statement_sha256", "inventory_sha256", "container_sha256")
+    notes = [verify_digest(archive, read_digest(told[name])).note for name in names]
+    assert not any("withdrawn" in note for note in notes)
+    withdraw(archive, record, WithdrawalWanted("other", "a test"), "operator")
+    for name in names:
+        assert verify_digest(archive, read_digest(told[name])).note.endswith("was withdrawn")
 
 
 @pytest.mark.parametrize("digits", [5, 6, 8])
