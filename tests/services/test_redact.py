@@ -40,7 +40,7 @@ from archive.ids import Kind, RecordId
 from archive.model import exhibit as names
 from archive.model.claim import Report, Result, Status
 from archive.model.redaction import Redaction
-from archive.services.cite import read_record
+from archive.services.cite import cite, read_record
 from archive.services.context import Archive
 from archive.services.erase import finish_redactions
 from archive.services.exhibit import exhibit
@@ -131,6 +131,8 @@ def test_the_record_says_what_was_removed_and_keeps_its_digests(
     assert told["statement_sha256"] == done.statement_sha256
     assert [part.pop("redacted", False) for part in after["parts"]] == [True, True, False, True]
     assert after["parts"] == before["parts"]
+    assert (before["title"], after["title"]) == ("Terms of Service", None)
+    assert "Terms of Service" not in cite(archive, after, "")
     for role in ("body", "text", "headers"):
         with pytest.raises(PartRedacted):
             part_bytes(archive, record, role)
@@ -220,6 +222,7 @@ def test_one_private_part_goes_alone_and_the_rest_is_moved(
         assert (failed(report), report.result) == ([], Result.VERIFIED)
         assert part_bytes(archive, name, "body").data == BODY
     assert ("object.digest", "request") in codes(verify_record(archive, record))
+    assert read_record(archive, record)["title"] == "Terms of Service"
     # And again out of the new file.
     redacted(archive, record)
     assert SECRET not in stored_bytes(settings)
