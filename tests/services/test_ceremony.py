@@ -23,6 +23,7 @@ from archive.errors import (
     SigningError,
     StorageUnavailable,
 )
+from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_bundle import KeysetBundle
 from archive.proofs.note import COSIGNATURE, VerifierKey
 from archive.services import publish_keyset as publishing
@@ -423,6 +424,27 @@ def test_what_is_shown_before_signing_names_every_change(founded: Archive, tmp_p
     )
     assert f"NEW        {WITNESS.to_text()}" in text
     assert "Witnesses, of whom 1 must cosign:" in words
+
+
+@pytest.mark.parametrize("name", ["valid_from", "valid_until", "state_at", "invalid_since"])
+def test_what_is_shown_before_signing_names_a_change_of_a_microsecond(
+    founded: Archive, settings: Settings, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "next.json"
+    old = signing_key(founded, trusted_keyset(founded)).listed.key.keyid
+    since = founded.clock.now() - DAY
+    propose(founded, Amendment([revoked(old, since, "stolen")]), path)
+    for holder in (ANNA, BEN):
+        sign(path, holder)
+    assert publish_keyset(founded, key_files(settings), [path]).is_done
+
+    def later(keyset: Keyset, _now: dt.datetime) -> Keyset:
+        time = getattr(keyset.keys[old], name) + dt.timedelta(microseconds=1)
+        key = replace(keyset.keys[old], **{name: time})
+        return replace(keyset, keys={**keyset.keys, old: key})
+
+    words = keyset_words(propose(founded, Amendment([later]), tmp_path / "bent.json"))
+    assert any("CHANGED" in line and old in line for line in words)
 
 
 def test_a_bundle_that_shows_other_things_than_it_signs_is_refused(
