@@ -9,6 +9,9 @@ rate that is served.
 import errno
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,50 +31,62 @@ class SlowClient(ConnectionResetError):
         super().__init__(errno.ECONNRESET, "the client is too slow")
 
 
+@dataclass(slots=True)
+class _Moved:
+    """What went one way since the count began: bytes, and seconds that were waited for them."""
+
+    moved: int = 0
+    waited_seconds: float = 0.0
+
+
 class PatientSocket(socket.socket):
     """A blocking socket whose reads and writes raise SlowClient when the client is too slow."""
 
-    patience_seconds = PATIENCE_SECONDS
-    _waited_seconds = 0.0
-    _received_bytes = 0
+    def __init__(
+        self, family: int = -1, kind: int = -1, proto: int = -1, fileno: int | None = None
+    ) -> None:
+        super().__init__(family, kind, proto, fileno)
+        self.begin(PATIENCE_SECONDS)
 
     def begin(self, patience_seconds: float) -> None:
         """Count anew, and with this grace: what was waited for before is another matter."""
         self.patience_seconds = patience_seconds
-        self._waited_seconds = 0.0
-        self._received_bytes = 0
+        self._received, self._sent = _Moved(), _Moved()
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """Bytes as they come. A timeout that was set by the caller is kept to instead."""
         if self.gettimeout() is not None:
             return super().recv(bufsize, flags)
-        earned = self._received_bytes / LOWEST_BYTES_PER_SECOND
-        left = self.patience_seconds + earned - self._waited_seconds
+        with self._patiently(self._received):
+            data = super().recv(bufsize, flags)
+        self._received.moved += len(data)
+        return data
+
+    def sendall(self, data: "ReadableBuffer", flags: int = 0, /) -> None:
+        """Send all. Many small answers have no more patience together than one large one."""
+        if self.gettimeout() is not None:
+            super().sendall(data, flags)
+            return
+        whole = memoryview(data).cast("B")
+        for start in range(0, len(whole), _SENT_AT_ONCE_BYTES):
+            piece = whole[start : start + _SENT_AT_ONCE_BYTES]
+            with self._patiently(self._sent):
+                super().sendall(piece, flags)
+            self._sent.moved += len(piece)
+
+    @contextmanager
+    def _patiently(self, so_far: _Moved) -> Iterator[None]:
+        """Wait no longer than what is left of the patience, and count how long it was."""
+        earned = so_far.moved / LOWEST_BYTES_PER_SECOND
+        left = self.patience_seconds + earned - so_far.waited_seconds
         if left <= 0:
             raise SlowClient
         began = time.monotonic()
         self.settimeout(min(left, self.patience_seconds))
         try:
-            data = super().recv(bufsize, flags)
+            yield
         except TimeoutError as error:
             raise SlowClient from error
         finally:
             self.settimeout(None)
-            self._waited_seconds += time.monotonic() - began
-        self._received_bytes += len(data)
-        return data
-
-    def sendall(self, data: "ReadableBuffer", flags: int = 0, /) -> None:
-        """Send all, each piece within the patience."""
-        if self.gettimeout() is not None:
-            super().sendall(data, flags)
-            return
-        whole = memoryview(data)
-        self.settimeout(self.patience_seconds)
-        try:
-            for start in range(0, len(whole), _SENT_AT_ONCE_BYTES):
-                super().sendall(whole[start : start + _SENT_AT_ONCE_BYTES], flags)
-        except TimeoutError as error:
-            raise SlowClient from error
-        finally:
-            self.settimeout(None)
+            so_far.waited_seconds += time.monotonic() - began

@@ -96,6 +96,13 @@ def add_keyset(connection: Connection, row: Values) -> None:
     connection.execute(sa.insert(keyset).values(**row))
 
 
+def keyset_content(connection: Connection, version: int) -> str | None:
+    """The digest of the content of a keyset version that was taken in, or None."""
+    wanted = sa.select(keyset.c.content_sha256).where(keyset.c.version == version)
+    found = connection.execute(wanted).scalar()
+    return None if found is None else str(found)
+
+
 def highest_keyset(connection: Connection) -> int:
     """The highest keyset version that was ever taken in; 0 when there is none."""
     return connection.execute(sa.select(sa.func.max(keyset.c.version))).scalar() or 0

@@ -133,7 +133,7 @@ def sign(
     signer = open_key(key_file, key_passphrase_of(passphrase_file, is_new=False))
     if not yes:
         click.confirm(f"Sign this with root key {signer.public_key.keyid}?", abort=True, err=True)
-    signed = sign_bundle(file, signer)
+    signed = sign_bundle(file, signer, bundle)
     by = [keyid for keyid, _ in signed.signatures]
     if as_json:
         print_json({"keyset_version": signed.keyset.version, "signed_by": by})

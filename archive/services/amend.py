@@ -21,7 +21,7 @@ from archive.services.make_keyset import store_keyset
 from archive.services.publishing import publish_soon
 from archive.services.record import keyset_entry, keyset_row
 from archive.services.start_log import start_log
-from archive.services.trust import stored_keysets
+from archive.services.trust import keysets_to_follow, stored_keysets
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase
 from archive.storage.layout import blob_key
@@ -41,8 +41,7 @@ def amend(archive: Archive, files: KeyFiles, amendment: Amendment) -> Keyset:
     Raises KeyLocked when that key alone cannot sign; InputError, MalformedEvidence, StorageError,
     CatalogError.
     """
-    chain = stored_keysets(archive.store, archive.pinned_roots)
-    newest = newest_trusted(chain, archive.pinned_roots)
+    chain, newest = keysets_to_follow(archive)
     root = root_beside(newest, files)
     following = following_keyset(archive, newest, chain[-1].statement_sha256, amendment)
     store_certificates(archive, amendment.certificates)

@@ -34,6 +34,7 @@ from archive.services.verify import verify_observation, verify_record
 
 CANDIDATES_LIMIT = 20
 NO_PROOF = "that nothing matches is no proof of falsehood"
+_WITHDRAWN = "; that record was withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ def _marked(archive: Archive, answer: BytesAnswer) -> BytesAnswer:
     removed = removed_among(archive, named) if named else frozenset()
     note, first = answer.note, answer.matches[0] if answer.matches else None
     if first is not None and first.capture_id in withdrawn:
-        note += "; that record was withdrawn"
+        note += _WITHDRAWN
     if first is not None and (first.capture_id, first.role) in removed:
         note += "; that part was removed from the archive, its digest is on record"
     return replace(answer, note=note, withdrawn=withdrawn, removed=removed)
@@ -204,6 +205,8 @@ def _of_digest(
     if owner is not None:
         report = verify_record(archive, parse_id(owner), policy)
         note = f"a file of the evidence of {owner} (container, inventory or statement)"
+        if withdrawn_among(archive, [owner]):
+            note += _WITHDRAWN
         return replace(answer, report=report, note=note)
     if observed is not None:
         report = verify_observation(archive, reading.hex, policy)

@@ -13,7 +13,7 @@ _SAME, _NEW, _GONE, _OTHER = "as before", "NEW", "GONE", "CHANGED"
 
 
 def keyset_words(bundle: KeysetBundle) -> Iterator[str]:
-    """The lines, in order. Everything that the keyset says is in them."""
+    """The lines, in order. Everything that the keyset says is in them, times to the microsecond."""
     keyset = bundle.keyset
     before = None if bundle.before is None else Keyset.from_bytes(bundle.before)
     yield f"Keyset {keyset.version}, made {keyset.issued_at:%Y-%m-%d %H:%M} UTC"
@@ -65,7 +65,16 @@ def _lines(now: Mapping[str, str], before: Mapping[str, str]) -> Iterator[str]:
 
 
 def _keys(keyset: Keyset) -> dict[str, str]:
-    return {keyid: f"{keyid}  {key_words(item)}" for keyid, item in keyset.keys.items()}
+    return {keyid: f"{keyid}  {_exact_words(item)}" for keyid, item in keyset.keys.items()}
+
+
+def _exact_words(item: KeysetKey) -> str:
+    words = f"{item.state}, {item.role}, {rfc3339(item.valid_from)} to {rfc3339(item.valid_until)}"
+    if item.invalid_since is not None:
+        words += f", worthless since {rfc3339(item.invalid_since)}"
+    if item.state_at is not None:
+        words += f", since {rfc3339(item.state_at)}"
+    return words if item.reason is None else f"{words} ({item.reason})"
 
 
 def key_words(item: KeysetKey) -> str:
@@ -80,7 +89,8 @@ def key_words(item: KeysetKey) -> str:
 
 
 def _logs(keyset: Keyset) -> dict[str, str]:
-    return {log.origin: f"{log.origin}  key {log.keyid}" for log in keyset.logs}
+    written = {log: ", written to now" if log == keyset.log else "" for log in keyset.logs}
+    return {log.origin: f"{log.origin}  key {log.keyid}{now}" for log, now in written.items()}
 
 
 def _witnesses(keyset: Keyset) -> dict[str, str]:

@@ -26,6 +26,9 @@ from archive.text.recipes import latest
 from archive.text.recipes import run as run_recipe
 
 SAMPLE_BYTES = 4 * 1024 * 1024
+# Of so many bytes of bodies the words are drawn out for one file: anybody may send one of a few
+# bytes that names the largest pages.
+COMPARED_BYTES = 2 * SAMPLE_BYTES
 CANDIDATES = 10
 LEAST_BYTES = 64
 _DECODED = DecodingLimits(16 * 1024 * 1024, 200)
@@ -107,7 +110,7 @@ def _every(
     yield from _decoded(archive, data, viewer)
     words = _words_of(data)
     candidates = _candidates(archive, data, viewer, against)
-    compared = [near for match in candidates if (near := _compared(archive, data, words, match))]
+    compared = list(_compared(archive, data, words, candidates))
     yield from (near for near in compared if near.codes[0] != "SIMILAR_TEXT")
     if words:
         yield from _same_text(archive, data, words, viewer)
@@ -180,13 +183,27 @@ def _named_by(data: bytes) -> tuple[list[str], str | None]:
     return list(dict.fromkeys(urls))[:_URLS_LIMIT], title
 
 
-def _compared(archive: Archive, data: bytes, words: str, match: PartMatch) -> Near | None:
-    """How the file differs from this body, or None when they have nothing in common."""
-    try:
-        body = part_bytes(archive, parse_id(match.capture_id), "body").data
-    except MunimentError:
-        # What is withdrawn, removed or damaged is not compared with.
-        return None
+def _compared(
+    archive: Archive, data: bytes, words: str, candidates: Sequence[PartMatch]
+) -> Iterator[Near]:
+    """How the file differs from these bodies, where they have anything in common."""
+    left = COMPARED_BYTES
+    for match in candidates:
+        try:
+            body = part_bytes(archive, parse_id(match.capture_id), "body").data
+        except MunimentError:
+            # What is withdrawn, removed or damaged is not compared with.
+            continue
+        near = _piece(data, body, match)
+        if near is None and words and len(body) <= left:
+            left -= len(body)
+            near = _other_words(data, words, body, match)
+        if near is not None:
+            yield near
+
+
+def _piece(data: bytes, body: bytes, match: PartMatch) -> Near | None:
+    """Whether one of the two is a piece of the other."""
     if len(data) >= LEAST_BYTES and body.startswith(data):
         how = f"cut short: its {len(data)} bytes are the first of {len(body)}"
         return Near(("TRUNCATED",), how, match)
@@ -197,8 +214,13 @@ def _compared(archive: Archive, data: bytes, words: str, match: PartMatch) -> Ne
     if at >= 0:
         how = f"a piece of it: its {len(data)} bytes stand there from byte {at} on"
         return Near(("EXCERPT",), how, match)
+    return None
+
+
+def _other_words(data: bytes, words: str, body: bytes, match: PartMatch) -> Near | None:
+    """How the words of the two differ, or None when too few are the same."""
     held = _words_of(body)
-    if not words or not held:
+    if not held:
         return None
     if words.split() == held.split():
         return _same_words(data, match)

@@ -16,13 +16,12 @@ from archive.errors import InputError, KeyLocked, MalformedEvidence, SettingsErr
 from archive.proofs.keys import PublicKey
 from archive.proofs.keyset import LOG, MANIFEST, Keyset
 from archive.proofs.keyset_bundle import KeysetBundle
-from archive.proofs.keyset_chain import newest_trusted
 from archive.services.amend import Amendment, following_keyset
 from archive.services.context import Archive
 from archive.services.initialise import KeyFiles, make_passphrase, own_key, pin_roots
 from archive.services.keyset_changes import changed, check_threshold
 from archive.services.make_keyset import LOG_DAYS, MANIFEST_DAYS, new_keyset_key, new_log
-from archive.services.trust import has_keyset, stored_keysets
+from archive.services.trust import has_keyset, keysets_to_follow
 from archive.signing.base import Signer, seal
 
 
@@ -74,8 +73,7 @@ def propose(archive: Archive, amendment: Amendment, path: Path) -> KeysetBundle:
     A file that is there already and not yet signed is changed further. Raises InputError,
     MalformedEvidence, StorageError.
     """
-    chain = stored_keysets(archive.store, archive.pinned_roots)
-    newest = newest_trusted(chain, archive.pinned_roots)
+    chain, newest = keysets_to_follow(archive)
     before = chain[-1]
     begun = read_bundle(path) if path.exists() else None
     if begun is not None and begun.signatures:
@@ -99,12 +97,16 @@ def propose(archive: Archive, amendment: Amendment, path: Path) -> KeysetBundle:
     return bundle
 
 
-def sign(path: Path, signer: Signer) -> KeysetBundle:
+def sign(path: Path, signer: Signer, shown: KeysetBundle | None = None) -> KeysetBundle:
     """The keyset in the file with the signature of this root key, written there.
 
-    Raises InputError, KeyLocked when it is no root key of this keyset or of the one before.
+    `shown` is what the holder of the key agreed to sign, and nothing else is. Raises InputError
+    (also when the file holds another keyset by now), KeyLocked when it is no root key of this
+    keyset or of the one before.
     """
     bundle = read_bundle(path)
+    if shown is not None and (bundle.payload, bundle.before) != (shown.payload, shown.before):
+        raise InputError(f"{path} holds another keyset than was shown: nothing is signed")
     if signer.public_key.keyid not in root_keys(bundle):
         raise KeyLocked(
             f"key {signer.public_key.keyid} is no root key of this keyset, nor of the one before"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from archive.catalog import evidence
 from archive.digests import sha256_hex
 from archive.errors import CatalogMissing, InputError
 from archive.proofs.keyset import Keyset
@@ -85,11 +86,22 @@ def _trusted(archive: Archive, bundle: KeysetBundle) -> Keyset | None:
     """The trusted keyset that this one is to follow; None for the first."""
     version = bundle.keyset.version
     chain = stored_keysets(archive.store, archive.pinned_roots)
-    if len(chain) >= version and chain[version - 1].content != bundle.content:
+    is_other = len(chain) >= version and chain[version - 1].content != bundle.content
+    if is_other or _known_content(archive, version) not in {None, sha256_hex(bundle.content)}:
         raise InputError(f"keyset {version} is another one already: propose the change anew")
     if version == 1:
         return None
     return newest_trusted(chain[: version - 1], archive.pinned_roots)
+
+
+def _known_content(archive: Archive, version: int) -> str | None:
+    """The content of this version as the catalogue took it in: the store may have lost it since."""
+    try:
+        archive.database.check_schema()
+    except CatalogMissing:
+        return None
+    with archive.database.reading() as connection:
+        return evidence.keyset_content(connection, version)
 
 
 def _store(archive: Archive, bundle: KeysetBundle, before: Keyset | None) -> None:

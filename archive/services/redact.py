@@ -141,14 +141,21 @@ def _sign(archive: Archive, said: Redaction) -> str:
 
 
 def _rewritten(archive: Archive, old: Container, spans: Sequence[tuple[int, int]]) -> Replacement:
-    """The file without these ranges, stored and read back."""
+    """The file without these ranges, stored and read back.
+
+    Raises ObjectConflict when it is not the file that its digest names: whatever was done to it
+    would be signed as what remains.
+    """
     key = blob_key(old.sha256)
     cuts = tuple(_cut(archive, key, offset, length) for offset, length in spans)
     size = old.size - sum(cut.length for cut in cuts)
-    if size == 0:
-        return Replacement(old, None, cuts)
     with tempfile.NamedTemporaryFile(prefix="muniment-redact-") as file:
-        _write_without(archive, key, old.size, cuts, file)
+        if _write_without(archive, key, cuts, file) != old.sha256:
+            raise ObjectConflict(
+                f"{key} has other bytes than its digest says: put it back from a mirror first"
+            )
+        if size == 0:
+            return Replacement(old, None, cuts)
         file.flush()
         path = Path(file.name)
         sha256 = _digest_of(path)
@@ -165,16 +172,28 @@ def _cut(archive: Archive, key: str, offset: int, length: int) -> Cut:
     return Cut(offset, length, record.record_id, record.type, sha256_hex(member))
 
 
-def _write_without(
-    archive: Archive, key: str, size: int, cuts: Sequence[Cut], file: IO[bytes]
-) -> None:
-    start = 0
-    for offset, end in [*((cut.offset, cut.offset + cut.length) for cut in cuts), (size, size)]:
-        while start < offset:
-            length = min(_CHUNK_BYTES, offset - start)
-            file.write(archive.store.get_range(key, start, length))
-            start += length
-        start = end
+def _write_without(archive: Archive, key: str, cuts: Sequence[Cut], file: IO[bytes]) -> str:
+    """Write all but the cuts; the digest of the whole, cuts and all, as it was read for that."""
+    digest, start = hashlib.sha256(), 0
+    for chunk in archive.store.stream(key):
+        digest.update(chunk)
+        for piece in _kept(chunk, start, cuts):
+            file.write(piece)
+        start += len(chunk)
+    return digest.hexdigest()
+
+
+def _kept(chunk: bytes, start: int, cuts: Sequence[Cut]) -> Iterator[bytes]:
+    """What no cut takes of the chunk that begins at `start`."""
+    at, end = start, start + len(chunk)
+    for cut in cuts:
+        if cut.offset >= end:
+            break
+        if cut.offset > at:
+            yield chunk[at - start : cut.offset - start]
+        at = max(at, cut.offset + cut.length)
+    if at < end:
+        yield chunk[at - start :]
 
 
 def _digest_of(path: Path) -> str:

@@ -3,11 +3,14 @@
 
 The words of a page lie in its body, in the body as it was received, and in the text drawn out of
 them: whoever removes one of these removes all. So do the records that lean on the same bytes, or
-hold a copy of them. Records with the same words in other bytes are named, and go too if asked for.
+hold a copy of them, and the looks that gave no record, such as at the same page under an error
+status. Records with the same words in other bytes are named, and go too if asked for.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sqlalchemy.engine import Connection
 
@@ -22,13 +25,14 @@ from archive.catalog.replacements import (
     replacement_of,
     sources_of,
 )
-from archive.errors import InputError, NotFound, PartRedacted
+from archive.errors import InputError, MalformedEvidence, NotFound, ObjectMissing, PartRedacted
 from archive.ids import RecordId, parse_id
-from archive.model.inventory import ROLES, Container, RecordSpan
+from archive.model.inventory import ROLES, Container, Inventory, Part, RecordSpan
 from archive.model.redaction import Removed
 from archive.services.context import Archive
 from archive.services.redacted import place_now
 from archive.services.standing import read_standing
+from archive.storage.layout import blob_key
 
 WORDS = ("body", "body-raw", "text")
 _COPIES = ("body", "body-raw")
@@ -57,8 +61,9 @@ class RedactionPlan:
     """What would be removed.
 
     `removed` lists the parts, of all records; `moved` are records whose parts would lie in a new
-    file; `imported` counts imported records without an ID that go too; `sources` are files as they
-    were given, which are erased whole. `same_words` are records with the same text that stay.
+    file; `imported` counts imported records without an ID that go too, and `observed` looks that
+    gave no record; `sources` are files as they were given, which are erased whole. `same_words` are
+    records with the same text that stay.
     """
 
     record: RecordId
@@ -67,6 +72,7 @@ class RedactionPlan:
     containers: tuple[CutFile, ...]
     sources: tuple[Container, ...]
     imported: int
+    observed: int
     same_words: tuple[RecordId, ...]
 
     @property
@@ -90,6 +96,7 @@ class RedactionPlan:
             "erased": [{"sha256": item.sha256, "bytes": item.size} for item in self.erased],
             "sources": [{"sha256": item.sha256, "bytes": item.size} for item in self.sources],
             "imported": self.imported,
+            "observed": self.observed,
             "same_words": [str(record) for record in self.same_words],
         }
 
@@ -103,13 +110,14 @@ def plan_redaction(archive: Archive, record_id: RecordId, wanted: Wanted) -> Red
     if unknown or not wanted.roles:
         raise InputError(f"parts: give some of {', '.join(ROLES)}")
     with archive.database.reading() as connection:
-        return _Planning(connection, record_id, wanted).plan()
+        return _Planning(archive, connection, record_id, wanted).plan()
 
 
 @dataclass
 class _Planning:
     """The search for everything that holds the bytes, to its end."""
 
+    archive: Archive
     connection: Connection
     record_id: RecordId
     wanted: Wanted
@@ -117,6 +125,7 @@ class _Planning:
     captures: set[str] = field(default_factory=set)
     digests: set[str] = field(default_factory=set)
     imported: int = 0
+    observed: int = 0
 
     def plan(self) -> RedactionPlan:
         own = self._own_parts()
@@ -124,6 +133,7 @@ class _Planning:
         self._take(own)
         if self.wanted.same_words:
             self._take_words(self._with_text(texts))
+            self._take_observed("text", texts)
         while self._grow():
             pass
         files = self._files()
@@ -139,6 +149,7 @@ class _Planning:
             containers=files,
             sources=self._sources(files),
             imported=self.imported,
+            observed=self._count_observed(),
             same_words=tuple(sorted(same, key=str)) if set(WORDS) & set(self.wanted.roles) else (),
         )
 
@@ -188,7 +199,35 @@ class _Planning:
         indexed = indexed_with(self.connection, sorted(self.digests)) if self.digests else []
         self.imported = len(indexed)
         self.spans |= {(row.container_sha256, row.offset, row.length) for row in indexed}
+        for role in _COPIES:
+            self._take_observed(role, self.digests)
         return (len(self.spans), len(self.digests)) != before
+
+    def _take_observed(self, role: str, digests: Collection[str]) -> None:
+        """Take the words of looks that gave no record, where this part has one of the digests."""
+        if not digests:
+            return
+        for parts in self._observations:
+            if any(part.role == role and part.sha256 in digests for part in parts):
+                held = [part for part in parts if part.role in WORDS]
+                self.spans |= {_span(part) for part in held}
+                self.digests |= {
+                    part.sha256 for part in held if part.role in _COPIES and part.sha256
+                }
+
+    def _count_observed(self) -> int:
+        return sum(not self.spans.isdisjoint(map(_span, parts)) for parts in self._observations)
+
+    @cached_property
+    def _observations(self) -> Sequence[tuple[Part, ...]]:
+        """The parts of each look that gave no record: only its inventory lists them."""
+        found = []
+        for row in evidence.every_observation(self.connection):
+            # One that is missing or damaged leads to no bytes, and audit names it.
+            with suppress(ObjectMissing, MalformedEvidence):
+                data = self.archive.store.get(blob_key(row.inventory_sha256))
+                found.append(Inventory.from_bytes(data).parts)
+        return found
 
     def _removed(self) -> tuple[Removed, ...]:
         places = {(container, offset) for container, offset, _ in self.spans}
@@ -245,6 +284,10 @@ class _Planning:
             for sha256, size in found
             if replacement_of(self.connection, sha256) is None
         )
+
+
+def _span(part: Part) -> Span:
+    return part.span.container_sha256, part.span.offset, part.span.length
 
 
 def place_now_or_none(connection: Connection, span: Span) -> Span | None:

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from archive.errors import KeyLocked
 from archive.proofs.keyset import ACTIVE, LOG, MANIFEST, Keyset
-from archive.proofs.keyset_chain import newest_trusted
 from archive.services.amend import Amendment, amend, root_beside, take_in
 from archive.services.context import Archive
 from archive.services.initialise import KeyFiles, opened_or_made, own_key
 from archive.services.keyset_changes import Change, rotated, with_log
 from archive.services.make_keyset import new_log
-from archive.services.trust import stored_keysets
+from archive.services.trust import keysets_to_follow
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase, replace_private
 
@@ -40,8 +39,7 @@ def rotate(
     key; with a threshold above one, root keys that lie elsewhere must sign, and this refuses.
     Raises KeyLocked, MalformedEvidence, StorageError, CatalogError.
     """
-    chain = stored_keysets(archive.store, archive.pinned_roots)
-    keyset = newest_trusted(chain, archive.pinned_roots)
+    chain, keyset = keysets_to_follow(archive)
     root_beside(keyset, files)
     signer = to or coming_key(files)
     retired: tuple[str, ...] = ()

@@ -89,8 +89,13 @@ class Standing:
         return told
 
     def told(self, record: JsonValue) -> JsonValue:
-        """The record with what was done with it; parts that were removed say so."""
+        """The record with what was done with it; parts that were removed say so.
+
+        The title is drawn out of the body, and is told no more than that is.
+        """
         told = {**record, **self.members()}
+        if "title" in record and self.removed_roles & {"body", "text"}:
+            told["title"] = None
         if self.redactions and "parts" in record:
             gone = self.removed_roles
             told["parts"] = [

@@ -75,6 +75,16 @@ def trusted_keyset(archive: Archive) -> Keyset:
     return _trusted(archive, stored_keysets(archive.store, archive.pinned_roots))
 
 
+def keysets_to_follow(archive: Archive) -> tuple[tuple[SignedKeyset, ...], Keyset]:
+    """The stored keysets and the trusted newest of them, for the next one to follow.
+
+    Where one that was in force is missing, the next would be its rival: two keysets of one number
+    end all trust. Raises MalformedEvidence.
+    """
+    chain = stored_keysets(archive.store, archive.pinned_roots)
+    return chain, _trusted(archive, chain)
+
+
 def _trusted(archive: Archive, chain: Sequence[SignedKeyset]) -> Keyset:
     fault = rolled_back(archive, chain)
     if fault is not None:

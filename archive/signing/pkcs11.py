@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from archive.errors import KeyLocked, MalformedKeyset, SettingsError, SignerUnavailable
 from archive.proofs.keys import PublicKey, public_key_of_raw
@@ -42,19 +42,24 @@ class KeyPlace:
     def from_uri(cls, uri: str) -> "KeyPlace":
         """The place that a URI names. Raises SettingsError."""
         path, _, query = uri.removeprefix("pkcs11:").partition("?")
-        named = _attributes(path, ";", _PATH_NAMES) | _attributes(query, "&", _QUERY_NAMES)
+        written = _attributes(path, ";", _PATH_NAMES) | _attributes(query, "&", _QUERY_NAMES)
+        # An ID is any bytes; all else is text.
+        key_id = unquote_to_bytes(written["id"]) if "id" in written else None
+        named = {name: _text(value) if name != "id" else "" for name, value in written.items()}
         missing = {"module-path", "pin-source"} - named.keys()
         if missing or not {"token", "serial"} & named.keys() or not {"object", "id"} & named.keys():
             raise SettingsError(
                 "the URI of a PKCS#11 key names token or serial, object or id, and module-path "
                 "and pin-source behind a question mark"
             )
+        if not named.get("serial", "").isascii():
+            raise SettingsError("the serial in the URI of a PKCS#11 key is not ASCII")
         return cls(
             module_path=named["module-path"],
             token=named.get("token"),
             serial=named.get("serial"),
             label=named.get("object"),
-            key_id=named["id"].encode("latin-1") if "id" in named else None,
+            key_id=key_id,
             pin_source=Path(named["pin-source"].removeprefix("file://").removeprefix("file:")),
         )
 
@@ -124,7 +129,7 @@ _process: list[int] = []
 
 def _session(place: KeyPlace) -> _Session:
     where = (place.module_path, place.token, place.serial)
-    pin = read_passphrase(place.pin_source).decode("utf-8")
+    pin = _pin(place.pin_source)
     with _opening:
         module = _module(place.module_path)
         if _process != [os.getpid()]:
@@ -207,4 +212,18 @@ def _attributes(text: str, between: str, known: frozenset[str]) -> dict[str, str
             f"the URI of a PKCS#11 key may hold {', '.join(sorted(known))} here, each once; a PIN "
             "belongs into a file (pin-source)"
         )
-    return {name: unquote(value, encoding="latin-1") for name, _, value in pairs}
+    return {name: value for name, _, value in pairs}
+
+
+def _text(written: str) -> str:
+    try:
+        return unquote(written, errors="strict")
+    except UnicodeDecodeError as error:
+        raise SettingsError("the URI of a PKCS#11 key holds what is no UTF-8") from error
+
+
+def _pin(source: Path) -> str:
+    try:
+        return read_passphrase(source).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise KeyLocked(f"the PIN in {source} is no UTF-8") from error

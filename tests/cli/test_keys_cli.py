@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from support.keysets import signer
 
@@ -125,6 +126,28 @@ def test_nobody_signs_without_saying_yes(
     assert code == 130
     assert "Keyset 1" in out
     assert Path("1.json").read_bytes() == before
+
+
+def test_nothing_is_signed_but_what_was_shown(
+    muniment: Muniment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root_keys(muniment, "anna", "ben")
+    roots = ("--root", "anna.pub", "--root", "ben.pub", "--threshold", "2")
+    assert muniment("keys", "init", "1.json", *roots)[0] == 0
+    assert muniment("keys", "init", "other.json", *roots)[0] == 0
+    other = Path("other.json").read_bytes()
+    assert other != Path("1.json").read_bytes()
+
+    def swaps(*_: object, **__: object) -> bool:
+        Path("1.json").write_bytes(other)
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(click, "confirm", swaps)
+        code, _, err = muniment("keys", "sign", "1.json", "--key", "anna.pem", *OPENED)
+    assert code == 3
+    assert "another keyset than was shown" in err
+    assert Path("1.json").read_bytes() == other
 
 
 def test_a_root_key_is_never_overwritten(muniment: Muniment) -> None:

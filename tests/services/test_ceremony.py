@@ -23,6 +23,7 @@ from archive.errors import (
     SigningError,
     StorageUnavailable,
 )
+from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_bundle import KeysetBundle
 from archive.proofs.note import COSIGNATURE, VerifierKey
 from archive.services import publish_keyset as publishing
@@ -247,6 +248,31 @@ def test_a_publication_that_was_broken_off_breaks_nothing_and_is_finished_by_the
     assert audited(founded).exit_code == 0
 
 
+def test_where_the_store_lost_a_keyset_no_rival_of_it_is_proposed_or_published(
+    founded: Archive, settings: Settings, tmp_path: Path
+) -> None:
+    files = key_files(settings)
+    [keyid] = (k for k, key in trusted_keyset(founded).keys.items() if key.role == "manifest")
+    revocation, rival = tmp_path / "revocation.json", tmp_path / "rival.json"
+    since = founded.clock.now() - DAY
+    propose(founded, Amendment([revoked(keyid, since, "stolen")]), revocation)
+    propose(founded, Amendment([with_witness(WITNESS)]), rival)
+    for path in (revocation, rival):
+        for holder in (ANNA, BEN):
+            sign(path, holder)
+    assert publish_keyset(founded, files, [revocation]).is_done
+    for stored in stored_file(settings, "trust/keyset").glob("2.*"):
+        stored.unlink()
+    with pytest.raises(MalformedKeyset, match="keyset 2 was in force"):
+        propose(founded, Amendment([with_witness(WITNESS)]), tmp_path / "another.json")
+    with pytest.raises(InputError, match="keyset 2 is another one already"):
+        publish_keyset(founded, files, [rival])
+    assert not list(stored_file(settings, "trust/keyset").glob("2.*"))
+    # The file that was signed then puts it back.
+    assert publish_keyset(founded, files, [revocation]).is_done
+    assert trusted_keyset(founded).keys[keyid].state == "revoked"
+
+
 def test_a_death_before_the_new_key_is_in_place_is_finished_by_the_next_run(
     founded: Archive, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -398,6 +424,27 @@ def test_what_is_shown_before_signing_names_every_change(founded: Archive, tmp_p
     )
     assert f"NEW        {WITNESS.to_text()}" in text
     assert "Witnesses, of whom 1 must cosign:" in words
+
+
+@pytest.mark.parametrize("name", ["valid_from", "valid_until", "state_at", "invalid_since"])
+def test_what_is_shown_before_signing_names_a_change_of_a_microsecond(
+    founded: Archive, settings: Settings, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "next.json"
+    old = signing_key(founded, trusted_keyset(founded)).listed.key.keyid
+    since = founded.clock.now() - DAY
+    propose(founded, Amendment([revoked(old, since, "stolen")]), path)
+    for holder in (ANNA, BEN):
+        sign(path, holder)
+    assert publish_keyset(founded, key_files(settings), [path]).is_done
+
+    def later(keyset: Keyset, _now: dt.datetime) -> Keyset:
+        time = getattr(keyset.keys[old], name) + dt.timedelta(microseconds=1)
+        key = replace(keyset.keys[old], **{name: time})
+        return replace(keyset, keys={**keyset.keys, old: key})
+
+    words = keyset_words(propose(founded, Amendment([later]), tmp_path / "bent.json"))
+    assert any("CHANGED" in line and old in line for line in words)
 
 
 def test_a_bundle_that_shows_other_things_than_it_signs_is_refused(

@@ -17,7 +17,9 @@ from archive.clock import rfc3339
 from archive.digests import Sha1Reading, read_digest, read_sha256, sha1_base32, sha256_hex
 from archive.errors import MalformedDigest
 from archive.ids import RecordId
+from archive.services import near_miss
 from archive.services.batch import Batch, exit_code
+from archive.services.cite import read_record
 from archive.services.context import Archive
 from archive.services.hash_desk import NO_PROOF, BytesAnswer, verify_bytes, verify_digest
 from archive.services.hash_range import hash_range
@@ -252,10 +254,51 @@ def test_what_is_closed_or_withdrawn_is_not_compared_with(
     assert (codes(cut), codes(same)) == ([], [])
 
 
+def test_the_words_of_a_few_large_bodies_are_drawn_out_and_no_more(
+    archive: Archive, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = page(*(f"Clause {number} of the terms." for number in range(40)), title="Large")
+    for number in range(4):
+        path = f"/large/{number}"
+        origin.page(path, large.replace(b"Clause 7 ", b"Clause %d0 " % number))
+        minted(archive, origin.url(path))
+    drawn: list[int] = []
+
+    def counted(data: bytes) -> str:
+        drawn.append(len(data))
+        return words_of(data)
+
+    words_of = near_miss._words_of
+    monkeypatch.setattr(near_miss, "_words_of", counted)
+    monkeypatch.setattr(near_miss, "COMPARED_BYTES", 2 * len(large) + 100)
+    given = large.replace(b"Clause 9 ", b"Clause 99 ")
+    assert [near.codes for near in of_file(archive, given).near] == [("SIMILAR_TEXT",)] * 2
+    assert len(drawn) == 3
+    # A piece of a large one is still told: that takes no words.
+    drawn.clear()
+    monkeypatch.setattr(near_miss, "COMPARED_BYTES", 0)
+    start = large[: large.index(b"Clause 7 ")]
+    codes = {near.codes for near in of_file(archive, start).near}
+    assert codes == {("TRUNCATED",)}
+    assert len(drawn) == 1
+
+
 def test_a_withdrawn_record_is_not_compared_with(archive: Archive, record: RecordId) -> None:
     withdraw(archive, record, WithdrawalWanted("other", "a test"), "operator")
     assert of_file(archive, BODY[:-200]).near == ()
     assert of_file(archive, BODY).withdrawn == {str(record)}
+
+
+def test_of_the_evidence_of_a_withdrawn_record_it_is_said_that_it_was(
+    archive: Archive, record: RecordId
+) -> None:
+    told = read_record(archive, record)
+    names = ("statement_sha256", "inventory_sha256", "container_sha256")
+    notes = [verify_digest(archive, read_digest(told[name])).note for name in names]
+    assert not any("withdrawn" in note for note in notes)
+    withdraw(archive, record, WithdrawalWanted("other", "a test"), "operator")
+    for name in names:
+        assert verify_digest(archive, read_digest(told[name])).note.endswith("was withdrawn")
 
 
 @pytest.mark.parametrize("digits", [5, 6, 8])

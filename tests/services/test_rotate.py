@@ -5,19 +5,36 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
-from support.archives import audited, minted, page, published, rebuilt, tables
+from support.archives import (
+    audited,
+    damaged,
+    minted,
+    page,
+    published,
+    rebuilt,
+    stored_file,
+    tables,
+)
 from support.keysets import signer
 from support.origin import Origin
 
 from archive import canonical
 from archive.bootstrap import init_archive, key_files
-from archive.errors import KeyLocked, MunimentError, SigningError, StorageUnavailable
+from archive.errors import (
+    KeyLocked,
+    MalformedKeyset,
+    MunimentError,
+    SigningError,
+    StorageUnavailable,
+)
 from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_trust import Authority, Witnesses
 from archive.proofs.note import COSIGNATURE, VerifierKey
 from archive.services import amend as amending
 from archive.services import rotate as module
+from archive.services.amend import Amendment, amend
 from archive.services.context import Archive, signing_key
+from archive.services.keyset_changes import with_witness
 from archive.services.make_keyset import store_keyset
 from archive.services.rotate import Rotated, rotate
 from archive.services.trust import stored_keysets, trusted_keyset
@@ -26,6 +43,8 @@ from archive.settings import Settings
 from archive.signing.file import open_key, read_passphrase
 
 pytestmark = pytest.mark.both_databases
+
+WITNESS = VerifierKey("witness.example", COSIGNATURE, signer(90).public_key)
 
 
 def rotated(archive: Archive, settings: Settings) -> Rotated:
@@ -181,3 +200,18 @@ def test_an_archive_of_the_first_format_gets_its_log_with_the_next_rotation(
     assert verify_record(archive, before).result.exit_code == 0
     assert audited(archive).exit_code == 0
     archive.close()
+
+
+def test_where_the_store_lost_a_keyset_none_is_signed_in_its_place(
+    archive: Archive, settings: Settings
+) -> None:
+    rotated(archive, settings)
+    folder = stored_file(settings, "trust/keyset")
+    [path] = folder.glob("2.*")
+    with damaged(path, None):
+        with pytest.raises(MalformedKeyset, match="keyset 2 was in force"):
+            rotated(archive, settings)
+        with pytest.raises(MalformedKeyset, match="keyset 2 was in force"):
+            amend(archive, key_files(settings), Amendment([with_witness(WITNESS)]))
+        assert not list(folder.glob("2.*"))
+    assert rotated(archive, settings).keyset_version == 3

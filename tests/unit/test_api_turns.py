@@ -128,3 +128,28 @@ def test_a_socket_loses_patience_with_a_reader_who_does_not_read() -> None:
         ours.begin(0.2)
         with pytest.raises(SlowClient):
             ours.sendall(b"x" * 50_000_000)
+
+
+def test_a_socket_loses_patience_with_a_reader_of_many_small_answers() -> None:
+    ours, theirs = patient_pair()
+    with ours, theirs:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        ours.begin(0.2)
+        ended = threading.Event()
+        reading = threading.Thread(target=sip, args=(theirs, ended))
+        reading.start()
+        with pytest.raises(SlowClient):
+            sent_for(8, ours)
+        ended.set()
+        reading.join()
+
+
+def sent_for(seconds: float, connection: socket.socket) -> None:
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        connection.sendall(b"x" * 100)
+
+
+def sip(connection: socket.socket, ended: threading.Event) -> None:
+    while not ended.wait(0.15):
+        connection.recv(100)

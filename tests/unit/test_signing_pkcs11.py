@@ -169,6 +169,8 @@ def test_without_the_extra_it_is_said_what_to_install(token: Token, tmp_path: Pa
         "pkcs11:token=a;object=b?module-path=/x&pin-source=/y&pin-value=4711",
         "pkcs11:token=a;token=c;object=b?module-path=/x&pin-source=/y",
         "pkcs11:token=a;object=b;slot-id=0?module-path=/x&pin-source=/y",
+        "pkcs11:token=%FF;object=b?module-path=/x&pin-source=/y",
+        "pkcs11:serial=%C3%A9;object=b?module-path=/x&pin-source=/y",
     ],
 )
 def test_a_uri_that_cannot_be_used_is_refused_and_a_pin_in_it_is_not_shown(uri: str) -> None:
@@ -179,11 +181,19 @@ def test_a_uri_that_cannot_be_used_is_refused_and_a_pin_in_it_is_not_shown(uri: 
 
 def test_a_uri_is_read_as_rfc_7512_writes_it() -> None:
     place = KeyPlace.from_uri(
-        "pkcs11:token=my%20token;serial=1a;object=k%3b1;id=%01%ff"
+        "pkcs11:token=my%20t%C3%B6ken;serial=1a;object=k%3b1;id=%01%ff"
         "?module-path=/usr/lib/m.so&pin-source=file:///etc/pin"
     )
-    assert (place.token, place.serial, place.label) == ("my token", "1a", "k;1")
+    assert (place.token, place.serial, place.label) == ("my töken", "1a", "k;1")
     assert (place.key_id, place.pin_source) == (b"\x01\xff", Path("/etc/pin"))
+
+
+def test_a_pin_that_is_no_text_does_not_open_a_token(token: Token, tmp_path: Path) -> None:
+    pin = tmp_path / "pin"
+    pin.write_bytes(b"\xff\xfe\n")
+    uri = f"{token.uri('manifest').partition('&pin-source=')[0]}&pin-source=file:{pin}"
+    with pytest.raises(KeyLocked, match="no UTF-8"):
+        open_uri(uri, NO_FILE)
 
 
 def test_an_archive_signs_captures_and_checkpoints_inside_a_token(

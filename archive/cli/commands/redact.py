@@ -99,8 +99,12 @@ def _show_plan(plan: Any, *, as_json: bool) -> None:
     for part in plan["removed"]:
         digest = part.get("sha256") or part.get("commitment")
         click.echo(f"  {part['record']}  {part['role']:9} {part['bytes']:>9} bytes  {digest}")
+    if any(part["role"] in {"body", "text"} for part in plan["removed"]):
+        click.echo("  and the title is shown no more; signed inventories keep it, and the URL")
     if plan["imported"]:
         click.echo(f"  and {plan['imported']} imported records without an ID")
+    if plan["observed"]:
+        click.echo(f"  and {plan['observed']} looks that gave no record")
     for item in plan["sources"]:
         click.echo(f"  the whole file as it was given, {item['bytes']} bytes  {item['sha256']}")
     if plan["moved"]:
