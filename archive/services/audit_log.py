@@ -23,7 +23,7 @@ from archive.proofs.tiles import Tile
 from archive.services.audit_tiles import TileAudit
 from archive.services.context import Archive
 from archive.services.stored_log import Checkpoints, stored_checkpoints, stored_entries
-from archive.services.transparency import log_of
+from archive.services.transparency import newest_log_of
 from archive.services.trust import trusted_keyset
 
 CHECKPOINT = "log.checkpoint"
@@ -82,9 +82,10 @@ def audit_log(archive: Archive, pinned: Sequence[bytes] = ()) -> list[LogDamage]
         keyset = trusted_keyset(archive)
     except (MalformedEvidence, StorageError):
         return []  # the keyset's own damage is named already
-    log = log_of(archive, keyset)
+    log = newest_log_of(archive, keyset)
     if log is None:
-        return []
+        detail = "the keyset names no log to hold it against"
+        return [LogDamage(GIVEN, CONSISTENCY, "CHECKPOINT_ORIGIN", detail, False) for _ in pinned]
     # Files are listed first and rows read later, so that what is made meanwhile is no surplus.
     checkpoints = stored_checkpoints(archive.store, log.key)
     tiles = [tile for item in archive.store.list(TILES) if (tile := read_tile_key(item.key))]
@@ -287,7 +288,7 @@ def _audit_latest(archive: Archive, found: _Found) -> None:
     except StorageError as error:
         found.damages.append(LogDamage(LATEST, CHECKPOINT, error.code, str(error), False))
     else:
-        if not is_trusted(latest, found.keyset):
+        if not latest.judged(found.key).is_valid:
             detail = "it is not signed by the key of a log that the keyset names"
             found.name(LATEST, CHECKPOINT, "CHECKPOINT_SIGNATURE", detail)
         elif latest.head.size < found.head.published:

@@ -71,12 +71,12 @@ class LogReader:
         return None if isinstance(hashes, Absent) else LogProof(index, hashes, note).to_bytes()
 
     def _note(self, size: int, number: int = 1) -> SignedCheckpoint | None:
+        key = checkpoint_key(size, number)
         try:
-            return SignedCheckpoint.from_bytes(
-                self._archive.store.get(checkpoint_key(size, number))
-            )
+            note = SignedCheckpoint.from_bytes(self._archive.store.get(key))
         except (MalformedEvidence, StorageError):
             return None  # which the audit names
+        return note if note.head.size == size else None
 
     def _cosigned_note(self, size: int) -> SignedCheckpoint | None:
         """The first note of this size that as many witnesses cosigned as the keyset asks for."""

@@ -17,7 +17,7 @@ from archive.proofs.keyset import Keyset
 from archive.proofs.merkle import EMPTY_ROOT, leaf_hash, root_of
 from archive.services.context import Archive
 from archive.services.stored_log import Published, stored_checkpoints, stored_entries
-from archive.services.transparency import log_of
+from archive.services.transparency import newest_log_of
 from archive.storage.layout import read_key
 
 Fault = tuple[str, str, str]
@@ -33,7 +33,7 @@ def relog(
     Raises StorageError.
     """
     log.forget(connection)
-    written_to = log_of(archive, keyset)
+    written_to = newest_log_of(archive, keyset)
     if written_to is None:
         return []
     log.begin(connection, EMPTY_ROOT)

@@ -5,6 +5,7 @@ from archive.catalog import log as rows
 from archive.catalog.database import Database
 from archive.errors import LogError
 from archive.proofs.keyset import Keyset
+from archive.proofs.keyset_trust import TrustedLog
 from archive.proofs.merkle import TreeHead
 from archive.proofs.note import ED25519, VerifierKey
 from archive.services.context import Archive
@@ -62,8 +63,18 @@ class CatalogSequence:
 
 def log_of(archive: Archive, keyset: Keyset) -> Log | None:
     """The log that the keyset names as the one to write to; None when it names none."""
-    named = keyset.log
-    if named is None:
-        return None
+    return None if keyset.log is None else _log(archive, keyset, keyset.log)
+
+
+def newest_log_of(archive: Archive, keyset: Keyset) -> Log | None:
+    """The log that is written to, else the last one, which ended: what is in it stays to be proven.
+
+    None when the keyset names none at all.
+    """
+    named = keyset.log or next(reversed(keyset.logs), None)
+    return None if named is None else _log(archive, keyset, named)
+
+
+def _log(archive: Archive, keyset: Keyset, named: TrustedLog) -> Log:
     key = VerifierKey(named.origin, ED25519, keyset.keys[named.keyid].key)
     return Log(archive.log_store, archive.log_store, CatalogSequence(archive.database), key)

@@ -26,7 +26,7 @@ from support.archives import (
 )
 from support.origin import Origin
 
-from archive.bootstrap import open_archive
+from archive.bootstrap import key_files, open_archive
 from archive.canonical import loads
 from archive.catalog import log as rows
 from archive.digests import sha256_hex
@@ -44,9 +44,11 @@ from archive.proofs.log_layout import LATEST, checkpoint_key
 from archive.proofs.merkle import EMPTY_ROOT, TreeHead, leaf_hash, root_of
 from archive.proofs.note import NoteSignature
 from archive.proofs.tlog_proof import LogProof
+from archive.services.amend import Amendment, amend
 from archive.services.audit import AuditOptions, audit
 from archive.services.check_log import check_log
 from archive.services.context import Archive, log_signing_key
+from archive.services.keyset_changes import retired, revoked
 from archive.services.log import prove_logged, show_log
 from archive.services.restrict import Wanted, restrict
 from archive.services.transparency import log_of
@@ -609,6 +611,37 @@ def test_a_past_that_was_made_anew_is_shown_by_a_kept_checkpoint_and_by_every_an
     assert given not in damages(archive)
     report = verify_record(archive, ids[2])
     assert failures(report) == {("log.consistency", "LOG_INCONSISTENT")}
+
+
+@pytest.mark.parametrize("is_revoked", [False, True])
+def test_a_log_that_ended_is_audited_and_rebuilt_like_any_other(
+    archive: Archive, settings: Settings, site: Origin, ids: list[RecordId], *, is_revoked: bool
+) -> None:
+    note, keyset = kept_note(archive), trusted_keyset(archive)
+    assert keyset.log is not None
+    keyid, now = keyset.log.keyid, archive.clock.now()
+    end = (
+        revoked(keyid, now, "stolen", ends_log=True)
+        if is_revoked
+        else retired(keyid, "enough", ends_log=True)
+    )
+    amend(archive, key_files(settings), Amendment([end]))
+    minted(archive, site.url("/3"))
+    assert damages(archive) == set()
+    given = ("the checkpoint that was given", "log.consistency", "CHECKPOINT_SIGNATURE")
+    assert audit_against(archive, note) == ({given} if is_revoked else set())
+    before = entries(archive)
+    assert rebuilt(archive).is_complete
+    assert entries(archive)[:NEWEST] == before[:NEWEST]
+    assert len(entries(archive)) == len(before)
+    report = verify_record(archive, ids[0])
+    [entry] = [found for found in report.findings if found.claim == "log.entry"]
+    assert entry.status is Status.PASS
+    key = checkpoint_key(2)
+    with damaged(stored_file(settings, key), None):
+        assert damages(archive) == {(key, "log.checkpoint", "OBJECT_MISSING")}
+    execute(archive, "delete from log_entry where idx = 2")
+    assert ("log entry 2", "log.entry", "LOG_TRUNCATED") in damages(archive)
 
 
 def test_a_kept_checkpoint_of_another_log_proves_nothing_and_says_so(
