@@ -509,6 +509,11 @@ class AttestationSchema(AnswerSchema):
     claims = fields.List(fields.Nested(AttestedClaimSchema), required=True)
     verified_at = fields.String(required=True)
     statement_sha256 = fields.String(required=True)
+    standing = fields.Raw(
+        required=True,
+        allow_none=True,
+        metadata={"description": "What was done with the record until now, as in a report"},
+    )
 
 
 class HealthSchema(AnswerSchema):

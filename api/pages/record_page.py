@@ -97,7 +97,10 @@ def record_page(
 def report_page(report: Report) -> str:
     """The page of a verification report on a record."""
     return render_template(
-        "report.html", report=shown_report(report), record_id=report.subject["record_id"]
+        "report.html",
+        report=shown_report(report),
+        record_id=report.subject["record_id"],
+        standing=report.standing or {},
     )
 
 

@@ -70,9 +70,15 @@ def verify_file() -> Response:
 def verification(sha256: str) -> Response:
     """A verification that is on record, as it was signed."""
     told = read_attestation(current_archive(), sha256)
-    require_metadata(required_row(parse_id(told["record"])))
+    row = required_row(parse_id(told["record"]))
+    require_metadata(row)
     return page_response(
-        render_template("verification.html", told=told, claims=shown_answers(told["claims"]))
+        render_template(
+            "verification.html",
+            told=told,
+            claims=shown_answers(told["claims"]),
+            standing=row.standing.members() if row.standing else {},
+        )
     )
 
 

@@ -22,8 +22,9 @@ blueprint = ApiBlueprint("attestations", __name__, description="Verifications th
 def read_verification(sha256: str) -> Response:
     """Read a verification that is on record, by the digest of its statement."""
     told = read_attestation(current_archive(), sha256)
-    require_metadata(required_row(parse_id(told["record"])))
-    return json_response(told)
+    row = required_row(parse_id(told["record"]))
+    require_metadata(row)
+    return json_response({**told, "standing": (row.standing and row.standing.members()) or None})
 
 
 @blueprint.at("/records/<text>/verifications")

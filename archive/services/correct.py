@@ -9,6 +9,7 @@ from archive.clock import rfc3339
 from archive.errors import InputError, NotFound
 from archive.ids import RecordId
 from archive.model.correction import TEXT_LIMIT, VALUE_LIMIT, Correction
+from archive.services.cite import read_record
 from archive.services.context import Archive
 from archive.services.declare import check_reason, declare, next_number, required_standing
 from archive.services.standing import Standing
@@ -91,5 +92,7 @@ def _value(archive: Archive, record_id: RecordId, field: str) -> str | None:
     if field not in record or isinstance(value, dict | list):
         plain = sorted(name for name in record if not isinstance(record[name], dict | list))
         raise InputError(f"field: give one of {', '.join(plain)}, or none")
+    if field == "title":
+        value = read_record(archive, record_id)["title"]  # it may have been removed
     # Longer than what is signed here can only be a URL, whose beginning names it well enough.
     return None if value is None else str(value)[:VALUE_LIMIT]

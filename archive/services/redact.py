@@ -43,11 +43,15 @@ _LOCK = sha256_hex(b"redaction")
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Why bytes are removed, by code and in words; and whether locks on them are bypassed."""
+    """Why bytes are removed, by code and in words; and whether locks on them are bypassed.
+
+    `agreed` is the plan that was shown to whoever said yes: nothing else is done then.
+    """
 
     reason_code: str
     reason: str
     bypass_lock: bool = False
+    agreed: RedactionPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,8 @@ def redact(archive: Archive, record_id: RecordId, wanted: Wanted, why: Why, acto
         raise InputError(f"reason_code: say one of {', '.join(REASON_CODES)}")
     with sole_importer(archive, _LOCK, lambda: None):
         plan = plan_redaction(archive, record_id, wanted)
+        if why.agreed not in {None, plan}:
+            raise InputError("what would be removed is not what was shown any more: look again")
         refuse_locked(archive, plan, bypass_lock=why.bypass_lock)
         intent = _intend(archive)
         replaced = [_rewritten(archive, item.old, item.spans) for item in plan.containers]

@@ -5,6 +5,7 @@ import gzip
 import subprocess
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ from archive.model.claim import Report, Result, Status
 from archive.model.redaction import Redaction
 from archive.services.cite import cite, read_record
 from archive.services.context import Archive
+from archive.services.correct import CorrectionWanted, correct
 from archive.services.erase import finish_redactions
 from archive.services.exhibit import exhibit
 from archive.services.hash_desk import verify_bytes
@@ -195,6 +197,31 @@ def test_looks_with_the_same_words_go_if_asked_for(
     assert plan_redaction(archive, record, BODY_PARTS).observed == 0
     redacted(archive, record, words=True)
     assert SECRET not in stored_bytes(settings)
+
+
+def test_nothing_is_removed_but_what_was_shown(
+    archive: Archive, origin: Origin, record: RecordId
+) -> None:
+    shown = plan_redaction(archive, record, BODY_PARTS)
+    origin.page("/copy", BODY)
+    copy = minted(archive, origin.url("/copy"))
+    why = Why("privacy", "it names a person", agreed=shown)
+    with pytest.raises(InputError, match="not what was shown"):
+        redact(archive, record, BODY_PARTS, why, "operator")
+    assert part_bytes(archive, copy, "body").data == BODY
+    again = replace(why, agreed=plan_redaction(archive, record, BODY_PARTS))
+    assert redact(archive, record, BODY_PARTS, again, "operator").left == ()
+
+
+def test_a_correction_does_not_repeat_a_title_that_was_removed(
+    archive: Archive, record: RecordId
+) -> None:
+    redacted(archive, record)
+    wanted = CorrectionWanted("it was wrong", "title", None, "Conditions")
+    [said] = correct(archive, record, wanted, "operator").corrections
+    assert said.to_json()["old"] is None
+    with pytest.raises(InputError, match="says None"):
+        correct(archive, record, replace(wanted, old="Terms"), "operator")
 
 
 def test_records_with_the_same_words_are_named_and_go_if_asked_for(

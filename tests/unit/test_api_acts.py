@@ -21,6 +21,7 @@ from archive.cli import cli
 from archive.errors import RecordWithdrawn
 from archive.ids import parse_id
 from archive.services.access import make_api_key
+from archive.services.attest import attest
 from archive.services.context import Archive
 from archive.services.correct import CorrectionWanted, correct
 from archive.services.jobs import find_job, wait_for
@@ -186,6 +187,26 @@ def test_a_redacted_record_is_marked_at_the_other_doors_too(site: Site) -> None:
     assert site.run("show", FIRST, "--part", "body")[0] == 1
     code, out = site.run("verify", FIRST)
     assert (code, "OBJECT_REDACTED" in out) == (0, True)
+
+
+def test_what_says_that_a_record_verified_says_what_was_done_with_it_since(site: Site) -> None:
+    on_record = attest(site.archive, parse_id(FIRST), "standard", "operator").row.statement_sha256
+    pages = (f"/{FIRST}/verify", f"/verifications/{on_record}")
+    place = f"/api/v1/verifications/{on_record}"
+    assert not any("was withdrawn" in site.get(path, "text/html").text for path in pages)
+    assert site.get(place).get_json()["standing"] is None
+    correct(site.archive, parse_id(FIRST), CorrectionWanted("the date is wrong"), "operator")
+    wanted = WithdrawalWanted("error", "<b>of the wrong</b> address", parse_id(SECOND))
+    withdraw(site.archive, parse_id(FIRST), wanted, "operator")
+    for path in pages:
+        answer = site.get(path, "text/html")
+        assert answer.status_code == 200
+        assert "This record was withdrawn" in answer.text
+        assert "&lt;b&gt;of the wrong&lt;/b&gt; address" in answer.text
+        assert f'href="/{SECOND}"' in answer.text
+        assert "the date is wrong" in answer.text
+    told = site.get(place).get_json()["standing"]
+    assert (told["state"], told["withdrawal"]["replacement"]) == ("withdrawn", SECOND)
 
 
 def test_admins_redact_by_the_api_once_they_confirm(site: Site) -> None:

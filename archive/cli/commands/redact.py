@@ -65,7 +65,7 @@ def command(  # noqa: PLR0913 - click hands over each option
             if as_json or not sys.stdin.isatty():
                 ctx.exit(1)
             click.confirm("Remove all this for good?", abort=True)
-        why = Why(code, reason, bypass_lock=bypass_lock)
+        why = Why(code, reason, bypass_lock=bypass_lock, agreed=None if yes else plan)
         done = redact(archive, record_id, wanted, why, OPERATOR).to_json()
     if as_json:
         print_json(done)
