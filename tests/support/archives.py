@@ -84,7 +84,11 @@ def minted(archive: Archive, url: str) -> RecordId:
 
 
 def tables(archive: Archive) -> Tables:
-    """Every row and column of every evidence table, sorted."""
+    """Every row and column of every evidence table, sorted.
+
+    What was nudged is published first: a rebuild may order what is not published otherwise.
+    """
+    archive.publisher.settle()
     with archive.database.reading() as connection:
         return {
             table.name: sorted(
