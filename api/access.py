@@ -11,7 +11,7 @@ from api.problems import CHALLENGE, Problem, ProblemRaised, title_of
 from api.request_log import KEY_ID
 from api.state import current_archive, current_aside
 from archive.errors import AccessDenied, ApiKeyMissing, ScopeMissing
-from archive.services.access import ANYONE, USE_NOTED_SECONDS, Reader, authenticate, note_use
+from archive.services.access.keys import ANYONE, USE_NOTED_SECONDS, Reader, authenticate, note_use
 
 
 def current_reader() -> Reader:

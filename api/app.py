@@ -22,8 +22,8 @@ from archive import __version__
 from archive.bootstrap import open_archive
 from archive.errors import MunimentError
 from archive.ids import Kind, RecordId
-from archive.services.cite import readable
 from archive.services.context import Archive
+from archive.services.reading.cite import readable
 from archive.settings import Settings, load_settings
 
 _STATIC_SECONDS = 3600

@@ -13,7 +13,7 @@ from api.access import current_reader
 from api.state import current_archive, current_bounds
 from archive.ids import RecordId
 from archive.services.custody import note_export
-from archive.services.exhibit import exhibit
+from archive.services.exhibits.make import exhibit
 
 _TYPE = "application/zip"
 _PIECE_BYTES = 1 << 18

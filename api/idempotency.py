@@ -27,8 +27,8 @@ from archive.errors import (
     InputError,
     NotFound,
 )
-from archive.services import idempotency
-from archive.services.idempotency import Begun, KeptAnswer
+from archive.services.access import idempotency
+from archive.services.access.idempotency import Begun, KeptAnswer
 
 View = TypeVar("View", bound=Callable[..., Response])
 Resume = Callable[[str], Response | None]

@@ -13,7 +13,7 @@ from api.problems import FieldError, Problem, ProblemRaised, title_of
 from api.state import current_archive
 from archive.errors import MalformedId, NotFound
 from archive.ids import RecordId
-from archive.services.resolve import Resolution, resolve
+from archive.services.reading.resolve import Resolution, resolve
 
 ASKED = "asked"
 

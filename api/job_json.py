@@ -15,8 +15,8 @@ from api.record_row import record_row
 from api.responses import json_response
 from api.state import current_archive, current_bounds
 from archive.canonical import JsonValue
-from archive.services.jobs import Job, job_json, wait_for
-from archive.services.permission import Sight
+from archive.services.access.permission import Sight
+from archive.services.jobs.requests import Job, job_json, wait_for
 
 WAIT_SECONDS_LIMIT = 60
 _RETRY_AFTER_SECONDS = 1

@@ -10,7 +10,7 @@ from api.problems import Problem, ProblemRaised, title_of
 from api.responses import json_response
 from api.state import current_archive, current_door
 from archive.errors import NotFound
-from archive.services.readiness import OK, readiness
+from archive.services.upkeep.readiness import OK, readiness
 
 blueprint = Blueprint("ops", __name__)
 

@@ -16,7 +16,7 @@ from api.ranges import RangeUnsatisfiable, read_range
 from api.state import current_archive
 from archive.digests import sha256_hex
 from archive.ids import RecordId
-from archive.services.parts import ServedPart, part_bytes
+from archive.services.reading.parts import ServedPart, part_bytes
 
 _TEXT = "text/plain; charset=utf-8"
 

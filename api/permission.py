@@ -14,9 +14,9 @@ from api.state import current_archive, current_aside
 from archive.canonical import JsonValue
 from archive.errors import RecordRestricted, RecordWithdrawn
 from archive.ids import parse_id
-from archive.services.access import Reader
+from archive.services.access.keys import Reader
+from archive.services.access.permission import OPEN, Permission, Sight, permission, tells_actors
 from archive.services.custody import note_access, sign_waiting
-from archive.services.permission import OPEN, Permission, Sight, permission, tells_actors
 
 
 def seen(row: RecordRow) -> Permission:

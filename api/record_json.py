@@ -13,7 +13,7 @@ from werkzeug.http import parse_etags
 from api import headers
 from api.headers import HeaderList
 from archive.canonical import JsonValue
-from archive.services.standing import Standing
+from archive.services.effects.standing import Standing
 
 _ABOUT_PAGE = "https://schema.org/AboutPage"
 _WEB_PAGE = "https://schema.org/WebPage"

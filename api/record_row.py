@@ -6,7 +6,7 @@ from api.state import current_archive
 from archive.digests import sha256_hex
 from archive.errors import NotFound
 from archive.ids import RecordId
-from archive.services.standing import standing_of, told_bytes
+from archive.services.effects.standing import standing_of, told_bytes
 
 
 def record_row(record_id: str) -> RecordRow | None:

@@ -22,11 +22,11 @@ from archive.canonical import JsonValue
 from archive.digests import DigestReading, Sha1Reading
 from archive.ids import RecordId, parse_id
 from archive.model.claim import Report, Result, Status
-from archive.services.batch import Batch
-from archive.services.custody_told import count_told
-from archive.services.hash_desk import BytesAnswer, verify_bytes, verify_digest
-from archive.services.permission import viewer
-from archive.services.verify import verify_record
+from archive.services.access.permission import viewer
+from archive.services.hashes.batch import Batch
+from archive.services.hashes.desk import BytesAnswer, verify_bytes, verify_digest
+from archive.services.statements.custody_told import count_told
+from archive.services.verifying.verify import verify_record
 
 LARGE_BYTES = 4 * 1024 * 1024
 LARGE_CUSTODY = 200

@@ -41,9 +41,9 @@ from api.responses import (
 from api.state import current_archive, public_base_url
 from archive.errors import InputError, NotFound, ObjectConflict
 from archive.ids import RecordId
-from archive.services.cite import cite, read_record
-from archive.services.judge import required_claims
-from archive.services.permission import Permission, Sight
+from archive.services.access.permission import Permission, Sight
+from archive.services.reading.cite import cite, read_record
+from archive.services.verifying.judge import required_claims
 
 blueprint = Blueprint("record", __name__)
 

@@ -8,7 +8,7 @@ from archive.model.correction import TEXT_LIMIT, VALUE_LIMIT
 from archive.model.inventory import ROLES
 from archive.model.restriction import METADATA_POLICIES, REASON_LIMIT
 from archive.model.withdrawal import REASON_CODES
-from archive.services.judge import POLICIES
+from archive.services.verifying.judge import POLICIES
 
 _URL_LIMIT = 8192
 _DIGEST_LIMIT = 8192

@@ -12,7 +12,7 @@ from api.responses import page_response
 from api.state import current_archive
 from archive.digests import sha256_hex
 from archive.errors import NotFound, ObjectMissing
-from archive.services.log import LogShown, log_checkpoint, log_tile, show_log
+from archive.services.log.published import LogShown, log_checkpoint, log_tile, show_log
 
 blueprint = Blueprint("log", __name__)
 

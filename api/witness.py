@@ -9,7 +9,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from archive.errors import MalformedNote
-from archive.services.witness import BODY_LIMIT, open_witness
+from archive.services.log.witness import BODY_LIMIT, open_witness
 
 _log = logging.getLogger(__name__)
 

@@ -39,15 +39,15 @@ from archive.services.context import (
 )
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
 from archive.services.doctor.examine import examine
-from archive.services.initialise import Initialised, KeyFiles, check_prefix, initialise
-from archive.services.installation import Installation
+from archive.services.jobs.queues import BATCHES, CAPTURES, LONG
+from archive.services.jobs.schedule import Scheduled
+from archive.services.jobs.worker import JobsWorker
+from archive.services.keysets.initialise import Initialised, KeyFiles, check_prefix, initialise
+from archive.services.log.publishing import publish_pending
 from archive.services.ownership import is_process_gone, this_process
-from archive.services.probe import probe_when_new
-from archive.services.publishing import publish_pending
-from archive.services.recover import recover
-from archive.services.schedule import Scheduled
-from archive.services.work_queues import BATCHES, CAPTURES, LONG
-from archive.services.worker import JobsWorker
+from archive.services.recovery.recover import recover
+from archive.services.upkeep.installation import Installation
+from archive.services.upkeep.probe import probe_when_new
 from archive.settings import (
     CHECKPOINT_INTERVALS,
     INTERVALS,

@@ -15,9 +15,9 @@ from pathlib import Path
 from archive import __version__
 from archive.errors import InputError, MunimentError
 from archive.ids import parse_id
-from archive.services.judge import POLICIES
-from archive.services.report_text import report_text
-from archive.services.verify_exhibit import Circumstances, ExhibitTrust, verify_exhibit
+from archive.services.exhibits.verify import Circumstances, ExhibitTrust, verify_exhibit
+from archive.services.verifying.judge import POLICIES
+from archive.services.verifying.report_text import report_text
 
 EXIT_BAD_INPUT, EXIT_COULD_NOT, EXIT_USAGE = 3, 4, 64
 _KEYID_CHARACTERS = 64

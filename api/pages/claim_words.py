@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from archive.canonical import JsonValue
 from archive.model.claim import Finding, Report, Result, Status
-from archive.services.report_time import time_text
+from archive.services.stamping.report_time import time_text
 
 _WORDS = {
     "envelope.form": "The signed statement can be read, and in one way only",

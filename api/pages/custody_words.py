@@ -10,9 +10,9 @@ from api.state import current_archive
 from archive.clock import parse_rfc3339
 from archive.errors import AccessDenied
 from archive.ids import RecordId
-from archive.services.access import ANYONE
+from archive.services.access.keys import ANYONE
+from archive.services.access.permission import Permission
 from archive.services.custody import custody_of, event_json
-from archive.services.permission import Permission
 
 _WORDS = {
     "capture": "Seen, stored and signed by this archive",

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, render_template
 from api.negotiation import HTML, JSON, negotiated
 from api.responses import bytes_response, json_response, not_acceptable, page_response
 from api.state import current_archive
-from archive.services.published_keys import published_keys
+from archive.services.keysets.published import published_keys
 
 blueprint = Blueprint("published_keys", __name__)
 

@@ -22,12 +22,12 @@ from archive.clock import parse_rfc3339
 from archive.errors import MalformedEvidence, NotFound, PartRedacted, StorageError
 from archive.ids import RecordId
 from archive.model.claim import Report
-from archive.services.attest import attestations
-from archive.services.cite import cite, readable
-from archive.services.log import log_index
-from archive.services.parts import part_bytes
-from archive.services.permission import Permission
-from archive.services.resolve import Resolution
+from archive.services.access.permission import Permission
+from archive.services.acts.attest import attestations
+from archive.services.log.published import log_index
+from archive.services.reading.cite import cite, readable
+from archive.services.reading.parts import part_bytes
+from archive.services.reading.resolve import Resolution
 
 EXCERPT_CHARACTERS = 1500
 

@@ -10,9 +10,9 @@ from api.record_json import RecordRow
 from api.state import current_archive, public_base_url
 from archive.clock import parse_rfc3339
 from archive.ids import parse_id
-from archive.services.cite import cite
-from archive.services.permission import Permission, Sight
-from archive.services.restrict import restriction_state
+from archive.services.access.permission import Permission, Sight
+from archive.services.effects.restriction import restriction_state
+from archive.services.reading.cite import cite
 
 
 def restricted_page(row: RecordRow, found: Permission) -> str:

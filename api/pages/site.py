@@ -19,10 +19,10 @@ from api.state import current_archive
 from archive.digests import read_digest
 from archive.errors import MalformedDigest, NotFound
 from archive.ids import parse_id
-from archive.services.attest import read_attestation
-from archive.services.hash_desk import BytesAnswer
+from archive.services.acts.attest import read_attestation
+from archive.services.hashes.desk import BytesAnswer
 from archive.services.limits import limits_text
-from archive.services.resolve import resolve
+from archive.services.reading.resolve import resolve
 
 blueprint = Blueprint("site", __name__)
 

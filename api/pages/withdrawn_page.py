@@ -10,9 +10,9 @@ from api.record_json import RecordRow
 from api.state import current_archive, public_base_url
 from archive.clock import parse_rfc3339
 from archive.ids import parse_id
-from archive.services.cite import cite
-from archive.services.declare import OPERATOR
-from archive.services.permission import Permission
+from archive.services.access.permission import Permission
+from archive.services.acts.declare import OPERATOR
+from archive.services.reading.cite import cite
 
 _REASONS = {
     "error": "it was made in error",

@@ -11,7 +11,7 @@ from api.responses import json_response
 from api.schemas import AttestationSchema, AttestationsSchema
 from api.state import current_archive
 from archive.ids import parse_id
-from archive.services.attest import attestations, read_attestation, row_json
+from archive.services.acts.attest import attestations, read_attestation, row_json
 
 blueprint = ApiBlueprint("attestations", __name__, description="Verifications that are on record")
 

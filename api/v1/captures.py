@@ -16,7 +16,7 @@ from api.record_row import record_row
 from api.schemas import BatchRequest, CaptureRequest, JobSchema, RecordSchema
 from api.state import current_archive
 from archive.digests import sha256_hex
-from archive.services.jobs import CapturedRecord, ask_for, ask_for_capture, captured_record
+from archive.services.jobs.requests import CapturedRecord, ask_for, ask_for_capture, captured_record
 
 blueprint = ApiBlueprint("captures", __name__, description="Looks at web pages")
 

@@ -13,8 +13,8 @@ from api.record_row import required_row
 from api.responses import json_response
 from api.schemas import CorrectionRequest, CorrectionsSchema
 from api.state import current_archive
-from archive.services.correct import CorrectionWanted, correct, corrections_json
-from archive.services.declare import required_standing
+from archive.services.acts.correct import CorrectionWanted, correct, corrections_json
+from archive.services.acts.declare import required_standing
 
 blueprint = ApiBlueprint("corrections", __name__, description="Corrects what is said of records")
 

@@ -12,7 +12,7 @@ from api.openapi import KEY_NEEDED, ApiBlueprint
 from api.responses import json_response
 from api.schemas import GrantSchema, GrantsSchema
 from api.state import current_archive, current_aside
-from archive.services.access import find_grant, grant, grants_for, withdraw_grant
+from archive.services.access.keys import find_grant, grant, grants_for, withdraw_grant
 from archive.services.custody import sign_waiting
 
 blueprint = ApiBlueprint("grants", __name__, description="Opens restricted records to keys")

@@ -8,7 +8,7 @@ from api.openapi import ApiBlueprint
 from api.responses import json_response
 from api.schemas import HashRangeSchema
 from api.state import current_archive
-from archive.services.hash_range import hash_range
+from archive.services.hashes.range import hash_range
 
 RANGE_CACHING = "public, max-age=300"
 blueprint = ApiBlueprint("hashes", __name__, description="Looks up digests by their beginning")

@@ -9,7 +9,7 @@ from api.openapi import KEY_NEEDED, ApiBlueprint
 from api.schemas import JobSchema
 from api.state import current_archive
 from archive.errors import NotFound
-from archive.services.jobs import Job, cancel_job, find_job
+from archive.services.jobs.requests import Job, cancel_job, find_job
 
 # What the operator asks for (audits, mirrors) is told to a key that also has the scope admin.
 _ASKED_FOR_HERE = frozenset({"capture", "capture-batch"})

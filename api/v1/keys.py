@@ -14,7 +14,7 @@ from api.problems import FieldError
 from api.responses import json_response
 from api.schemas import KeySchema, KeysSchema
 from api.state import current_archive
-from archive.services.access import key_json, list_api_keys, revoke_api_key
+from archive.services.access.keys import key_json, list_api_keys, revoke_api_key
 
 blueprint = ApiBlueprint("keys", __name__, description="Lists and ends API keys")
 

@@ -13,9 +13,9 @@ from api.record_row import required_row
 from api.responses import json_response
 from api.schemas import RedactionRequest, RedactionSchema, RedactionsSchema
 from api.state import current_archive
-from archive.services.declare import required_standing
-from archive.services.redact import Why, redact
-from archive.services.redaction_plan import Wanted, plan_redaction
+from archive.services.acts.declare import required_standing
+from archive.services.acts.redact import Why, redact
+from archive.services.acts.redaction_plan import Wanted, plan_redaction
 
 blueprint = ApiBlueprint("redactions", __name__, description="Removes bytes for good")
 

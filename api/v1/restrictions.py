@@ -14,8 +14,9 @@ from api.responses import json_response
 from api.schemas import RestrictionRequest, RestrictionSchema, reason_parameter
 from api.state import current_archive
 from archive.clock import read_time
-from archive.services.permission import Sight
-from archive.services.restrict import Wanted, restrict, restriction_state, unrestrict
+from archive.services.access.permission import Sight
+from archive.services.acts.restrict import Wanted, restrict, unrestrict
+from archive.services.effects.restriction import restriction_state
 
 blueprint = ApiBlueprint("restrictions", __name__, description="Restricts records")
 

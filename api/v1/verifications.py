@@ -22,8 +22,8 @@ from archive.canonical import JsonValue
 from archive.digests import read_digest
 from archive.ids import RecordId
 from archive.model.claim import Result
-from archive.services.attest import attest
-from archive.services.resolve import resolve
+from archive.services.acts.attest import attest
+from archive.services.reading.resolve import resolve
 
 blueprint = ApiBlueprint("verifications", __name__, description="Verifies records and files")
 

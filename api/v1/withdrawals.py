@@ -13,9 +13,9 @@ from api.record_row import required_row
 from api.responses import json_response
 from api.schemas import WithdrawalRequest, WithdrawalSchema, reason_parameter
 from api.state import current_archive
-from archive.services.declare import required_standing
-from archive.services.resolve import required_id
-from archive.services.withdraw import WithdrawalWanted, reinstate, withdraw, withdrawal_json
+from archive.services.acts.declare import required_standing
+from archive.services.acts.withdraw import WithdrawalWanted, reinstate, withdraw, withdrawal_json
+from archive.services.reading.resolve import required_id
 
 blueprint = ApiBlueprint("withdrawals", __name__, description="Withdraws records")
 

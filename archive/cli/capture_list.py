@@ -14,16 +14,16 @@ import click
 from archive.cli.session import opened, print_json, progress
 
 if TYPE_CHECKING:
+    from archive.services.capturing.result_file import ResultFile
+    from archive.services.capturing.url_list import UrlList
     from archive.services.context import Archive
-    from archive.services.result_file import ResultFile
-    from archive.services.url_list import UrlList
 
 
 def capture_from(ctx: click.Context, source: str, results: Path | None, *, as_json: bool) -> int:
     """The exit code: 0 when every outcome is ok, else 1. Raises InputError, CatalogError."""
-    from archive.services.capture_list import end_run
-    from archive.services.result_file import is_finished, read_results
-    from archive.services.url_list import read_list
+    from archive.services.capturing.capture_list import end_run
+    from archive.services.capturing.result_file import is_finished, read_results
+    from archive.services.capturing.url_list import read_list
 
     with contextlib.ExitStack() as stack:
         path = stack.enter_context(_spooled()) if source == "-" else Path(source)
@@ -36,7 +36,7 @@ def capture_from(ctx: click.Context, source: str, results: Path | None, *, as_js
             end_run(archive, urls)
             click.echo(f"{results} has all {urls.count} results: nothing was done", err=True)
             return 0 if all(row.get("id") for row in read_results(results)) else 1
-        from archive.services.result_file import ResultFile
+        from archive.services.capturing.result_file import ResultFile
 
         file = stack.enter_context(ResultFile(results))
         code = _worked_through(archive, urls, file, as_json=as_json)
@@ -47,8 +47,8 @@ def capture_from(ctx: click.Context, source: str, results: Path | None, *, as_js
 def _worked_through(
     archive: "Archive", urls: "UrlList", file: "ResultFile | None", *, as_json: bool
 ) -> int:
-    from archive.services.capture_list import begin_run, capture_list, end_run
-    from archive.services.result_file import result_row
+    from archive.services.capturing.capture_list import begin_run, capture_list, end_run
+    from archive.services.capturing.result_file import result_row
 
     run = begin_run(archive, urls)
     if run.is_resumed:

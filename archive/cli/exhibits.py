@@ -38,7 +38,7 @@ def verify_exhibit_at(
     """Print the report on an exhibit; the exit code. Without roots those of the settings count."""
     from archive.bootstrap import pinned_roots
     from archive.clock import SystemClock
-    from archive.services.verify_exhibit import Circumstances, ExhibitTrust, verify_exhibit
+    from archive.services.exhibits.verify import Circumstances, ExhibitTrust, verify_exhibit
     from archive.settings import check_roots
 
     check_roots("--root", wanted.roots)
@@ -53,7 +53,7 @@ def verify_exhibit_at(
 
 def print_report(report: "Report", note: str, *, as_json: bool) -> int:
     """Print a report, `note` first; the exit code."""
-    from archive.services.report_text import report_text
+    from archive.services.verifying.report_text import report_text
 
     if as_json:
         print_json(report.to_json())

@@ -9,14 +9,14 @@ import click
 from archive.cli.terminal import one_line
 
 if TYPE_CHECKING:
-    from archive.services.gather import Gathered
-    from archive.services.import_file import ImportedFile
-    from archive.services.mint_imported import Minting
+    from archive.services.imports.file import ImportedFile
+    from archive.services.imports.gather import Gathered
+    from archive.services.imports.mint import Minting
 
 
 def show_imported(path: Path, done: "ImportedFile") -> None:
     """An imported file: what is in, what is wrong with it, which records got an ID."""
-    from archive.services.report_text import finding_text
+    from archive.services.verifying.report_text import finding_text
 
     state = "already in, nothing changed" if done.is_already else "imported"
     if not done.is_complete:
@@ -38,7 +38,7 @@ def show_imported(path: Path, done: "ImportedFile") -> None:
 
 def show_gathered(done: "Gathered") -> None:
     """What was gathered out of another archive, and what of it was not to be had."""
-    from archive.services.report_text import finding_text
+    from archive.services.verifying.report_text import finding_text
 
     click.echo(
         f"{done.asked}: {done.wanted} listed, {done.known} in before, {done.taken} taken in, "

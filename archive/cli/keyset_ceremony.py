@@ -73,7 +73,7 @@ def init(
     root key runs `keys sign`, the archive `keys publish`, and `muniment init` does the rest.
     """
     from archive.bootstrap import key_files, wire
-    from archive.services.propose import propose_first
+    from archive.services.keysets.propose import propose_first
     from archive.signing.public import read_public_file
 
     settings = settings_of(ctx)
@@ -122,9 +122,9 @@ def sign(
     Needs neither archive nor network. The signature is written into FILE; holders may sign one
     after the other, or each a copy of their own.
     """
-    from archive.services.keyset_words import keyset_words
-    from archive.services.propose import read_bundle
-    from archive.services.propose import sign as sign_bundle
+    from archive.services.keysets.propose import read_bundle
+    from archive.services.keysets.propose import sign as sign_bundle
+    from archive.services.keysets.words import keyset_words
     from archive.signing.file import open_key
 
     bundle = read_bundle(file)
@@ -152,7 +152,7 @@ def publish(ctx: click.Context, files: Sequence[Path], *, as_json: bool) -> None
     signing key changes. Exit code 1 while signatures are lacking.
     """
     from archive.bootstrap import key_files, wire
-    from archive.services.publish_keyset import publish_keyset
+    from archive.services.keysets.publish import publish_keyset
 
     settings = settings_of(ctx)
     archive = wire(settings)
@@ -191,7 +191,7 @@ def publish(ctx: click.Context, files: Sequence[Path], *, as_json: bool) -> None
 
 def show_bundle(bundle: "KeysetBundle", file: Path, *, as_json: bool) -> None:
     """Say what is to be signed, and where it lies."""
-    from archive.services.keyset_words import keyset_json, keyset_words
+    from archive.services.keysets.words import keyset_json, keyset_words
 
     if as_json:
         print_json({"file": str(file), **keyset_json(bundle.keyset)})

@@ -11,7 +11,7 @@ import click
 from archive.cli.session import json_option, opened, print_json, settings_of
 
 if TYPE_CHECKING:
-    from archive.services.keyset_changes import Change
+    from archive.services.keysets.changes import Change
 
 PROPOSAL = "muniment.proposal"
 """Where in the context the file of `keys propose` stands."""
@@ -40,8 +40,8 @@ def rotate(ctx: click.Context, to: str | None, days: int | None, *, as_json: boo
     gets one with it. With --to, set keys.manifest to that URI afterwards.
     """
     from archive.bootstrap import key_files, signer_at
-    from archive.services.rotate import coming_key, rotation
-    from archive.services.rotate import rotate as rotate_key
+    from archive.services.keysets.rotate import coming_key, rotation
+    from archive.services.keysets.rotate import rotate as rotate_key
     from archive.services.trust import trusted_keyset
 
     settings = settings_of(ctx)
@@ -81,7 +81,7 @@ def retire(ctx: click.Context, keyid: str, reason: str, *, ends_log: bool, as_js
 
     KEYID may be its beginning, as long as no other key begins so.
     """
-    from archive.services.keyset_changes import retired
+    from archive.services.keysets.changes import retired
 
     _change(ctx, [retired(keyid, reason, ends_log=ends_log)], as_json=as_json)
 
@@ -101,7 +101,7 @@ def revoke(  # noqa: PLR0913 - click hands over each option
     What it signed before stays good where a timestamp or a witness shows that it is older; a time
     that only the archive claims never counts again.
     """
-    from archive.services.keyset_changes import revoked
+    from archive.services.keysets.changes import revoked
 
     change = revoked(keyid, _moment(since), reason, ends_log=ends_log)
     _change(ctx, [change], as_json=as_json)
@@ -119,7 +119,7 @@ def roots(
 
     The root keys before must sign this too, so that who trusts them trusts the new ones.
     """
-    from archive.services.keyset_changes import with_roots
+    from archive.services.keysets.changes import with_roots
     from archive.signing.public import read_public_file
 
     keys = [read_public_file(path) for path in public_keys]
@@ -139,7 +139,7 @@ def add_witness(ctx: click.Context, vkey: str, *, as_json: bool) -> None:
     """List a witness by its verifier key (name+hash+key), as it publishes it."""
     from archive.errors import InputError, MalformedNote
     from archive.proofs.note import VerifierKey
-    from archive.services.keyset_changes import with_witness
+    from archive.services.keysets.changes import with_witness
 
     try:
         key = VerifierKey.from_text(vkey)
@@ -154,7 +154,7 @@ def add_witness(ctx: click.Context, vkey: str, *, as_json: bool) -> None:
 @click.pass_context
 def remove_witness(ctx: click.Context, name: str, *, as_json: bool) -> None:
     """List a witness no more."""
-    from archive.services.keyset_changes import without_witness
+    from archive.services.keysets.changes import without_witness
 
     _change(ctx, [without_witness(name)], as_json=as_json)
 
@@ -165,7 +165,7 @@ def remove_witness(ctx: click.Context, name: str, *, as_json: bool) -> None:
 @click.pass_context
 def quorum(ctx: click.Context, count: int, *, as_json: bool) -> None:
     """Say how many witnesses must cosign a checkpoint."""
-    from archive.services.keyset_changes import with_quorum
+    from archive.services.keysets.changes import with_quorum
 
     _change(ctx, [with_quorum(count)], as_json=as_json)
 
@@ -203,8 +203,8 @@ def add_authority(  # noqa: PLR0913 - click hands over each option
 
     NAME has letters a-z, digits, dots and hyphens; it names files.
     """
-    from archive.services.authorities import read_authority
-    from archive.services.keyset_changes import with_authority
+    from archive.services.keysets.changes import with_authority
+    from archive.services.stamping.authorities import read_authority
 
     found, certificates = read_authority(name, roots_file, policies, is_qualified=qualified)
     _change(ctx, [with_authority(found)], certificates, as_json=as_json)
@@ -216,7 +216,7 @@ def add_authority(  # noqa: PLR0913 - click hands over each option
 @click.pass_context
 def remove_authority(ctx: click.Context, name: str, *, as_json: bool) -> None:
     """Believe a timestamp authority no more, its tokens of the past neither."""
-    from archive.services.keyset_changes import without_authority
+    from archive.services.keysets.changes import without_authority
 
     _change(ctx, [without_authority(name)], as_json=as_json)
 
@@ -231,9 +231,9 @@ def _change(
     """Make the changes now, or put them into the file of `keys propose`."""
     from archive.bootstrap import key_files
     from archive.cli.keyset_ceremony import show_bundle
-    from archive.services.amend import Amendment, amend
-    from archive.services.keyset_words import keyset_json
-    from archive.services.propose import propose
+    from archive.services.keysets.amend import Amendment, amend
+    from archive.services.keysets.propose import propose
+    from archive.services.keysets.words import keyset_json
 
     amendment = Amendment(changes, certificates)
     proposal: Path | None = ctx.meta.get(PROPOSAL)

@@ -55,7 +55,7 @@ def log_json(*, with_requests: bool = True, with_jobs: bool = True) -> None:
                 REQUESTS: {"level": "INFO" if with_requests else "WARNING"},
                 "muniment.command": {"level": "INFO"},
                 "archive.jobs": {"level": "INFO" if with_jobs else "WARNING"},
-                "archive.services.worker": {"level": "INFO" if with_jobs else "WARNING"},
+                "archive.services.jobs.worker": {"level": "INFO" if with_jobs else "WARNING"},
             },
             "root": {"level": "WARNING", "handlers": ["stderr"]},
         }

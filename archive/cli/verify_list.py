@@ -13,7 +13,7 @@ def verify_list(ctx: click.Context, source: BinaryIO, policy: str, *, as_json: b
     """Answer each line that is not empty; the exit code is that of the worst answer."""
     from collections import Counter
 
-    from archive.services.batch import Batch, exit_code
+    from archive.services.hashes.batch import Batch, exit_code
 
     counted: Counter[str] = Counter()
     with opened(ctx) as archive:

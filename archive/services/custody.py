@@ -26,10 +26,10 @@ from archive.digests import sha256_hex
 from archive.errors import CatalogError, MalformedEvidence, NotFound
 from archive.ids import RecordId
 from archive.model.custody import CustodyEvent
-from archive.services.assertion import Assertion, state
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.ownership import ASSERTION, is_gone, this_process
-from archive.services.recover import recover
+from archive.services.recovery.recover import recover
+from archive.services.statements.assertion import Assertion, state
 from archive.services.trust import trusted_keyset
 
 SIGNED_AT_ONCE = 100

@@ -23,7 +23,7 @@ from archive.bootstrap import key_files
 from archive.catalog.log import entries_between, entry_of
 from archive.digests import sha256_hex
 from archive.model import exhibit as names
-from archive.services.exhibit import exhibit
+from archive.services.exhibits.make import exhibit
 from archive.signing.file import open_key, read_passphrase
 
 FOLDER = Path(__file__).parent / "bundles"

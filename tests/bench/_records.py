@@ -11,7 +11,7 @@ import psycopg
 from archive.bootstrap import init_archive
 from archive.digests import sha256_hex
 from archive.ids import Kind, RecordId
-from archive.services.capture import capture
+from archive.services.capturing.capture import capture
 from archive.settings import load_settings
 from tests.bench.peers import nginx, ok_pages
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from archive.bootstrap import init_archive
 from archive.catalog.evidence import every_container
 from archive.model.claim import Status
-from archive.services.audit import AuditOptions, audit, kept_records
-from archive.services.capture import capture_many
+from archive.services.capturing.capture import capture_many
 from archive.services.context import Archive
-from archive.services.reading_all import hash_blobs, records_findings
+from archive.services.recovery.reading_all import hash_blobs, records_findings
 from archive.services.trust import keyset_chain
+from archive.services.upkeep.audit import AuditOptions, audit, kept_records
 from archive.settings import load_settings
 from archive.storage.layout import blob_key
 from tests.bench.peers import ROUNDS, nginx, ok_pages, seconds, show, tool

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from archive.bootstrap import init_archive, open_archive
-from archive.services.capture import Recorded, capture_many
+from archive.services.capturing.capture import Recorded, capture_many
 from archive.settings import load_settings
 from tests.bench.peers import ROUNDS, nginx, ok_pages, show, tool
 

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 from archive.bootstrap import init_archive, open_archive
-from archive.services.capture import capture_many
+from archive.services.capturing.capture import capture_many
 from archive.services.context import Archive
-from archive.services.jobs import ask_for, find_job
+from archive.services.jobs.requests import ask_for, find_job
 from archive.settings import load_settings
 from tests.bench.peers import nginx, ok_pages, show
 

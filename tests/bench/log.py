@@ -22,7 +22,7 @@ from archive.catalog import log as rows
 from archive.catalog.database import Database
 from archive.model.log_entry import LogEntry
 from archive.proofs.merkle import is_included, leaf_hash, root_of
-from archive.services.stored_log import stored_entries
+from archive.services.log.stored import stored_entries
 from archive.storage.base import WholeStore
 from archive.translog.edge import Edge
 from archive.translog.integrate import integrate

@@ -17,11 +17,11 @@ from archive.bootstrap import open_archive
 from archive.catalog.tables import id_sequence, ops_reservation
 from archive.digests import read_sha256
 from archive.ids import Kind, RecordId
-from archive.services.capture import capture
+from archive.services.capturing.capture import capture
 from archive.services.context import Archive
-from archive.services.hash_desk import verify_bytes, verify_digest
-from archive.services.resolve import resolve
-from archive.services.verify import verify_record
+from archive.services.hashes.desk import verify_bytes, verify_digest
+from archive.services.reading.resolve import resolve
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 
 MIB = 1024 * 1024
@@ -147,7 +147,7 @@ import json, resource, sys
 from pathlib import Path
 from archive.bootstrap import open_archive
 from archive.cli.session import read_chunks
-from archive.services.hash_desk import verify_bytes
+from archive.services.hashes.desk import verify_bytes
 from archive.settings import load_settings
 archive = open_archive(load_settings())
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -21,7 +21,7 @@ from support.working import MAIN, ROOT
 
 from archive.bootstrap import open_archive
 from archive.errors import InputError
-from archive.services.url_list import Item, read_list
+from archive.services.capturing.url_list import Item, read_list
 from archive.settings import Settings
 
 pytestmark = pytest.mark.both_databases(later=True)

@@ -16,7 +16,7 @@ from support.working import working
 from archive import cli
 from archive.jobs.base import NewJob
 from archive.services.context import Archive
-from archive.services.jobs import ask_for, find_job, wait_for
+from archive.services.jobs.requests import ask_for, find_job, wait_for
 from archive.settings import Settings
 
 MAIN = "import sys; from archive.cli import main\ntry: main()\nfinally: print(*sys.modules)"

@@ -50,9 +50,9 @@ from archive.jobs.base import Job  # noqa: E402
 from archive.proofs.checkpoint import SignedCheckpoint  # noqa: E402
 from archive.proofs.log_layout import CHECKPOINTS  # noqa: E402
 from archive.proofs.merkle import root_of  # noqa: E402
-from archive.services.audit import AuditOptions, audit  # noqa: E402
 from archive.services.context import Archive  # noqa: E402
-from archive.services.publishing import publish_log  # noqa: E402
+from archive.services.log.publishing import publish_log  # noqa: E402
+from archive.services.upkeep.audit import AuditOptions, audit  # noqa: E402
 from archive.settings import Settings, load_settings  # noqa: E402
 
 _CLIENTS = 8

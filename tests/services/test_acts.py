@@ -17,17 +17,17 @@ from archive.model.act import Act
 from archive.model.correction import Correction
 from archive.model.supersession import Supersession
 from archive.model.withdrawal import WITHDRAWN, Withdrawal
-from archive.services.act_rows import add_act
-from archive.services.cite import read_citable, read_record
+from archive.services.acts.correct import CorrectionWanted, correct
+from archive.services.acts.supersede import supersede, supersession_json
+from archive.services.acts.withdraw import WithdrawalWanted, reinstate, withdraw, withdrawal_json
 from archive.services.context import Archive
-from archive.services.correct import CorrectionWanted, correct
 from archive.services.custody import custody_of
-from archive.services.parts import part_bytes
-from archive.services.resolve import resolve
-from archive.services.standing import read_standing, standing_of
-from archive.services.supersede import supersede, supersession_json
-from archive.services.verify import verify_record
-from archive.services.withdraw import WithdrawalWanted, reinstate, withdraw, withdrawal_json
+from archive.services.effects.standing import read_standing, standing_of
+from archive.services.reading.cite import read_citable, read_record
+from archive.services.reading.parts import part_bytes
+from archive.services.reading.resolve import resolve
+from archive.services.statements.act_rows import add_act
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 
 pytestmark = pytest.mark.both_databases

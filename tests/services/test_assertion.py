@@ -25,11 +25,11 @@ from archive.errors import MalformedStatement
 from archive.ids import Kind, RecordId
 from archive.model.custody import CustodyEvent
 from archive.model.statement import CONTENT_TYPES
-from archive.services.assertion import Assertion, Stated, draft, state
-from archive.services.content_kinds import KINDS
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.ownership import ASSERTION
-from archive.services.recover import recover
+from archive.services.recovery.recover import recover
+from archive.services.statements.assertion import Assertion, Stated, draft, state
+from archive.services.statements.content_kinds import KINDS
 from archive.services.trust import trusted_keyset
 from archive.settings import Settings
 from archive.storage.layout import blob_key

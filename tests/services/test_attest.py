@@ -21,12 +21,12 @@ from archive.clock import FixedClock
 from archive.errors import InputError, MalformedStatement, NotFound
 from archive.ids import Kind, RecordId
 from archive.model.verification import Verification
-from archive.services.access import make_api_key
-from archive.services.attest import attest, attestations, read_attestation
+from archive.services.access.keys import make_api_key
+from archive.services.acts.attest import attest, attestations, read_attestation
+from archive.services.acts.restrict import Wanted, restrict
 from archive.services.context import Archive
 from archive.services.custody import custody_of
-from archive.services.restrict import Wanted, restrict
-from archive.services.verify import verify_record
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 
 pytestmark = pytest.mark.both_databases

@@ -24,9 +24,9 @@ from support.origin import Origin
 from support.working import MAIN, ROOT
 
 from archive.errors import StorageUnavailable
-from archive.services.audit import CLAIMS, AuditOptions, audit
-from archive.services.capture import Recorded
+from archive.services.capturing.capture import Recorded
 from archive.services.context import Archive
+from archive.services.upkeep.audit import CLAIMS, AuditOptions, audit
 from archive.settings import Settings
 from archive.storage.base import ForeignVersion, Store, StoredObject
 from archive.storage.layout import blob_key, keyset_key

@@ -42,17 +42,17 @@ from archive.errors import (
     RestoreRefused,
     StorageUnavailable,
 )
-from archive.services.access import authenticate
-from archive.services.amend import Amendment
-from archive.services.backup import BackedUp, backup
+from archive.services.access.keys import authenticate
 from archive.services.context import Archive
-from archive.services.propose import propose, propose_first, sign
-from archive.services.publish_keyset import publish_keyset
-from archive.services.rebuild import rebuild
-from archive.services.restore import Restored, opened_backup, restore
-from archive.services.rotate import coming_key, rotation
+from archive.services.keysets.amend import Amendment
+from archive.services.keysets.propose import propose, propose_first, sign
+from archive.services.keysets.publish import publish_keyset
+from archive.services.keysets.rotate import coming_key, rotation
+from archive.services.recovery.rebuild import rebuild
 from archive.services.trust import trusted_keyset
-from archive.services.verify import verify_record
+from archive.services.upkeep.backup import BackedUp, backup
+from archive.services.upkeep.restore import Restored, opened_backup, restore
+from archive.services.verifying.verify import verify_record
 from archive.settings import DatabaseSettings, Settings
 from archive.signing.file import open_key, read_passphrase
 

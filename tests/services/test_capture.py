@@ -38,11 +38,11 @@ from archive.errors import (
 )
 from archive.model.fetch import Fetch
 from archive.proofs.dsse import SIGNED_BYTES_LIMIT, read_envelope
-from archive.services.capture import Recorded, Refused, capture, capture_many
+from archive.services.capturing.capture import Recorded, Refused, capture, capture_many
 from archive.services.context import Archive
-from archive.services.parts import part_bytes
-from archive.services.record import record_json
-from archive.services.verify import verify_observation, verify_record
+from archive.services.reading.parts import part_bytes
+from archive.services.statements.record import record_json
+from archive.services.verifying.verify import verify_observation, verify_record
 from archive.settings import Settings
 from archive.storage.base import Store, StoredObject
 from archive.storage.layout import blob_key, inventory_key

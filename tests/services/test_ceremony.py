@@ -26,12 +26,11 @@ from archive.errors import (
 from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_bundle import KeysetBundle
 from archive.proofs.note import COSIGNATURE, VerifierKey
-from archive.services import publish_keyset as publishing
-from archive.services.amend import Amendment, amend
-from archive.services.authorities import read_authority
 from archive.services.context import Archive, signing_key
 from archive.services.doctor.keys import examine
-from archive.services.keyset_changes import (
+from archive.services.keysets import publish as publishing
+from archive.services.keysets.amend import Amendment, amend
+from archive.services.keysets.changes import (
     Change,
     retired,
     revoked,
@@ -42,12 +41,13 @@ from archive.services.keyset_changes import (
     without_authority,
     without_witness,
 )
-from archive.services.keyset_words import keyset_words
-from archive.services.propose import propose, propose_first, read_bundle, sign, write_bundle
-from archive.services.publish_keyset import Published, publish_keyset
-from archive.services.rotate import coming_key, rotate, rotation
+from archive.services.keysets.propose import propose, propose_first, read_bundle, sign, write_bundle
+from archive.services.keysets.publish import Published, publish_keyset
+from archive.services.keysets.rotate import coming_key, rotate, rotation
+from archive.services.keysets.words import keyset_words
+from archive.services.stamping.authorities import read_authority
 from archive.services.trust import stray_keyset_files, trusted_keyset, trusted_versions
-from archive.services.verify import verify_record
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.signing.file import open_key, read_passphrase
 from archive.storage.layout import blob_key

@@ -20,14 +20,14 @@ from archive.digests import sha256_hex
 from archive.errors import InputError, NotFound
 from archive.exports.certificate import build_sha256
 from archive.ids import Kind, RecordId
-from archive.services.certificate import Declarant, certificate
+from archive.services.acts.correct import CorrectionWanted, correct
+from archive.services.acts.redact import Why, redact
+from archive.services.acts.redaction_plan import Wanted as PartsWanted
+from archive.services.acts.withdraw import WithdrawalWanted, withdraw
 from archive.services.context import Archive
-from archive.services.correct import CorrectionWanted, correct
-from archive.services.exhibit import exhibit
-from archive.services.redact import Why, redact
-from archive.services.redaction_plan import Wanted as PartsWanted
-from archive.services.seal import check_seal, seal_certificate
-from archive.services.withdraw import WithdrawalWanted, withdraw
+from archive.services.exhibits.certificate import Declarant, certificate
+from archive.services.exhibits.make import exhibit
+from archive.services.exhibits.seal import check_seal, seal_certificate
 from archive.settings import Settings
 from archive.storage.layout import inventory_key
 
@@ -98,7 +98,7 @@ def test_it_says_what_is_asked_of_a_witness(made: Made, tmp_path: Path) -> None:
 
 
 def draft_record(made: Made) -> dict[str, list[dict[str, str]]]:
-    from archive.services.cite import read_record
+    from archive.services.reading.cite import read_record
 
     found: dict[str, list[dict[str, str]]] = read_record(made.archive, made.record)
     return found

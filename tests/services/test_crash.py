@@ -29,8 +29,8 @@ from archive.bootstrap import open_archive
 from archive.catalog.tables import id_sequence, ops_reservation
 from archive.ids import Kind, RecordId
 from archive.services.context import Archive
-from archive.services.resolve import resolve
-from archive.services.verify import verify_record
+from archive.services.reading.resolve import resolve
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 
 AUDIT_SOUND = 0

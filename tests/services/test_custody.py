@@ -28,7 +28,7 @@ from archive.clock import FixedClock
 from archive.errors import KeyLocked
 from archive.ids import RecordId
 from archive.model.custody import CustodyEvent
-from archive.services.adopt import adopt_assertion
+from archive.services.acts.restrict import Wanted, restrict, unrestrict
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.custody import (
     count_unsigned,
@@ -39,8 +39,8 @@ from archive.services.custody import (
     note_key_use,
     sign_waiting,
 )
-from archive.services.log import log_index
-from archive.services.restrict import Wanted, restrict, unrestrict
+from archive.services.log.published import log_index
+from archive.services.statements.adopt import adopt_assertion
 from archive.services.trust import trusted_keyset
 from archive.settings import Settings
 from archive.signing.base import Signer

@@ -32,15 +32,15 @@ from archive.ids import RecordId
 from archive.model.claim import Finding, Result, Status
 from archive.model.custody import CustodyEvent
 from archive.model.restriction import RESTRICTED, Restriction
-from archive.services.assertion import Assertion, state
-from archive.services.capture import capture
+from archive.services.acts.restrict import Wanted, restrict, unrestrict
+from archive.services.capturing.capture import capture
 from archive.services.context import Archive, SigningKey, signing_key
 from archive.services.custody import note_access, sign_waiting
-from archive.services.evidence import capture_evidence
-from archive.services.log import log_index
-from archive.services.restrict import Wanted, restrict, unrestrict
+from archive.services.log.published import log_index
+from archive.services.statements.assertion import Assertion, state
 from archive.services.trust import keyset_chain, trusted_keyset
-from archive.services.verify import verify_observation, verify_record
+from archive.services.verifying.evidence import capture_evidence
+from archive.services.verifying.verify import verify_observation, verify_record
 from archive.settings import Settings
 from archive.storage.base import Store
 from archive.storage.layout import blob_key

@@ -28,15 +28,15 @@ from archive.clock import UTC, FixedClock, rfc3339
 from archive.errors import AddressRefused, StorageUnavailable
 from archive.jobs.base import JobState, Problem
 from archive.jobs.durable import Run
-from archive.services.audit import AuditOptions, audit
-from archive.services.backup import backup
 from archive.services.doctor.diagnosis import Diagnosis, State
 from archive.services.doctor.disk import FAIL_BYTES, WARN_BYTES
 from archive.services.doctor.examine import all_checks, examine, exit_code
-from archive.services.installation import Space
-from archive.services.jobs import ask_for, wait_for
-from archive.services.rebuild import rebuild
-from archive.services.restore import restore
+from archive.services.jobs.requests import ask_for, wait_for
+from archive.services.recovery.rebuild import rebuild
+from archive.services.upkeep.audit import AuditOptions, audit
+from archive.services.upkeep.backup import backup
+from archive.services.upkeep.installation import Space
+from archive.services.upkeep.restore import restore
 from archive.settings import Settings
 from archive.signing.file import create_key
 

@@ -14,7 +14,7 @@ from archive.bootstrap import Stand, diagnose, init_archive, open_archive
 from archive.clock import UTC, FixedClock
 from archive.errors import StorageRefused, StorageUnavailable
 from archive.services.doctor.diagnosis import Diagnosis, State
-from archive.services.probe import probe
+from archive.services.upkeep.probe import probe
 from archive.settings import load_settings
 from archive.storage.base import Examinable, Writing
 from archive.storage.memory import MemoryStore

@@ -13,7 +13,7 @@ from support.stamping import TimeServer, bad_moods, trusting
 from archive.bootstrap import Stand, diagnose
 from archive.clock import FixedClock
 from archive.services.doctor.diagnosis import Diagnosis, State
-from archive.services.stamp import stamp_all
+from archive.services.stamping.stamp import stamp_all
 from archive.settings import Settings
 
 

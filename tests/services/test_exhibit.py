@@ -35,7 +35,7 @@ from archive.model import exhibit as names
 from archive.model.claim import Result
 from archive.proofs.bag import KEPT_IN_ALL_LIMIT, Bag, open_bag
 from archive.services.context import Archive
-from archive.services.exhibit import exhibit
+from archive.services.exhibits.make import exhibit
 
 
 @dataclass(frozen=True)

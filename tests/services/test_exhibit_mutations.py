@@ -11,7 +11,7 @@ from support.origin import Origin
 
 from archive.model import exhibit as names
 from archive.model.claim import Report, Result, Status
-from archive.services.exhibit import exhibit
+from archive.services.exhibits.make import exhibit
 
 _SAMPLED = 211  # every so manieth byte in the fast run; the slow one takes them all
 

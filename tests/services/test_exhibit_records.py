@@ -24,18 +24,18 @@ from archive.model import exhibit as names
 from archive.model.claim import Result
 from archive.proofs.bag import open_bag
 from archive.proofs.keyset_chain import KeysetChain
+from archive.services.acts.correct import CorrectionWanted, correct
+from archive.services.acts.restrict import Wanted, restrict
+from archive.services.acts.supersede import supersede
 from archive.services.context import Archive
-from archive.services.correct import CorrectionWanted, correct
-from archive.services.exhibit import exhibit
-from archive.services.exhibit_proofs import GivenLater
-from archive.services.exhibit_readme import readme_text
-from archive.services.import_file import ImportOptions, import_file
-from archive.services.mint_imported import Choice
-from archive.services.propose import propose_first, sign
-from archive.services.publish_keyset import publish_keyset
-from archive.services.restrict import Wanted, restrict
-from archive.services.supersede import supersede
-from archive.services.verify_exhibit import evidence_of, keysets_of, record_of
+from archive.services.exhibits.make import exhibit
+from archive.services.exhibits.proofs import GivenLater
+from archive.services.exhibits.readme import readme_text
+from archive.services.exhibits.verify import evidence_of, keysets_of, record_of
+from archive.services.imports.file import ImportOptions, import_file
+from archive.services.imports.mint import Choice
+from archive.services.keysets.propose import propose_first, sign
+from archive.services.keysets.publish import publish_keyset
 from archive.settings import Settings
 
 URL = "https://site.example/terms"

@@ -23,18 +23,18 @@ from archive.clock import FixedClock, SystemClock, rfc3339
 from archive.errors import CatalogError, StorageError
 from archive.ids import Kind, RecordId
 from archive.model.custody import CustodyEvent
-from archive.services.assertion import Assertion, state
-from archive.services.attest import attest
-from archive.services.capture import capture, capture_many
+from archive.services.acts.attest import attest
+from archive.services.acts.correct import CorrectionWanted, correct
+from archive.services.acts.restrict import Wanted, restrict
+from archive.services.capturing.capture import capture, capture_many
 from archive.services.context import Archive, signing_key
-from archive.services.correct import CorrectionWanted, correct
 from archive.services.custody import sign_waiting
-from archive.services.import_file import ImportOptions, import_file
-from archive.services.mint_imported import Choice
-from archive.services.recover import recover
-from archive.services.restrict import Wanted, restrict
+from archive.services.imports.file import ImportOptions, import_file
+from archive.services.imports.mint import Choice
+from archive.services.recovery.recover import recover
+from archive.services.statements.assertion import Assertion, state
 from archive.services.trust import trusted_keyset
-from archive.services.verify import verify_record
+from archive.services.verifying.verify import verify_record
 from archive.settings import DatabaseSettings, Settings
 from archive.storage.base import Store
 from archive.storage.layout import STATEMENTS, read_key
@@ -86,9 +86,9 @@ def later(archive: Archive) -> Archive:
 
 def mislaid(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on this process is one of another machine."""
-    monkeypatch.setattr("archive.services.recording.this_process", lambda: ELSEWHERE)
-    monkeypatch.setattr("archive.services.recording.this_process", lambda: ELSEWHERE)
-    monkeypatch.setattr("archive.services.assertion.this_process", lambda: ELSEWHERE)
+    monkeypatch.setattr("archive.services.capturing.recording.this_process", lambda: ELSEWHERE)
+    monkeypatch.setattr("archive.services.capturing.recording.this_process", lambda: ELSEWHERE)
+    monkeypatch.setattr("archive.services.statements.assertion.this_process", lambda: ELSEWHERE)
 
 
 def test_ten_that_init_at_once_make_one_archive(settings: Settings) -> None:
@@ -143,7 +143,7 @@ def test_many_that_recover_at_once_settle_each_number_once(
     origin.page("/terms", page())
     mislaid(archive, monkeypatch)
     with monkeypatch.context() as dying:
-        dying.setattr("archive.services.recording._write_rows", lambda *_: None)
+        dying.setattr("archive.services.capturing.recording._write_rows", lambda *_: None)
         for _ in range(3):
             capture(archive, origin.url("/terms"))
     reserve(archive, ELSEWHERE, 3)

@@ -38,11 +38,15 @@ from archive.model.inventory import Inventory, expected_subjects
 from archive.model.log_entry import LogEntry
 from archive.model.statement import CAPTURE_V1, OBSERVATION_V1
 from archive.proofs.dsse import read_envelope
-from archive.services.capture import Recorded
+from archive.services.capturing.capture import Recorded
 from archive.services.context import Archive, signing_key
-from archive.services.evidence import ObservationFiles, capture_evidence, observation_evidence
 from archive.services.trust import keyset_chain, trusted_keyset
-from archive.services.verify import verify_record
+from archive.services.verifying.evidence import (
+    ObservationFiles,
+    capture_evidence,
+    observation_evidence,
+)
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.storage.layout import blob_key, inventory_key, observation_key
 from archive.warc.members import compress_member

@@ -17,16 +17,16 @@ from archive.clock import rfc3339
 from archive.digests import Sha1Reading, read_digest, read_sha256, sha1_base32, sha256_hex
 from archive.errors import MalformedDigest
 from archive.ids import RecordId
-from archive.services import near_miss
-from archive.services.batch import Batch, exit_code
-from archive.services.cite import read_record
+from archive.services.acts.restrict import Wanted, restrict
+from archive.services.acts.withdraw import WithdrawalWanted, withdraw
 from archive.services.context import Archive
-from archive.services.hash_desk import NO_PROOF, BytesAnswer, verify_bytes, verify_digest
-from archive.services.hash_range import hash_range
-from archive.services.near_miss import SAMPLE_BYTES
-from archive.services.parts import part_bytes
-from archive.services.restrict import Wanted, restrict
-from archive.services.withdraw import WithdrawalWanted, withdraw
+from archive.services.hashes import near_miss
+from archive.services.hashes.batch import Batch, exit_code
+from archive.services.hashes.desk import NO_PROOF, BytesAnswer, verify_bytes, verify_digest
+from archive.services.hashes.near_miss import SAMPLE_BYTES
+from archive.services.hashes.range import hash_range
+from archive.services.reading.cite import read_record
+from archive.services.reading.parts import part_bytes
 
 pytestmark = pytest.mark.both_databases
 

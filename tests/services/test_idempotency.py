@@ -12,8 +12,8 @@ from support.archives import settings_at
 from archive.bootstrap import Stand, init_archive
 from archive.clock import FixedClock, rfc3339
 from archive.errors import IdempotencyInProgress, IdempotencyKeyReused
+from archive.services.access.idempotency import Begun, KeptAnswer, begin, finish, give_up
 from archive.services.context import Archive
-from archive.services.idempotency import Begun, KeptAnswer, begin, finish, give_up
 
 pytestmark = pytest.mark.both_databases
 

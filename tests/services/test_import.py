@@ -56,18 +56,20 @@ from archive.model.imported import FLAWS_LIMIT, ImportGroup
 from archive.model.look import Look
 from archive.net.surt import url_key
 from archive.proofs.dsse import SIGNED_BYTES_LIMIT, read_envelope
-from archive.services import import_lock, import_reading, mint_imported
+from archive.services import import_lock
 from archive.services.context import Archive
-from archive.services.hash_desk import BytesAnswer, verify_bytes, verify_digest
-from archive.services.import_file import ImportedFile, ImportOptions, import_file
+from archive.services.hashes.desk import BytesAnswer, verify_bytes, verify_digest
 from archive.services.import_lock import sole_importer
-from archive.services.imported_look import GivenRecord, Judged
-from archive.services.mint_imported import Choice
+from archive.services.imports import mint as mint_imported
+from archive.services.imports import reading as import_reading
+from archive.services.imports.file import ImportedFile, ImportOptions, import_file
+from archive.services.imports.look import GivenRecord, Judged
+from archive.services.imports.mint import Choice
 from archive.services.ownership import IMPORT, this_process
-from archive.services.parts import part_bytes
-from archive.services.record import record_json
-from archive.services.recover import recover
-from archive.services.verify import verify_record
+from archive.services.reading.parts import part_bytes
+from archive.services.recovery.recover import recover
+from archive.services.statements.record import record_json
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.storage.layout import blob_key
 

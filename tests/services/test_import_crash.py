@@ -16,9 +16,9 @@ from support.crashing import import_and_die
 from support.warcs import packed, shared, site, write
 
 from archive.bootstrap import open_archive
-from archive.services import import_reading
-from archive.services.import_file import ImportOptions, import_file
-from archive.services.mint_imported import Choice
+from archive.services.imports import reading as import_reading
+from archive.services.imports.file import ImportOptions, import_file
+from archive.services.imports.mint import Choice
 from archive.settings import Settings
 
 SEGMENT = 1_500

@@ -21,12 +21,12 @@ from archive.catalog.tables import cdx
 from archive.errors import AddressRefused, InputError, MalformedCdx, MalformedUrl, RemoteRefused
 from archive.importing import ranges
 from archive.model.claim import Status
-from archive.services import ask_remote
-from archive.services.capture_desk import Patience
+from archive.services.capturing.desk import Patience
 from archive.services.context import Archive
-from archive.services.gather import Gathered
-from archive.services.import_file import ImportOptions
-from archive.services.import_index import IndexOfWarcs, import_index
+from archive.services.imports import ask_remote
+from archive.services.imports.file import ImportOptions
+from archive.services.imports.gather import Gathered
+from archive.services.imports.index import IndexOfWarcs, import_index
 from archive.storage.layout import blob_key
 
 GIVEN = ImportOptions("warcs.example")

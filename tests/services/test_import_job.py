@@ -16,7 +16,7 @@ from support.working import worker_process, working
 from archive.errors import InputError, MalformedTime, MalformedUrl
 from archive.jobs.base import Job, JobState
 from archive.services.context import Archive
-from archive.services.jobs import ask_for, find_job, wait_for
+from archive.services.jobs.requests import ask_for, find_job, wait_for
 from archive.settings import Settings, load_settings
 
 pytestmark = pytest.mark.both_databases

@@ -31,15 +31,15 @@ from archive.importing.memento import MISSING, NOT_RAW, OTHER_TIME, OTHER_URL
 from archive.jobs.base import WorkerStopping
 from archive.model.claim import Status
 from archive.net.surt import url_key
-from archive.services import ask_remote, gather
-from archive.services.ask_remote import RemoteAsker
-from archive.services.capture_desk import Patience
+from archive.services.capturing.desk import Patience
 from archive.services.context import Archive
-from archive.services.gather import Gathered
-from archive.services.import_file import ImportOptions
-from archive.services.import_timemap import Mementos, import_timemap
-from archive.services.mint_imported import Choice
-from archive.services.verify import verify_record
+from archive.services.imports import ask_remote, gather
+from archive.services.imports.ask_remote import RemoteAsker
+from archive.services.imports.file import ImportOptions
+from archive.services.imports.gather import Gathered
+from archive.services.imports.mint import Choice
+from archive.services.imports.timemap import Mementos, import_timemap
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.storage.layout import blob_key
 

@@ -30,9 +30,9 @@ from archive.importing.page_file import read_pages
 from archive.importing.wacz_findings import FORM, HASH, HASH_ALGORITHM, SIGNATURE, FormFindings
 from archive.model.claim import Status
 from archive.services.context import Archive, PackageSigners
-from archive.services.import_file import ImportedFile, ImportOptions, import_file
-from archive.services.verify import verify_record
-from archive.services.verify_package import verify_package
+from archive.services.imports.file import ImportedFile, ImportOptions, import_file
+from archive.services.imports.verify_package import verify_package
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.storage.layout import blob_key
 

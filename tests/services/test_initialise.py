@@ -19,11 +19,11 @@ from archive.catalog import evidence
 from archive.cli import cli
 from archive.errors import CatalogError, KeyLocked, SettingsError
 from archive.ids import Kind, RecordId
-from archive.services.capture import capture
+from archive.services.capturing.capture import capture
 from archive.services.context import Archive
-from archive.services.initialise import Initialised
-from archive.services.rebuild import rebuild
-from archive.services.verify import verify_record
+from archive.services.keysets.initialise import Initialised
+from archive.services.recovery.rebuild import rebuild
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings, TrustSettings
 from archive.signing.file import open_key, read_passphrase
 

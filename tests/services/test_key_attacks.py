@@ -37,14 +37,14 @@ from archive.ids import RecordId
 from archive.model.statement import CONTENT, KEYSET_V1, Statement
 from archive.proofs.dsse import Envelope, read_envelope
 from archive.proofs.keyset import LOG, MANIFEST, Keyset
-from archive.services.amend import Amendment, amend
+from archive.services.acts.restrict import Wanted, restrict
 from archive.services.context import Archive, log_signing_key, signing_key
 from archive.services.doctor.keyset import examine
-from archive.services.keyset_changes import revoked
-from archive.services.make_keyset import new_keyset_key, store_keyset
-from archive.services.restrict import Wanted, restrict
+from archive.services.keysets.amend import Amendment, amend
+from archive.services.keysets.changes import revoked
+from archive.services.keysets.make import new_keyset_key, store_keyset
 from archive.services.trust import stored_keysets, trusted_keyset
-from archive.services.verify import verify_record
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.signing.base import Signer
 from archive.signing.file import open_key, read_passphrase

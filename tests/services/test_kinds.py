@@ -20,7 +20,7 @@ from support.archives import (
 from support.origin import Origin
 
 from archive.services.context import Archive
-from archive.services.verify import verify_observation, verify_record
+from archive.services.verifying.verify import verify_observation, verify_record
 
 
 @pytest.fixture

@@ -23,13 +23,13 @@ from archive.errors import StorageRefused
 from archive.ids import RecordId
 from archive.model.claim import Finding, Status
 from archive.model.lock import COMPLIANCE, GOVERNANCE, LockPromise
-from archive.services.adopt import adopt_assertion
+from archive.services.acts.restrict import Wanted, restrict
 from archive.services.context import Archive
-from archive.services.parts import part_bytes
-from archive.services.probe import probe, probe_when_new
-from archive.services.restrict import Wanted, restrict
+from archive.services.reading.parts import part_bytes
+from archive.services.statements.adopt import adopt_assertion
 from archive.services.trust import trusted_keyset
-from archive.services.verify import verify_record
+from archive.services.upkeep.probe import probe, probe_when_new
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.storage._s3_parts import UploadSizes
 from archive.storage.layout import blob_key, inventory_key, read_key

@@ -44,16 +44,16 @@ from archive.proofs.log_layout import LATEST, checkpoint_key
 from archive.proofs.merkle import EMPTY_ROOT, TreeHead, leaf_hash, root_of
 from archive.proofs.note import NoteSignature
 from archive.proofs.tlog_proof import LogProof
-from archive.services.amend import Amendment, amend
-from archive.services.audit import AuditOptions, audit
-from archive.services.check_log import check_log
+from archive.services.acts.restrict import Wanted, restrict
 from archive.services.context import Archive, log_signing_key
-from archive.services.keyset_changes import retired, revoked
-from archive.services.log import prove_logged, show_log
-from archive.services.restrict import Wanted, restrict
-from archive.services.transparency import log_of
+from archive.services.keysets.amend import Amendment, amend
+from archive.services.keysets.changes import retired, revoked
+from archive.services.log.check import check_log
+from archive.services.log.published import prove_logged, show_log
+from archive.services.log.transparency import log_of
 from archive.services.trust import trusted_keyset
-from archive.services.verify import verify_record
+from archive.services.upkeep.audit import AuditOptions, audit
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.storage.layout import inventory_key
 

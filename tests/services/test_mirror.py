@@ -39,12 +39,12 @@ from archive.ids import parse_id
 from archive.jobs.base import JobState
 from archive.proofs.log_layout import LATEST
 from archive.services.context import Archive
-from archive.services.import_file import ImportOptions, import_file
-from archive.services.jobs import ask_for, wait_for
-from archive.services.mirror import Mirrored, mirror, mirror_verified
-from archive.services.mirror_needs import needed_by
-from archive.services.probe import probe
-from archive.services.verify import verify_record
+from archive.services.imports.file import ImportOptions, import_file
+from archive.services.jobs.requests import ask_for, wait_for
+from archive.services.upkeep.mirror import Mirrored, mirror, mirror_verified
+from archive.services.upkeep.mirror_needs import needed_by
+from archive.services.upkeep.probe import probe
+from archive.services.verifying.verify import verify_record
 from archive.settings import MirrorSettings, Settings
 from archive.storage.base import Store
 from archive.storage.file import FileStore

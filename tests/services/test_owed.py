@@ -13,12 +13,12 @@ from support.postgres import Cluster, debian_cluster, running
 
 from archive.catalog.tables import ops_custody, ops_idempotency, ops_request, ops_reservation
 from archive.errors import CatalogUnavailable, RequestUnderWay
-from archive.services.capture import look_at, record_group
-from archive.services.container import Looked
+from archive.services.access.idempotency import Begun, KeptAnswer, begin, finish, give_up
+from archive.services.capturing.capture import look_at, record_group
+from archive.services.capturing.container import Looked
+from archive.services.capturing.fulfilment import record_of
 from archive.services.context import Archive, signing_key
 from archive.services.custody import note_key_use, sign_waiting
-from archive.services.fulfilment import record_of
-from archive.services.idempotency import Begun, KeptAnswer, begin, finish, give_up
 from archive.services.trust import trusted_keyset
 from archive.storage.base import Store
 

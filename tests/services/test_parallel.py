@@ -13,7 +13,7 @@ from support.origin import Origin, Wait, response
 from archive.catalog.tables import capture, ops_reservation, part
 from archive.ids import Kind, RecordId
 from archive.services.context import Archive
-from archive.services.verify import verify_record
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 
 pytestmark = pytest.mark.both_databases

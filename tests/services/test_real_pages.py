@@ -4,9 +4,9 @@
 import pytest
 from bench import accuracy
 
-from archive.services.audit import AuditOptions, audit
-from archive.services.capture import Recorded, capture_many
+from archive.services.capturing.capture import Recorded, capture_many
 from archive.services.context import Archive
+from archive.services.upkeep.audit import AuditOptions, audit
 
 pytestmark = pytest.mark.realdata
 

@@ -33,7 +33,7 @@ from archive.ids import Kind, RecordId
 from archive.proofs.dsse import read_envelope
 from archive.services.context import Archive
 from archive.services.trust import stored_keysets
-from archive.services.verify import verify_record
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.signing.file import FileSigner, open_key, read_passphrase
 from archive.storage.layout import blob_key, inventory_key, keyset_key, statement_key

@@ -29,12 +29,12 @@ from archive.catalog.tables import ops_reservation
 from archive.clock import SystemClock, rfc3339
 from archive.errors import CatalogError
 from archive.ids import Kind, RecordId
-from archive.services.capture import capture_many
+from archive.services.capturing.capture import capture_many
 from archive.services.context import Archive
 from archive.services.ownership import LEASE_SECONDS, is_gone, this_process
-from archive.services.recover import recover
-from archive.services.resolve import resolve
-from archive.services.verify import verify_record
+from archive.services.reading.resolve import resolve
+from archive.services.recovery.recover import recover
+from archive.services.verifying.verify import verify_record
 from archive.settings import DatabaseSettings, Settings
 from archive.storage.layout import inventory_key
 

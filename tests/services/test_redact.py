@@ -41,18 +41,18 @@ from archive.ids import Kind, RecordId
 from archive.model import exhibit as names
 from archive.model.claim import Report, Result, Status
 from archive.model.redaction import Redaction
-from archive.services.cite import cite, read_record
+from archive.services.acts.correct import CorrectionWanted, correct
+from archive.services.acts.redact import Redacted, Why, redact
+from archive.services.acts.redaction_plan import Wanted, plan_redaction
 from archive.services.context import Archive
-from archive.services.correct import CorrectionWanted, correct
-from archive.services.erase import finish_redactions
-from archive.services.exhibit import exhibit
-from archive.services.hash_desk import verify_bytes
-from archive.services.mirror import erase_redacted, mirror, mirror_verified
-from archive.services.parts import part_bytes
-from archive.services.recover import recover
-from archive.services.redact import Redacted, Why, redact
-from archive.services.redaction_plan import Wanted, plan_redaction
-from archive.services.verify import verify_observation, verify_record
+from archive.services.effects.erase import finish_redactions
+from archive.services.exhibits.make import exhibit
+from archive.services.hashes.desk import verify_bytes
+from archive.services.reading.cite import cite, read_record
+from archive.services.reading.parts import part_bytes
+from archive.services.recovery.recover import recover
+from archive.services.upkeep.mirror import erase_redacted, mirror, mirror_verified
+from archive.services.verifying.verify import verify_observation, verify_record
 from archive.settings import Settings
 from archive.storage.file import FileStore
 from archive.storage.layout import blob_key

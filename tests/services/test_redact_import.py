@@ -14,14 +14,14 @@ from archive.digests import read_sha256, sha256_hex
 from archive.errors import InputError, PartRedacted
 from archive.ids import RecordId
 from archive.model.claim import Result
+from archive.services.acts.redact import Redacted, Why, redact
+from archive.services.acts.redaction_plan import Wanted
 from archive.services.context import Archive
-from archive.services.hash_desk import verify_digest
-from archive.services.import_file import ImportedFile, ImportOptions, import_file
-from archive.services.mint_imported import Choice
-from archive.services.parts import part_bytes
-from archive.services.redact import Redacted, Why, redact
-from archive.services.redaction_plan import Wanted
-from archive.services.verify import verify_record
+from archive.services.hashes.desk import verify_digest
+from archive.services.imports.file import ImportedFile, ImportOptions, import_file
+from archive.services.imports.mint import Choice
+from archive.services.reading.parts import part_bytes
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.storage.layout import blob_key
 

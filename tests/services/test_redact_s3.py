@@ -13,11 +13,11 @@ from support.origin import Origin
 from archive.bootstrap import init_archive
 from archive.errors import StorageRefused
 from archive.model.claim import Result
-from archive.services.cite import read_record
+from archive.services.acts.redact import Why, redact
+from archive.services.acts.redaction_plan import Wanted
 from archive.services.context import Archive
-from archive.services.redact import Why, redact
-from archive.services.redaction_plan import Wanted
-from archive.services.verify import verify_record
+from archive.services.reading.cite import read_record
+from archive.services.verifying.verify import verify_record
 from archive.storage.layout import blob_key
 
 pytest_plugins = ("support.seaweed",)

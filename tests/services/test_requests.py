@@ -26,11 +26,11 @@ from archive.catalog import requests
 from archive.catalog.tables import ops_request, ops_reservation
 from archive.errors import RequestUnderWay, StorageUnavailable
 from archive.jobs.base import TryLater
-from archive.services.capture import Recorded, Refused, look_at, record_group
-from archive.services.capture_desk import Answer, CaptureDesk, Patience
-from archive.services.container import Looked
+from archive.services.capturing.capture import Recorded, Refused, look_at, record_group
+from archive.services.capturing.container import Looked
+from archive.services.capturing.desk import Answer, CaptureDesk, Patience
+from archive.services.capturing.fulfilment import record_of
 from archive.services.context import Archive, signing_key
-from archive.services.fulfilment import record_of
 from archive.services.trust import trusted_keyset
 from archive.settings import Settings
 from archive.storage.memory import MemoryStore

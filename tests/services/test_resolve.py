@@ -8,7 +8,7 @@ from support.origin import Origin
 from archive.errors import MalformedId, NotFound
 from archive.ids import RecordId
 from archive.services.context import Archive
-from archive.services.resolve import required_id, resolve, resolve_mentions
+from archive.services.reading.resolve import required_id, resolve, resolve_mentions
 
 pytestmark = pytest.mark.both_databases
 

@@ -26,7 +26,7 @@ from archive.digests import DigestReading, sha256_hex
 from archive.errors import InputError, MalformedStatement, NotFound
 from archive.ids import Kind, RecordId
 from archive.model.restriction import Restriction
-from archive.services.access import (
+from archive.services.access.keys import (
     ANYONE,
     Reader,
     authenticate,
@@ -34,14 +34,15 @@ from archive.services.access import (
     make_api_key,
     withdraw_grant,
 )
-from archive.services.adopt import adopt_assertion
+from archive.services.access.permission import Permission, Sight, permission, viewer
+from archive.services.acts.restrict import Wanted, restrict, unrestrict
 from archive.services.context import Archive
-from archive.services.hash_desk import verify_bytes, verify_digest
-from archive.services.permission import Permission, Sight, permission, viewer
-from archive.services.resolve import resolve
-from archive.services.restrict import Wanted, restrict, restriction_state, unrestrict
+from archive.services.effects.restriction import restriction_state
+from archive.services.hashes.desk import verify_bytes, verify_digest
+from archive.services.reading.resolve import resolve
+from archive.services.statements.adopt import adopt_assertion
 from archive.services.trust import trusted_keyset
-from archive.services.verify import verify_record
+from archive.services.verifying.verify import verify_record
 
 pytestmark = pytest.mark.both_databases
 

@@ -9,10 +9,10 @@ from support.origin import Origin
 
 from archive.digests import sha256_hex
 from archive.model.inventory import Part
-from archive.services.capture import Recorded
+from archive.services.capturing.capture import Recorded
 from archive.services.context import Archive
-from archive.services.parts import part_bytes
-from archive.services.verify import verify_record
+from archive.services.reading.parts import part_bytes
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.storage.layout import blob_key
 from archive.warc.read import read_records
@@ -164,7 +164,7 @@ def test_a_body_that_cannot_be_read_any_more_is_stored_again(
 def test_two_captures_of_one_body_in_one_group_are_both_whole(
     archive: Archive, origin: Origin
 ) -> None:
-    from archive.services.capture import capture_many
+    from archive.services.capturing.capture import capture_many
 
     origin.page("/a", page())
     results = [

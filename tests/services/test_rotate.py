@@ -30,15 +30,15 @@ from archive.errors import (
 from archive.proofs.keyset import Keyset
 from archive.proofs.keyset_trust import Authority, Witnesses
 from archive.proofs.note import COSIGNATURE, VerifierKey
-from archive.services import amend as amending
-from archive.services import rotate as module
-from archive.services.amend import Amendment, amend
 from archive.services.context import Archive, signing_key
-from archive.services.keyset_changes import with_witness
-from archive.services.make_keyset import store_keyset
-from archive.services.rotate import Rotated, rotate
+from archive.services.keysets import amend as amending
+from archive.services.keysets import rotate as module
+from archive.services.keysets.amend import Amendment, amend
+from archive.services.keysets.changes import with_witness
+from archive.services.keysets.make import store_keyset
+from archive.services.keysets.rotate import Rotated, rotate
 from archive.services.trust import stored_keysets, trusted_keyset
-from archive.services.verify import verify_record
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.signing.file import open_key, read_passphrase
 

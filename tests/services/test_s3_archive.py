@@ -9,10 +9,10 @@ from support.archives import page, tables
 from support.origin import Origin
 
 from archive.bootstrap import init_archive
-from archive.services.audit import AuditOptions, audit
-from archive.services.capture import capture
-from archive.services.rebuild import rebuild
-from archive.services.verify import verify_record
+from archive.services.capturing.capture import capture
+from archive.services.recovery.rebuild import rebuild
+from archive.services.upkeep.audit import AuditOptions, audit
+from archive.services.verifying.verify import verify_record
 from archive.settings import load_settings
 
 pytest_plugins = ("support.seaweed",)

@@ -15,7 +15,7 @@ from archive.jobs.base import Job, JobState
 from archive.proofs.log_layout import LATEST
 from archive.services.context import Archive
 from archive.services.custody import count_unsigned, custody_of, note_access
-from archive.services.jobs import ask_for, recent_jobs
+from archive.services.jobs.requests import ask_for, recent_jobs
 from archive.settings import Settings
 
 ENDED = (JobState.DONE, JobState.FAILED)

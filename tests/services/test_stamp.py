@@ -32,11 +32,11 @@ from archive.ids import RecordId
 from archive.jobs.base import JobState
 from archive.model.claim import Finding, Report, Result, Status
 from archive.services.context import Archive
-from archive.services.jobs import ask_for, wait_for
-from archive.services.mirror import mirror
+from archive.services.jobs.requests import ask_for, wait_for
 from archive.services.ownership import NOBODY, this_process
-from archive.services.stamp import make_all_due, pending, stamp, stamp_all
-from archive.services.verify import verify_record
+from archive.services.stamping.stamp import make_all_due, pending, stamp, stamp_all
+from archive.services.upkeep.mirror import mirror
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.storage.open import open_store
 

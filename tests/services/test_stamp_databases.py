@@ -16,8 +16,8 @@ from archive.bootstrap import Stand, init_archive, open_archive
 from archive.catalog import stamps, time_tokens
 from archive.clock import FixedClock, rfc3339
 from archive.services.context import Archive
-from archive.services.stamp import pending, stamp_all
-from archive.services.verify import verify_record
+from archive.services.stamping.stamp import pending, stamp_all
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 
 pytestmark = pytest.mark.both_databases

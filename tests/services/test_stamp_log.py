@@ -28,10 +28,10 @@ from archive.clock import FixedClock
 from archive.ids import RecordId
 from archive.model.claim import Report, Status
 from archive.services.context import Archive
-from archive.services.publishing import publish_log
-from archive.services.report_text import report_text
-from archive.services.stamp import make_all_due, pending, stamp_all
-from archive.services.verify import verify_record
+from archive.services.log.publishing import publish_log
+from archive.services.stamping.stamp import make_all_due, pending, stamp_all
+from archive.services.verifying.report_text import report_text
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 
 

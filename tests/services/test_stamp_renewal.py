@@ -33,8 +33,8 @@ from archive.clock import FixedClock, rfc3339
 from archive.digests import sha256_hex
 from archive.ids import RecordId
 from archive.model.claim import Report, Result, Status
-from archive.services.stamp import pending, stamp, stamp_all
-from archive.services.verify import verify_record
+from archive.services.stamping.stamp import pending, stamp, stamp_all
+from archive.services.verifying.verify import verify_record
 from archive.storage.layout import blob_key
 
 YEAR = dt.timedelta(days=365)

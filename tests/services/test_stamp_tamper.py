@@ -28,8 +28,8 @@ from archive.catalog.tables import time_token
 from archive.ids import RecordId
 from archive.model.claim import Result, Status
 from archive.services.context import Archive
-from archive.services.stamp import stamp_all
-from archive.services.verify import verify_record
+from archive.services.stamping.stamp import stamp_all
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 
 

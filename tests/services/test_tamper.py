@@ -32,10 +32,10 @@ from archive.bootstrap import key_files, open_archive
 from archive.digests import sha256_hex
 from archive.model.claim import Report, Status
 from archive.proofs.dsse import Envelope, read_envelope
-from archive.services.audit import CLAIMS
-from archive.services.capture import Recorded
+from archive.services.capturing.capture import Recorded
 from archive.services.context import Archive
-from archive.services.verify import verify_observation, verify_record
+from archive.services.upkeep.audit import CLAIMS
+from archive.services.verifying.verify import verify_observation, verify_record
 from archive.settings import Settings
 from archive.signing.file import FileSigner, create_key, open_key, read_passphrase
 from archive.storage.layout import (

@@ -17,12 +17,12 @@ from archive.ids import RecordId
 from archive.model.claim import Finding, Report, Result, Status
 from archive.proofs.checkpoint import SignedCheckpoint
 from archive.proofs.keyset import MANIFEST
-from archive.services.amend import Amendment, amend
-from archive.services.keyset_changes import revoked, with_quorum, with_witness
-from archive.services.restrict import Wanted, restrict
-from archive.services.stamp import pending, stamp_all
+from archive.services.acts.restrict import Wanted, restrict
+from archive.services.keysets.amend import Amendment, amend
+from archive.services.keysets.changes import revoked, with_quorum, with_witness
+from archive.services.stamping.stamp import pending, stamp_all
 from archive.services.trust import trusted_keyset
-from archive.services.verify import verify_record
+from archive.services.verifying.verify import verify_record
 
 HOUR = dt.timedelta(hours=1)
 LAST_SECOND = int(dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC).timestamp())

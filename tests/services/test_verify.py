@@ -20,11 +20,11 @@ from archive.digests import read_sha256, sha256_hex
 from archive.errors import InputError, NotFound
 from archive.ids import Kind, RecordId
 from archive.model.claim import Result, Status
-from archive.services.audit import AuditOptions, audit
 from archive.services.context import Archive
-from archive.services.hash_desk import BytesAnswer, verify_bytes, verify_digest
-from archive.services.report_text import report_text
-from archive.services.verify import verify_observation, verify_record
+from archive.services.hashes.desk import BytesAnswer, verify_bytes, verify_digest
+from archive.services.upkeep.audit import AuditOptions, audit
+from archive.services.verifying.report_text import report_text
+from archive.services.verifying.verify import verify_observation, verify_record
 from archive.settings import Settings
 from archive.storage.layout import blob_key
 

@@ -29,9 +29,9 @@ from archive.proofs.checkpoint import SignedCheckpoint
 from archive.proofs.log_layout import LATEST, checkpoint_key
 from archive.proofs.note import COSIGNATURE, VerifierKey
 from archive.services.context import Archive
-from archive.services.log import show_log
-from archive.services.publishing import publish_pending
-from archive.services.verify import verify_record
+from archive.services.log.published import show_log
+from archive.services.log.publishing import publish_pending
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 
 # Without a witness nobody but the archive says when.

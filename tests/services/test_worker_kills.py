@@ -18,7 +18,7 @@ from archive.bootstrap import open_archive
 from archive.catalog.tables import ops_reservation
 from archive.jobs.base import Job, JobState
 from archive.services.context import Archive
-from archive.services.jobs import ask_for, find_job
+from archive.services.jobs.requests import ask_for, find_job
 from archive.settings import load_settings
 
 COUNT = 40

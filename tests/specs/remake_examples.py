@@ -35,10 +35,10 @@ from archive.proofs.log_policy import policy_text
 from archive.proofs.merkle import leaf_hash
 from archive.proofs.note import COSIGNATURE, VerifierKey
 from archive.proofs.tlog_proof import LogProof
-from archive.services.capture import capture
-from archive.services.log import Proven, prove_logged
+from archive.services.capturing.capture import capture
+from archive.services.log.published import Proven, prove_logged
 from archive.services.trust import stored_keysets, trusted_keyset
-from archive.services.verify import verify_record
+from archive.services.verifying.verify import verify_record
 from archive.settings import load_settings
 from archive.storage.layout import inventory_key
 

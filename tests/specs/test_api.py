@@ -16,7 +16,7 @@ from api.pages.problem_types import problem_type
 from api.problems import slug
 from archive import errors
 from archive.catalog.access import SCOPES
-from archive.services.access import make_api_key
+from archive.services.access.keys import make_api_key
 from archive.services.context import Archive
 from archive.settings import LimitsSettings
 

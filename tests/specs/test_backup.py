@@ -16,7 +16,7 @@ from specs.documents import codes, spec, table
 
 from archive.backups import content, sealed
 from archive.bootstrap import init_archive, installation
-from archive.services.backup import backup
+from archive.services.upkeep.backup import backup
 from archive.settings import Settings
 
 PAGE = spec("backup.md")

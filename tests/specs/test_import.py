@@ -12,9 +12,11 @@ from archive.importing.forms import READ_IN_PLACE
 from archive.importing.wacz_findings import FORM, SIGNATURE
 from archive.model.imported import FORMS, ImportGroup
 from archive.proofs import wacz_auth
-from archive.services import gather, import_index, import_timemap
-from archive.services.handlers import handler_of
-from archive.services.verify_package import PackageAnswer
+from archive.services.imports import gather
+from archive.services.imports import index as import_index
+from archive.services.imports import timemap as import_timemap
+from archive.services.imports.verify_package import PackageAnswer
+from archive.services.jobs.handlers import handler_of
 from archive.settings import ImportSettings
 
 TEXT = spec("import.md")

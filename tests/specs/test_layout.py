@@ -9,8 +9,8 @@ from specs.documents import codes, spec, table
 from archive.ids import Kind, RecordId
 from archive.model.custody import CustodyEvent
 from archive.proofs.log_layout import LATEST, checkpoint_key
-from archive.services.assertion import Assertion, state
 from archive.services.context import Archive, signing_key
+from archive.services.statements.assertion import Assertion, state
 from archive.services.trust import trusted_keyset
 from archive.storage import layout
 

@@ -24,9 +24,9 @@ import archive
 from archive.backups.sealed import Passphrase
 from archive.bootstrap import init_archive, installation, open_archive
 from archive.cli import cli
-from archive.services.backup import backup
-from archive.services.capture import capture
-from archive.services.jobs import ask_for_capture, cancel_job
+from archive.services.capturing.capture import capture
+from archive.services.jobs.requests import ask_for_capture, cancel_job
+from archive.services.upkeep.backup import backup
 from archive.settings import Settings, load_settings
 
 CONFIG = ROOT / "config"

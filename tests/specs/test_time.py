@@ -16,7 +16,7 @@ from support.stamping import TimeServer, trusting
 from archive.ids import RecordId
 from archive.model.proof_batch import ProofBatch
 from archive.services.context import Archive
-from archive.services.stamp import stamp_all
+from archive.services.stamping.stamp import stamp_all
 from archive.settings import Settings
 from archive.storage.layout import read_key
 

@@ -18,12 +18,12 @@ from support.origin import Origin
 
 from archive.bootstrap import key_files
 from archive.ids import RecordId
-from archive.services.amend import Amendment, amend
-from archive.services.cite import read_record
 from archive.services.context import Archive
-from archive.services.keyset_changes import revoked
-from archive.services.make_keyset import store_keyset
-from archive.services.rotate import rotate
+from archive.services.keysets.amend import Amendment, amend
+from archive.services.keysets.changes import revoked
+from archive.services.keysets.make import store_keyset
+from archive.services.keysets.rotate import rotate
+from archive.services.reading.cite import read_record
 from archive.services.trust import trusted_keyset
 from archive.settings import Settings
 from archive.signing.file import open_key, read_passphrase

@@ -17,8 +17,8 @@ from archive.model.claim import Finding, Result, Status
 from archive.proofs import key_state, timestamp
 from archive.proofs.keyset_chain import BrokenChain, KeysetNotAtHand, UnpinnedRoot
 from archive.services.context import Archive
-from archive.services.judge import POLICIES, judge
-from archive.services.verify import verify_record
+from archive.services.verifying.judge import POLICIES, judge
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.warc import flaws
 

@@ -9,7 +9,7 @@ from support.archives import minted
 from archive.bootstrap import Stand, init_archive, open_archive, wire
 from archive.clock import FixedClock, SystemClock
 from archive.services import ownership
-from archive.services.recover import recover
+from archive.services.recovery.recover import recover
 from archive.settings import Settings
 
 LATER = dt.timedelta(seconds=ownership.LEASE_SECONDS + 1)

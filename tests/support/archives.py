@@ -17,11 +17,11 @@ from archive.catalog.tables import EVIDENCE_TABLES
 from archive.ids import RecordId
 from archive.model.claim import Report, Status
 from archive.model.look import Look
-from archive.services.audit import Audit, AuditOptions, audit
-from archive.services.capture import Recorded, capture
+from archive.services.capturing.capture import Recorded, capture
 from archive.services.context import Archive
-from archive.services.publishing import publish_log
-from archive.services.rebuild import Rebuilt, rebuild
+from archive.services.log.publishing import publish_log
+from archive.services.recovery.rebuild import Rebuilt, rebuild
+from archive.services.upkeep.audit import Audit, AuditOptions, audit
 from archive.settings import Settings, load_settings
 
 Tables = dict[str, list[tuple[object, ...]]]

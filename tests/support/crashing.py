@@ -19,13 +19,14 @@ from sqlalchemy import event
 
 from archive.bootstrap import open_archive
 from archive.catalog.database import Database
-from archive.services import gather, import_reading
-from archive.services.capture import capture_many, look_at, record_group
-from archive.services.capture_desk import Patience
-from archive.services.container import Looked
+from archive.services.capturing.capture import capture_many, look_at, record_group
+from archive.services.capturing.container import Looked
+from archive.services.capturing.desk import Patience
 from archive.services.context import Archive, signing_key
-from archive.services.import_file import ImportOptions, import_file
-from archive.services.import_timemap import Mementos, import_timemap
+from archive.services.imports import gather
+from archive.services.imports import reading as import_reading
+from archive.services.imports.file import ImportOptions, import_file
+from archive.services.imports.timemap import Mementos, import_timemap
 from archive.services.trust import trusted_keyset
 from archive.settings import Settings
 from archive.storage.base import Store, StoredObject
@@ -33,8 +34,8 @@ from archive.storage.base import Store, StoredObject
 NEVER = 1 << 60
 _PRELOADED = [
     "archive.bootstrap",
-    "archive.services.capture",
-    "archive.services.import_file",
+    "archive.services.capturing.capture",
+    "archive.services.imports.file",
     "archive.storage.file",
     "archive.text.recipe_1",
     "lxml.etree",

@@ -14,7 +14,7 @@ from pathlib import Path
 from archive.exports.bag import content, pack
 from archive.model import exhibit as names
 from archive.model.claim import Report
-from archive.services.verify_exhibit import Circumstances, ExhibitTrust, verify_exhibit
+from archive.services.exhibits.verify import Circumstances, ExhibitTrust, verify_exhibit
 
 _MADE_ANEW = {names.BAGIT, names.BAG_INFO, names.MANIFEST, names.TAG_MANIFEST}
 LATER = dt.datetime(2027, 1, 1, tzinfo=dt.UTC)

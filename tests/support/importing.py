@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from archive.bootstrap import open_archive
-from archive.services.import_file import ImportOptions, import_file
+from archive.services.imports.file import ImportOptions, import_file
 from archive.settings import Settings
 
 

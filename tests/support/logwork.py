@@ -21,7 +21,7 @@ from archive.proofs.checkpoint import SignedCheckpoint
 from archive.proofs.log_layout import CHECKPOINTS, LATEST, TILES, read_tile_key, tile_key
 from archive.proofs.merkle import EMPTY_ROOT, TreeHead, is_consistent, leaf_hash, root_of
 from archive.proofs.tiles import HEIGHT, write_bundle
-from archive.services.transparency import CatalogSequence
+from archive.services.log.transparency import CatalogSequence
 from archive.storage.base import WholeStore
 from archive.storage.open import open_store
 from archive.translog.base import Log

@@ -18,9 +18,9 @@ from support.tokens import POLICY, TokenWish, rejection, token_of_digest
 from archive.bootstrap import key_files
 from archive.digests import sha256_hex
 from archive.proofs.keyset_trust import Authority
-from archive.services.amend import Amendment, amend
 from archive.services.context import Archive
-from archive.services.keyset_changes import with_authority
+from archive.services.keysets.amend import Amendment, amend
+from archive.services.keysets.changes import with_authority
 from archive.settings import Settings
 
 TYPE = "application/timestamp-reply"

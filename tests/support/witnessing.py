@@ -13,9 +13,9 @@ from support.working import MAIN, ROOT
 
 from archive.bootstrap import key_files
 from archive.proofs.note import VerifierKey
-from archive.services.amend import Amendment, amend
 from archive.services.context import Archive
-from archive.services.keyset_changes import with_quorum, with_witness
+from archive.services.keysets.amend import Amendment, amend
+from archive.services.keysets.changes import with_quorum, with_witness
 from archive.settings import Settings
 from archive.translog.witness import Memory, Witness
 

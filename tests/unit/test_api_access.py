@@ -22,16 +22,16 @@ from api.state import door_of
 from archive.bootstrap import Stand, init_archive
 from archive.clock import FixedClock
 from archive.errors import CatalogError
-from archive.services.access import (
+from archive.services.access.keys import (
     authenticate,
     grant,
     list_api_keys,
     make_api_key,
     revoke_api_key,
 )
+from archive.services.acts.restrict import Wanted, restrict, unrestrict
 from archive.services.context import Archive
 from archive.services.custody import custody_of
-from archive.services.restrict import Wanted, restrict, unrestrict
 
 pytestmark = pytest.mark.both_databases(later=True)
 

@@ -20,16 +20,16 @@ from api.app import create_app
 from archive.cli import cli
 from archive.errors import RecordWithdrawn
 from archive.ids import parse_id
-from archive.services.access import make_api_key
-from archive.services.attest import attest
+from archive.services.access.keys import make_api_key
+from archive.services.acts.attest import attest
+from archive.services.acts.correct import CorrectionWanted, correct
+from archive.services.acts.redact import Why, redact
+from archive.services.acts.redaction_plan import Wanted as PartsWanted
+from archive.services.acts.restrict import Wanted, restrict
+from archive.services.acts.supersede import supersede
+from archive.services.acts.withdraw import WithdrawalWanted, reinstate, withdraw
 from archive.services.context import Archive
-from archive.services.correct import CorrectionWanted, correct
-from archive.services.jobs import find_job, wait_for
-from archive.services.redact import Why, redact
-from archive.services.redaction_plan import Wanted as PartsWanted
-from archive.services.restrict import Wanted, restrict
-from archive.services.supersede import supersede
-from archive.services.withdraw import WithdrawalWanted, reinstate, withdraw
+from archive.services.jobs.requests import find_job, wait_for
 from archive.settings import Settings
 
 pytestmark = pytest.mark.both_databases(later=True)

@@ -24,11 +24,11 @@ from archive.cli.logs import log_json
 from archive.errors import CatalogBusy
 from archive.ids import RecordId, parse_id
 from archive.jobs.base import NewJob
-from archive.services.access import grant, make_api_key
+from archive.services.access.keys import grant, make_api_key
+from archive.services.acts.restrict import Wanted, restrict, unrestrict
 from archive.services.context import Archive
 from archive.services.custody import custody_of
-from archive.services.jobs import ask_for, find_job, wait_for
-from archive.services.restrict import Wanted, restrict, unrestrict
+from archive.services.jobs.requests import ask_for, find_job, wait_for
 from archive.settings import Settings, load_settings
 
 BODY = page("This one is under seal.", title="Sealed terms")
@@ -305,7 +305,12 @@ def json_logs() -> Iterator[None]:
     before = (root.handlers[:], root.level)
     yield
     root.handlers[:], root.level = before
-    for name in ("api.request_log", "muniment.command", "archive.jobs", "archive.services.worker"):
+    for name in (
+        "api.request_log",
+        "muniment.command",
+        "archive.jobs",
+        "archive.services.jobs.worker",
+    ):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 

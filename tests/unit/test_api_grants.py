@@ -16,10 +16,10 @@ import api.v1.keys
 from api.app import create_app
 from api.state import door_of
 from archive.ids import RecordId
-from archive.services.access import grant, list_api_keys, make_api_key, revoke_api_key
+from archive.services.access.keys import grant, list_api_keys, make_api_key, revoke_api_key
+from archive.services.acts.restrict import Wanted, restrict
 from archive.services.context import Archive
 from archive.services.custody import custody_of
-from archive.services.restrict import Wanted, restrict
 
 pytestmark = pytest.mark.both_databases(later=True)
 

@@ -18,10 +18,10 @@ from api.state import door_of
 from archive.cli import cli
 from archive.digests import sha256_hex
 from archive.ids import RecordId
-from archive.services.access import grant, make_api_key
+from archive.services.access.keys import grant, make_api_key
+from archive.services.acts.restrict import Wanted, restrict
 from archive.services.context import Archive
 from archive.services.custody import custody_of, sign_waiting
-from archive.services.restrict import Wanted, restrict
 from archive.settings import Settings
 
 pytestmark = pytest.mark.both_databases(later=True)

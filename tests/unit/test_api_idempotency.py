@@ -17,9 +17,9 @@ from werkzeug.test import TestResponse
 import api.v1.captures
 from api.app import create_app
 from archive.errors import StorageUnavailable
-from archive.services.access import make_api_key
+from archive.services.access.keys import make_api_key
 from archive.services.context import Archive
-from archive.services.jobs import ask_for_capture
+from archive.services.jobs.requests import ask_for_capture
 
 pytestmark = pytest.mark.both_databases(later=True)
 

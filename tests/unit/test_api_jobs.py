@@ -23,11 +23,11 @@ from archive.ids import parse_id
 from archive.jobs.base import Problem
 from archive.jobs.durable import Run
 from archive.model.restriction import HIDDEN
-from archive.services.access import grant
+from archive.services.access.keys import grant
+from archive.services.acts.restrict import Wanted, restrict
 from archive.services.context import Archive
-from archive.services.initialise import make_api_key
-from archive.services.jobs import Job, JobState, recent_jobs
-from archive.services.restrict import Wanted, restrict
+from archive.services.jobs.requests import Job, JobState, recent_jobs
+from archive.services.keysets.initialise import make_api_key
 from archive.settings import Settings, load_settings
 
 pytestmark = pytest.mark.both_databases

@@ -26,18 +26,18 @@ from archive.digests import sha256_hex
 from archive.proofs.keyset_bundle import KeysetBundle
 from archive.proofs.keyset_chain import newest_trusted
 from archive.proofs.note import COSIGNATURE, VerifierKey
-from archive.services.amend import Amendment, amend
-from archive.services.authorities import read_authority
 from archive.services.context import Archive, signing_key
-from archive.services.keyset_changes import (
+from archive.services.keysets.amend import Amendment, amend
+from archive.services.keysets.changes import (
     revoked,
     with_authority,
     with_roots,
     with_witness,
 )
-from archive.services.propose import propose, sign
-from archive.services.publish_keyset import publish_keyset
-from archive.services.rotate import rotate
+from archive.services.keysets.propose import propose, sign
+from archive.services.keysets.publish import publish_keyset
+from archive.services.keysets.rotate import rotate
+from archive.services.stamping.authorities import read_authority
 from archive.services.trust import trusted_keyset, trusted_versions
 from archive.settings import Settings
 from archive.signing.file import open_key, read_passphrase

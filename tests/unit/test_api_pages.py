@@ -13,7 +13,7 @@ from support.origin import Origin
 from api.app import create_app
 from api.pages.record_page import EXCERPT_CHARACTERS, cut_excerpt
 from archive.bootstrap import init_archive
-from archive.services.capture import capture
+from archive.services.capturing.capture import capture
 from archive.settings import load_settings
 
 BODY = b"<title>T</title><p>" + b"We may share your data with partners. " * 40

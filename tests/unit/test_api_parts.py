@@ -13,7 +13,7 @@ from support.origin import Origin
 from api.app import create_app
 from api.ranges import RangeUnsatisfiable, read_range
 from archive.bootstrap import init_archive
-from archive.services.capture import capture
+from archive.services.capturing.capture import capture
 from archive.settings import load_settings
 
 BODY = (

@@ -19,7 +19,7 @@ import api.pages.record_page
 import api.reports
 from api.app import create_app
 from archive.bootstrap import init_archive
-from archive.services.capture import capture
+from archive.services.capturing.capture import capture
 from archive.services.context import Archive
 from archive.settings import load_settings
 

@@ -21,9 +21,9 @@ from support.archives import minted, new_archive, page, settings_at
 from support.origin import Origin
 
 from api.app import create_app
-from archive.services.access import grant, make_api_key
+from archive.services.access.keys import grant, make_api_key
+from archive.services.acts.restrict import Wanted, restrict
 from archive.services.context import Archive
-from archive.services.restrict import Wanted, restrict
 from archive.settings import load_settings
 
 FEW, MANY = 40, 1500

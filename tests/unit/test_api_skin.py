@@ -18,7 +18,7 @@ from api.app import create_app
 from api.client import client_address, is_direct_loopback, network_of
 from archive.cli.logs import log_json
 from archive.errors import SettingsError, StorageUnavailable
-from archive.services.access import make_api_key
+from archive.services.access.keys import make_api_key
 from archive.services.context import Archive
 from archive.settings import LimitsSettings, load_settings
 

@@ -10,7 +10,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import api.app
 from archive.bootstrap import init_archive
-from archive.services.capture import capture
+from archive.services.capturing.capture import capture
 from archive.services.context import Archive
 from archive.settings import load_settings
 

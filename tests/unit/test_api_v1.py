@@ -20,9 +20,9 @@ import api.v1.captures
 from api.app import create_app
 from archive.bootstrap import init_archive
 from archive.errors import CatalogBusy, CatalogError, ObjectConflict, StorageUnavailable
-from archive.services.capture import capture
+from archive.services.capturing.capture import capture
 from archive.services.context import Archive
-from archive.services.initialise import make_api_key
+from archive.services.keysets.initialise import make_api_key
 from archive.settings import load_settings
 
 pytestmark = pytest.mark.both_databases

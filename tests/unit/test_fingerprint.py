@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.services.fingerprint import BOM, Fingerprints
+from archive.services.hashes.fingerprint import BOM, Fingerprints
 
 LINES = st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n", BOM, BOM[:1]])).map(b"".join)
 
@@ -76,6 +76,6 @@ def test_the_shared_fixtures_have_their_published_digests() -> None:
 
 
 def test_of_a_very_large_file_the_digest_alone_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archive.services.fingerprint.VARIANTS_BYTES", 10)
+    monkeypatch.setattr("archive.services.hashes.fingerprint.VARIANTS_BYTES", 10)
     for data in (b"a\n" * 20, BOM + b"a\r\n" * 20, b"\r" * 99):
         assert digests(data, 7) == (sha256(data), {})

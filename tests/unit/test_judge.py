@@ -7,7 +7,7 @@ import pytest
 
 from archive.errors import InputError
 from archive.model.claim import Finding, Result, Status
-from archive.services.judge import POLICIES, judge, not_proven, required_claims
+from archive.services.verifying.judge import POLICIES, judge, not_proven, required_claims
 
 
 def findings(policy: str, **statuses: Status) -> list[Finding]:

@@ -29,8 +29,8 @@ from archive.proofs.keyset_trust import TrustedLog, Witnesses
 from archive.proofs.merkle import TreeHead
 from archive.proofs.tlog_proof import LogProof
 from archive.services.context import Archive
-from archive.services.evidence import capture_evidence
 from archive.services.trust import keyset_chain
+from archive.services.verifying.evidence import capture_evidence
 
 LOG_CLAIMS = frozenset(
     {"log.entry", "log.checkpoint", "log.inclusion", "log.witness", "log.consistency"}

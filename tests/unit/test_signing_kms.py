@@ -15,11 +15,11 @@ from archive.backups.sealed import Passphrase
 from archive.bootstrap import installation
 from archive.errors import KeyLocked, SettingsError, SignerUnavailable, SigningError
 from archive.proofs.dsse import pae
-from archive.services.backup import backup
 from archive.services.context import signing_key
 from archive.services.doctor.keys import examine
 from archive.services.trust import trusted_keyset
-from archive.services.verify import verify_record
+from archive.services.upkeep.backup import backup
+from archive.services.verifying.verify import verify_record
 from archive.settings import Settings
 from archive.signing.awskms import KmsSigner, open_uri
 from archive.signing.base import seal

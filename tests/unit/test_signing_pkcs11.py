@@ -16,9 +16,9 @@ from archive.bootstrap import installation, key_files, signer_at
 from archive.errors import KeyLocked, SettingsError, SignerUnavailable, SigningError
 from archive.services.context import log_signing_key, signing_key
 from archive.services.doctor.keys import examine
-from archive.services.rotate import coming_key, rotate
+from archive.services.keysets.rotate import coming_key, rotate
 from archive.services.trust import trusted_keyset
-from archive.services.verify import verify_record
+from archive.services.verifying.verify import verify_record
 from archive.signing.base import seal
 from archive.signing.pkcs11 import KeyPlace, open_uri
 

@@ -18,7 +18,7 @@ from support.working import working
 
 from api.app import create_app
 from archive.model.outcome import OutcomeKind
-from archive.services.access import make_api_key
+from archive.services.access.keys import make_api_key
 from archive.services.context import Archive
 from archive.settings import Settings, load_settings
 

@@ -44,7 +44,7 @@ def grant() -> None:
 @click.pass_context
 def make(ctx: click.Context, scopes: str, expires: str | None, note: str, *, as_json: bool) -> None:
     """Make an API key; its secret is shown this once."""
-    from archive.services.access import make_api_key
+    from archive.services.access.keys import make_api_key
 
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
     with opened(ctx) as archive:
@@ -60,7 +60,7 @@ def make(ctx: click.Context, scopes: str, expires: str | None, note: str, *, as_
 @click.pass_context
 def list_keys(ctx: click.Context, *, as_json: bool) -> None:
     """List API keys, without their secrets."""
-    from archive.services.access import key_json, list_api_keys
+    from archive.services.access.keys import key_json, list_api_keys
 
     with opened(ctx) as archive:
         found = list_api_keys(archive)
@@ -82,7 +82,7 @@ def list_keys(ctx: click.Context, *, as_json: bool) -> None:
 @click.pass_context
 def revoke(ctx: click.Context, key_id: str, *, as_json: bool) -> None:
     """End an API key, at once and for good."""
-    from archive.services.access import revoke_api_key
+    from archive.services.access.keys import revoke_api_key
 
     with opened(ctx) as archive:
         revoke_api_key(archive, key_id)
@@ -99,7 +99,7 @@ def revoke(ctx: click.Context, key_id: str, *, as_json: bool) -> None:
 @click.pass_context
 def make_grant(ctx: click.Context, key_id: str, text: str, *, as_json: bool) -> None:
     """Let a key of scope read see a restricted record, or all of them."""
-    from archive.services import access
+    from archive.services.access import keys as access
 
     with opened(ctx) as archive:
         record = _record(archive, text)
@@ -113,7 +113,7 @@ def make_grant(ctx: click.Context, key_id: str, text: str, *, as_json: bool) -> 
 @click.pass_context
 def list_grants(ctx: click.Context, *, as_json: bool) -> None:
     """List every grant."""
-    from archive.services import access
+    from archive.services.access import keys as access
 
     with opened(ctx) as archive:
         found = access.list_grants(archive)
@@ -131,7 +131,7 @@ def list_grants(ctx: click.Context, *, as_json: bool) -> None:
 @click.pass_context
 def revoke_grant(ctx: click.Context, key_id: str, text: str, *, as_json: bool) -> None:
     """Take a grant back."""
-    from archive.services import access
+    from archive.services.access import keys as access
 
     with opened(ctx) as archive:
         record = _record(archive, text)
@@ -141,7 +141,7 @@ def revoke_grant(ctx: click.Context, key_id: str, text: str, *, as_json: bool) -
 
 
 def _record(archive: "Archive", text: str) -> "RecordId | None":
-    from archive.services.resolve import required_id
+    from archive.services.reading.resolve import required_id
 
     return None if text == "all" else required_id(archive, text)
 

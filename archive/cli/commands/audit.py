@@ -39,8 +39,8 @@ def command(  # noqa: PLR0913 - click hands over each option
 ) -> None:
     """Re-read every stored object; exit 0 sound, 1 damaged, 2 something could not be read."""
     from archive.cli.small_files import read_small
-    from archive.services.audit import AuditOptions, audit, audit_json
-    from archive.services.log import read_notes
+    from archive.services.log.published import read_notes
+    from archive.services.upkeep.audit import AuditOptions, audit, audit_json
 
     if kept and sample is not None:
         raise click.UsageError("a checkpoint is held against the whole log: leave out --sample")

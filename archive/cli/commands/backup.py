@@ -24,7 +24,7 @@ def command(ctx: click.Context, file: Path, passphrase_file: Path | None, *, as_
     Exit 0 complete, 1 something that belongs into it is missing from this machine.
     """
     from archive.bootstrap import installation
-    from archive.services.backup import backup
+    from archive.services.upkeep.backup import backup
 
     settings = settings_of(ctx)
     made = backup(installation(settings), file, passphrase_of(passphrase_file, is_new=True))

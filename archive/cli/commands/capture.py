@@ -47,8 +47,8 @@ def command(
         ctx.exit(capture_from(ctx, source, results, as_json=as_json))
     if not urls or results is not None:
         raise click.UsageError("give URLs, or --list with --results")
-    from archive.services.capture import Refused, capture_many
-    from archive.services.record import record_json
+    from archive.services.capturing.capture import Refused, capture_many
+    from archive.services.statements.record import record_json
 
     is_all_ok = True
     with opened(ctx) as archive:

@@ -47,8 +47,8 @@ def command(ctx: click.Context, /, record: str, output: Path | None, **given: ob
 def _draft(archive: "Archive", record: str, output: Path, given: Mapping[str, object]) -> None:
     from archive.backups.new_file import new_file
     from archive.errors import InputError
-    from archive.services.certificate import Declarant, certificate
-    from archive.services.resolve import required_id
+    from archive.services.exhibits.certificate import Declarant, certificate
+    from archive.services.reading.resolve import required_id
 
     declarant = Declarant(
         name=_text(given["name"]),
@@ -63,7 +63,7 @@ def _draft(archive: "Archive", record: str, output: Path, given: Mapping[str, ob
     draft = certificate(archive, record_id, declarant, form, exhibit)
     pdf = draft.pdf
     if given["is_sealed"]:
-        from archive.services.seal import seal_certificate
+        from archive.services.exhibits.seal import seal_certificate
 
         pdf = seal_certificate(archive, pdf)
     try:
@@ -83,7 +83,7 @@ def _check(ctx: click.Context, path: Path, *, as_json: bool) -> int:
     """Print the verdict; the exit code. It takes no archive, only the roots of the settings."""
     from archive.bootstrap import sealing
     from archive.errors import InputError
-    from archive.services.seal import check_seal
+    from archive.services.exhibits.seal import check_seal
 
     try:
         data = path.read_bytes()

@@ -13,8 +13,8 @@ from archive.cli.session import json_option, opened, print_json
 @click.pass_context
 def command(ctx: click.Context, text: str, style: str, *, as_json: bool) -> None:
     """Print a citation of a record."""
-    from archive.services.cite import cite, read_citable
-    from archive.services.resolve import required_id
+    from archive.services.reading.cite import cite, read_citable
+    from archive.services.reading.resolve import required_id
 
     with opened(ctx) as archive:
         record = read_citable(archive, required_id(archive, text))

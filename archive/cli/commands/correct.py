@@ -25,9 +25,9 @@ def command(  # noqa: PLR0913 - click hands over each option
     as_json: bool,
 ) -> None:
     """Correct what is said of a record by a signed statement; nothing signed is changed."""
-    from archive.services.correct import CorrectionWanted, correct, corrections_json
-    from archive.services.declare import OPERATOR
-    from archive.services.resolve import required_id
+    from archive.services.acts.correct import CorrectionWanted, correct, corrections_json
+    from archive.services.acts.declare import OPERATOR
+    from archive.services.reading.resolve import required_id
 
     with opened(ctx) as archive:
         wanted = CorrectionWanted(words, field, old, new)

@@ -24,7 +24,7 @@ def command(ctx: click.Context, text: str | None, *, sign: bool, as_json: bool) 
         key_uses,
         sign_waiting,
     )
-    from archive.services.resolve import required_id
+    from archive.services.reading.resolve import required_id
 
     with opened(ctx) as archive:
         if sign:

@@ -69,7 +69,7 @@ def _claim_folder(data: Path) -> None:
 
 def _capture_twice(archive: "Archive") -> "RecordId":
     from archive.cli.demo_site import DemoSite
-    from archive.services.capture import capture
+    from archive.services.capturing.capture import capture
     from archive.settings import shipped_text
 
     click.echo("\n1. Capture a page, change one sentence, capture it again")
@@ -85,7 +85,7 @@ def _capture_twice(archive: "Archive") -> "RecordId":
 
 
 def _resolve_mistyped(archive: "Archive", record: "RecordId") -> None:
-    from archive.services.resolve import resolve
+    from archive.services.reading.resolve import resolve
 
     written = str(record)
     mistyped = f"{written[:-4]}{(int(written[-4]) + 1) % 10}{written[-3:]}"
@@ -98,8 +98,8 @@ def _resolve_mistyped(archive: "Archive", record: "RecordId") -> None:
 
 
 def _verify(archive: "Archive", record: "RecordId") -> None:
-    from archive.services.report_text import report_text
-    from archive.services.verify import verify_record
+    from archive.services.verifying.report_text import report_text
+    from archive.services.verifying.verify import verify_record
 
     click.echo("\n3. Verify it, claim by claim")
     click.echo(_indented(report_text(verify_record(archive, record), "")))
@@ -108,8 +108,8 @@ def _verify(archive: "Archive", record: "RecordId") -> None:
 def _flip_a_byte(settings: "Settings", archive: "Archive", record: "RecordId") -> None:
     from archive.bootstrap import open_archive
     from archive.model.claim import Status
-    from archive.services.cite import read_record
-    from archive.services.verify import verify_record
+    from archive.services.reading.cite import read_record
+    from archive.services.verifying.verify import verify_record
     from archive.storage.layout import blob_key
 
     key = blob_key(read_record(archive, record)["container_sha256"])
@@ -136,7 +136,7 @@ def _flip_a_byte(settings: "Settings", archive: "Archive", record: "RecordId") -
 
 
 def _cite(archive: "Archive", record: "RecordId") -> None:
-    from archive.services.cite import cite, read_record
+    from archive.services.reading.cite import cite, read_record
 
     click.echo("\n5. Cite it")
     click.echo(f"   {cite(archive, read_record(archive, record), archive.base_url)}")

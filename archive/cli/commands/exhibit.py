@@ -25,8 +25,8 @@ def command(
     """
     from archive.errors import CatalogError, InputError
     from archive.services.custody import note_export
-    from archive.services.exhibit import exhibit
-    from archive.services.resolve import required_id
+    from archive.services.exhibits.make import exhibit
+    from archive.services.reading.resolve import required_id
 
     with opened(ctx) as archive:
         record_id = required_id(archive, record)

@@ -16,8 +16,8 @@ from archive.cli.terminal import one_line
 from archive.errors import InputError, MalformedEvidence, MunimentError
 
 if TYPE_CHECKING:
-    from archive.services.import_file import ImportOptions
-    from archive.services.mint_imported import Choice
+    from archive.services.imports.file import ImportOptions
+    from archive.services.imports.mint import Choice
 
 _ENDINGS = (".warc", ".warc.gz", ".arc", ".arc.gz", ".wacz")
 _REMOTE = ("timemap", "since", "before", "cdx", "warcs")
@@ -78,7 +78,7 @@ def _check_usage(paths: Sequence[Path], asked: Mapping[str, Any]) -> None:
 
 
 def _options(asked: Mapping[str, Any], supplier: str) -> "ImportOptions":
-    from archive.services.import_file import ImportOptions
+    from archive.services.imports.file import ImportOptions
 
     return ImportOptions(
         supplied_by=asked["supplied_by"] or supplier,
@@ -90,9 +90,9 @@ def _options(asked: Mapping[str, Any], supplier: str) -> "ImportOptions":
 
 def _import_remote(ctx: click.Context, asked: Mapping[str, Any], *, as_json: bool) -> int:
     from archive.jobs.base import WorkerStopping
-    from archive.services.capture_desk import Patience
-    from archive.services.import_json import gathered_json
-    from archive.services.import_remote import import_remote, remote_host, remote_of
+    from archive.services.capturing.desk import Patience
+    from archive.services.imports.remote import import_remote, remote_host, remote_of
+    from archive.services.imports.told import gathered_json
     from archive.services.interrupts import noted_interrupts
 
     remote = remote_of({name: asked[name] for name in _REMOTE})
@@ -112,8 +112,8 @@ def _import_remote(ctx: click.Context, asked: Mapping[str, Any], *, as_json: boo
 
 
 def _import_files(ctx: click.Context, asked: Mapping[str, Any], *, as_json: bool) -> int:
-    from archive.services.import_file import import_file
-    from archive.services.import_json import imported_json
+    from archive.services.imports.file import import_file
+    from archive.services.imports.told import imported_json
 
     code, options = 0, _options(asked, _user())
     files = list(_files(asked["paths"]))
@@ -160,8 +160,8 @@ def _user() -> str:
 
 def _choice(asked: Mapping[str, Any]) -> "Choice":
     from archive.net.url import parse_capture_url
-    from archive.services.mint_imported import Choice
-    from archive.services.page_list import read_page_list
+    from archive.services.imports.mint import Choice
+    from archive.services.imports.page_list import read_page_list
 
     urls = list(asked["urls"])
     for path in asked["page_lists"]:

@@ -32,7 +32,7 @@ def ask(ctx: click.Context, kind: str, members: tuple[str, ...], *, as_json: boo
 
     Its payload is given member by member, such as `level=deep sample=100` or `verify=true`.
     """
-    from archive.services.jobs import ask_for, job_json
+    from archive.services.jobs.requests import ask_for, job_json
 
     payload = dict(_member(text) for text in members)
     if len(payload) < len(members):
@@ -64,7 +64,7 @@ def _member(text: str) -> tuple[str, "JsonValue"]:
 def list_(ctx: click.Context, states: tuple[str, ...], limit: int, *, as_json: bool) -> None:
     """List jobs, newest first."""
     from archive.jobs.base import JobState
-    from archive.services.jobs import job_json, recent_jobs
+    from archive.services.jobs.requests import job_json, recent_jobs
 
     with opened(ctx) as archive:
         jobs = recent_jobs(archive, [JobState(state) for state in states], limit)
@@ -81,7 +81,7 @@ def list_(ctx: click.Context, states: tuple[str, ...], limit: int, *, as_json: b
 @click.pass_context
 def show(ctx: click.Context, job_id: str, *, as_json: bool) -> None:
     """Show a job; exit 1 when it failed or there is none."""
-    from archive.services.jobs import find_job, told_json
+    from archive.services.jobs.requests import find_job, told_json
 
     with opened(ctx) as archive:
         job = find_job(archive, job_id)
@@ -96,7 +96,7 @@ def show(ctx: click.Context, job_id: str, *, as_json: bool) -> None:
 @click.pass_context
 def cancel(ctx: click.Context, job_id: str, *, as_json: bool) -> None:
     """Cancel a job; what it has recorded stays. Exit 1 when it had ended before."""
-    from archive.services.jobs import cancel_job, job_json
+    from archive.services.jobs.requests import cancel_job, job_json
 
     with opened(ctx) as archive:
         job = cancel_job(archive, job_id)

@@ -22,8 +22,8 @@ for part in (init, propose, publish, root, sign, *change_commands()):
 @click.pass_context
 def list_(ctx: click.Context, *, as_json: bool) -> None:
     """List root and signing keys, with spans and states, and every keyset version."""
-    from archive.services.keyset_words import key_words
-    from archive.services.published_keys import published_keys
+    from archive.services.keysets.published import published_keys
+    from archive.services.keysets.words import key_words
 
     with opened(ctx) as archive:
         found = published_keys(archive)

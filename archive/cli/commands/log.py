@@ -23,7 +23,7 @@ def command() -> None:
 @click.pass_context
 def show(ctx: click.Context, *, as_json: bool) -> None:
     """Print the newest checkpoint, byte for byte. Keep it elsewhere: it pins the past."""
-    from archive.services.log import show_log
+    from archive.services.log.published import show_log
 
     with opened(ctx) as archive:
         shown = show_log(archive)
@@ -51,7 +51,7 @@ def prove(ctx: click.Context, target: str, output: Path | None, *, as_json: bool
     """
     from archive.cli.small_files import write_new
     from archive.proofs.tlog_proof import LogProof
-    from archive.services.log import prove_logged
+    from archive.services.log.published import prove_logged
 
     with opened(ctx) as archive:
         proven = prove_logged(archive, _target(archive, target))
@@ -91,7 +91,7 @@ def check(ctx: click.Context, kept: tuple[Path, ...], *, as_json: bool) -> None:
     Exit 0 all holds, 1 something does not, 2 something could not be read.
     """
     from archive.cli.small_files import read_small
-    from archive.services.check_log import check_log
+    from archive.services.log.check import check_log
 
     given = [read_small(path) for path in kept]
     with opened(ctx) as archive, progress("log") as step:
@@ -115,7 +115,7 @@ def check(ctx: click.Context, kept: tuple[Path, ...], *, as_json: bool) -> None:
 def _target(archive: "Archive", text: str) -> "RecordId | str":
     from archive.digests import read_sha256
     from archive.errors import InputError, MalformedDigest, MalformedId
-    from archive.services.resolve import required_id
+    from archive.services.reading.resolve import required_id
 
     try:
         return required_id(archive, text)

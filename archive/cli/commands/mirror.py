@@ -55,8 +55,8 @@ def command(  # noqa: PLR0913 - one parameter for each option
     """
     from archive.bootstrap import mirror_of, store_of
     from archive.errors import CatalogMissing
-    from archive.services.mirror import erase_redacted as erase_in
-    from archive.services.mirror import mirror, mirror_json, mirror_verified
+    from archive.services.upkeep.mirror import erase_redacted as erase_in
+    from archive.services.upkeep.mirror import mirror, mirror_json, mirror_verified
     from archive.settings import MirrorSettings
 
     settings = settings_of(ctx)

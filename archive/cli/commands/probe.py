@@ -21,7 +21,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 
     Leaves canaries of a few bytes under `probe/` where the store locks or does not delete.
     """
-    from archive.services.probe import probe
+    from archive.services.upkeep.probe import probe
 
     with opened(ctx) as archive:
         probed = probe(archive)

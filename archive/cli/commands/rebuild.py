@@ -13,8 +13,8 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     """Remake every evidence table; exit 1 when something in the store had to be left out."""
     from archive.bootstrap import wire
     from archive.errors import CatalogMissing
-    from archive.services.initialise import check_prefix
-    from archive.services.rebuild import rebuild
+    from archive.services.keysets.initialise import check_prefix
+    from archive.services.recovery.rebuild import rebuild
     from archive.services.trust import has_keyset
 
     settings = settings_of(ctx)

@@ -47,10 +47,10 @@ def command(  # noqa: PLR0913 - click hands over each option
     verify. Whatever holds the same bytes goes too. Mirrors and backups are not touched: see the
     runbook. Without --yes and without a terminal it only shows what would go, and exits 1.
     """
-    from archive.services.declare import OPERATOR
-    from archive.services.redact import Why, redact
-    from archive.services.redaction_plan import Wanted, plan_redaction
-    from archive.services.resolve import required_id
+    from archive.services.acts.declare import OPERATOR
+    from archive.services.acts.redact import Why, redact
+    from archive.services.acts.redaction_plan import Wanted, plan_redaction
+    from archive.services.reading.resolve import required_id
 
     if finish:
         ctx.exit(_finish(ctx, bypass_lock=bypass_lock, as_json=as_json))
@@ -78,7 +78,7 @@ def command(  # noqa: PLR0913 - click hands over each option
 
 
 def _finish(ctx: click.Context, *, bypass_lock: bool, as_json: bool) -> int:
-    from archive.services.erase import finish_redactions
+    from archive.services.effects.erase import finish_redactions
 
     with opened(ctx) as archive:
         left = finish_redactions(archive, bypass_lock=bypass_lock)

@@ -13,9 +13,9 @@ from archive.cli.session import json_option, opened, print_json
 @click.pass_context
 def command(ctx: click.Context, text: str, reason: str, *, as_json: bool) -> None:
     """Take a record's withdrawal back by a signed statement."""
-    from archive.services.declare import OPERATOR
-    from archive.services.resolve import required_id
-    from archive.services.withdraw import reinstate, withdrawal_json
+    from archive.services.acts.declare import OPERATOR
+    from archive.services.acts.withdraw import reinstate, withdrawal_json
+    from archive.services.reading.resolve import required_id
 
     with opened(ctx) as archive:
         state = withdrawal_json(reinstate(archive, required_id(archive, text), reason, OPERATOR))

@@ -16,7 +16,7 @@ EXIT_UNRESOLVED = 1
 @click.pass_context
 def command(ctx: click.Context, text: str, *, as_json: bool) -> None:
     """Resolve an ID, or every ID in a running text (- reads standard input)."""
-    from archive.services.resolve import resolve, resolve_mentions
+    from archive.services.reading.resolve import resolve, resolve_mentions
 
     with opened(ctx) as archive:
         if text == "-":

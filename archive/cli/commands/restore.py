@@ -10,7 +10,7 @@ from archive.cli.passphrase import passphrase_of, passphrase_option
 from archive.cli.session import json_option, print_json, settings_of
 
 if TYPE_CHECKING:
-    from archive.services.restore import Held
+    from archive.services.upkeep.restore import Held
 
 
 @click.command("restore")
@@ -38,7 +38,7 @@ def command(  # noqa: PLR0913 - one parameter for each option
     that is older than the store gives no ID twice.
     """
     from archive.bootstrap import installation
-    from archive.services.restore import opened_backup, restore
+    from archive.services.upkeep.restore import opened_backup, restore
 
     passphrase = passphrase_of(passphrase_file, is_new=False)
     if check:

@@ -23,8 +23,8 @@ def command(  # noqa: PLR0913 - click hands over each option
 ) -> None:
     """Restrict a record by a signed statement, until a date or for good."""
     from archive.clock import read_time
-    from archive.services.resolve import required_id
-    from archive.services.restrict import OPERATOR, Wanted, restrict
+    from archive.services.acts.restrict import OPERATOR, Wanted, restrict
+    from archive.services.reading.resolve import required_id
 
     wanted = Wanted(None if until is None else read_time(until).start, metadata, reason)
     with opened(ctx) as archive:

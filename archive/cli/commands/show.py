@@ -19,10 +19,10 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 @click.pass_context
 def command(ctx: click.Context, text: str, part: str | None, *, as_json: bool) -> None:
     """Show a record by its ID, or an observation by its statement's SHA-256."""
-    from archive.services.cite import read_record
-    from archive.services.parts import part_bytes
-    from archive.services.resolve import required_id
-    from archive.services.show import read_observation
+    from archive.services.reading.cite import read_record
+    from archive.services.reading.parts import part_bytes
+    from archive.services.reading.resolve import required_id
+    from archive.services.reading.show import read_observation
 
     with opened(ctx) as archive:
         if _DIGEST.fullmatch(text):
@@ -40,7 +40,7 @@ def command(ctx: click.Context, text: str, part: str | None, *, as_json: bool) -
 
 
 def _print_text(record: Any) -> None:
-    from archive.services.cite import readable
+    from archive.services.reading.cite import readable
 
     click.echo(f"{record['id'] or 'observation'}  {readable(record['title'] or '')}")
     click.echo(f"  {'outcome':17} {record['outcome']}: {readable(record['reason'])}")
@@ -60,7 +60,7 @@ def _print_text(record: Any) -> None:
 
 
 def _print_acts(record: Any) -> None:
-    from archive.services.cite import readable
+    from archive.services.reading.cite import readable
 
     if (gone := record.get("withdrawal")) is not None:
         instead = f"; in its place {gone['replacement']}" if gone["replacement"] else ""

@@ -24,8 +24,14 @@ def command(
 
     A worker does so by itself. Exit 1 when something that was asked for was not given.
     """
-    from archive.services.resolve import required_id
-    from archive.services.stamp import make_all_due, pending, pending_json, stamp, stamp_all
+    from archive.services.reading.resolve import required_id
+    from archive.services.stamping.stamp import (
+        make_all_due,
+        pending,
+        pending_json,
+        stamp,
+        stamp_all,
+    )
 
     if renew and not ids:
         raise click.UsageError("--renew needs the IDs of records: what is due is renewed anyway")

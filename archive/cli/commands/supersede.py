@@ -19,9 +19,9 @@ def command(
 
     The record is served as before, with a notice.
     """
-    from archive.services.declare import OPERATOR
-    from archive.services.resolve import required_id
-    from archive.services.supersede import supersede, supersession_json
+    from archive.services.acts.declare import OPERATOR
+    from archive.services.acts.supersede import supersede, supersession_json
+    from archive.services.reading.resolve import required_id
 
     with opened(ctx) as archive:
         by_what = required_id(archive, newer) if newer else None

@@ -13,8 +13,8 @@ from archive.cli.session import json_option, opened, print_json
 @click.pass_context
 def command(ctx: click.Context, text: str, reason: str, *, as_json: bool) -> None:
     """Lift a record's restriction by a signed statement."""
-    from archive.services.resolve import required_id
-    from archive.services.restrict import OPERATOR, unrestrict
+    from archive.services.acts.restrict import OPERATOR, unrestrict
+    from archive.services.reading.resolve import required_id
 
     with opened(ctx) as archive:
         state = unrestrict(archive, required_id(archive, text), reason, OPERATOR).to_json()

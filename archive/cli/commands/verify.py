@@ -16,9 +16,9 @@ from archive.cli.verify_list import verify_list
 if TYPE_CHECKING:
     from archive.canonical import JsonValue
     from archive.services.context import Archive
-    from archive.services.hash_desk import BytesAnswer
-    from archive.services.resolve import Resolution
-    from archive.services.verify_package import PackageAnswer
+    from archive.services.hashes.desk import BytesAnswer
+    from archive.services.imports.verify_package import PackageAnswer
+    from archive.services.reading.resolve import Resolution
 
 
 _CHUNK = 1 << 20
@@ -88,10 +88,10 @@ def command(  # noqa: PLR0913 - click hands over each option
 
 def _put_on_record(ctx: click.Context, target: str | None, policy: str, *, as_json: bool) -> int:
     from archive.model.claim import Result
-    from archive.services.attest import attest
-    from archive.services.declare import OPERATOR
-    from archive.services.report_text import report_text
-    from archive.services.resolve import required_id
+    from archive.services.acts.attest import attest
+    from archive.services.acts.declare import OPERATOR
+    from archive.services.reading.resolve import required_id
+    from archive.services.verifying.report_text import report_text
 
     if target is None:
         raise click.UsageError("--record is for one record by its ID")
@@ -122,16 +122,16 @@ class _Options:
     def notes(self) -> tuple[bytes, ...]:
         """The checkpoints. Raises InputError for a file that holds none."""
         from archive.cli.small_files import read_small
-        from archive.services.log import read_notes
+        from archive.services.log.published import read_notes
 
         return tuple(read_notes([read_small(path) for path in self.kept]))
 
 
 def _verify_one(ctx: click.Context, target: str, asked: _Options) -> None:
     from archive.model.claim import Result
-    from archive.services.report_text import finding_text, report_text
-    from archive.services.resolve import resolve, resolve_cited
-    from archive.services.verify import verify_record
+    from archive.services.reading.resolve import resolve, resolve_cited
+    from archive.services.verifying.report_text import finding_text, report_text
+    from archive.services.verifying.verify import verify_record
 
     policy, as_json, pinned = asked.policy, asked.as_json, asked.notes()
     if is_exhibit(target):
@@ -167,8 +167,8 @@ def _verify_one(ctx: click.Context, target: str, asked: _Options) -> None:
 def _of_bytes(archive: "Archive", target: str, policy: str, against: str | None) -> "BytesAnswer":
     from archive.digests import read_digest
     from archive.errors import InputError, MalformedDigest
-    from archive.services.hash_desk import verify_bytes, verify_digest
-    from archive.services.resolve import required_id
+    from archive.services.hashes.desk import verify_bytes, verify_digest
+    from archive.services.reading.resolve import required_id
 
     record = required_id(archive, against) if against else None
     if target == "-":
@@ -188,7 +188,7 @@ def _of_bytes(archive: "Archive", target: str, policy: str, against: str | None)
 
 
 def _package_at(archive: "Archive", target: str) -> "PackageAnswer | None":
-    from archive.services.verify_package import verify_package
+    from archive.services.imports.verify_package import verify_package
 
     # A pipe was read to its end by now; os.path as in _is_file.
     is_kept = os.path.isfile(target)  # noqa: PTH113 - as in _is_file

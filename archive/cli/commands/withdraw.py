@@ -29,9 +29,9 @@ def command(  # noqa: PLR0913 - click hands over each option
     It answers with a tombstone from then on. Its bytes stay in the store, and it still verifies;
     to take bytes out, use `muniment redact`.
     """
-    from archive.services.declare import OPERATOR
-    from archive.services.resolve import required_id
-    from archive.services.withdraw import WithdrawalWanted, withdraw, withdrawal_json
+    from archive.services.acts.declare import OPERATOR
+    from archive.services.acts.withdraw import WithdrawalWanted, withdraw, withdrawal_json
+    from archive.services.reading.resolve import required_id
 
     with opened(ctx) as archive:
         instead = required_id(archive, replacement) if replacement else None

@@ -32,7 +32,7 @@ def command() -> None:
 @json_option
 def key(folder: Path, name: str | None, *, as_json: bool) -> None:
     """Print the witness's verifier key, for the keyset of an archive to list."""
-    from archive.services.witness import make_witness, witness_key
+    from archive.services.log.witness import make_witness, witness_key
 
     found = witness_key(folder) if name is None else make_witness(folder, name)
     if as_json:
@@ -60,7 +60,7 @@ def key(folder: Path, name: str | None, *, as_json: bool) -> None:
 )
 def serve(folder: Path, logs: Sequence[str], host: str, port: int) -> None:
     """Cosign until TERM or Ctrl-C, at http://HOST:PORT/add-checkpoint."""
-    from archive.services.witness import open_witness
+    from archive.services.log.witness import open_witness
 
     # Opened once here, so that what is wrong is one line and not a row of dying workers.
     open_witness(folder, logs)

@@ -29,9 +29,9 @@ from archive.proofs.timestamp import (
 )
 from archive.services.context import TimeAnswer, Timestamping
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok, unknown, warn
-from archive.services.installation import Installation
-from archive.services.pinned_authorities import authorities_of
+from archive.services.stamping.pinned_authorities import authorities_of
 from archive.services.trust import stored_keysets
+from archive.services.upkeep.installation import Installation
 
 _CHECK = "authorities.tokens"
 _CLOCK = "authorities.clock"

@@ -14,7 +14,7 @@ from archive.catalog.tables import capture, observation
 from archive.clock import UTC, parse_rfc3339
 from archive.errors import CatalogError, StorageError
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok, unknown
-from archive.services.installation import Installation
+from archive.services.upkeep.installation import Installation
 from archive.storage.base import Examinable
 
 TOLERANCE = dt.timedelta(seconds=60)

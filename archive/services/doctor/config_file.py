@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok
-from archive.services.installation import Installation
+from archive.services.upkeep.installation import Installation
 
 _SECRET_NAME = re.compile(r"password|secret|token|passphrase$")
 _PASSWORD_IN_URL = re.compile(r"://[^/@:]*:[^/@]+@")

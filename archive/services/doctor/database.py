@@ -16,7 +16,7 @@ from archive.errors import (
 )
 from archive.services.doctor import postgresql
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok, unknown
-from archive.services.installation import Installation
+from archive.services.upkeep.installation import Installation
 
 _REMAKE = (
     "stop the archive, move the file away, run `muniment restore` with the latest backup, "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archive.errors import MunimentError
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok, warn
-from archive.services.installation import Installation, Space
+from archive.services.upkeep.installation import Installation, Space
 from archive.storage.file import FileStore
 
 # A small file system, such as a temporary one in memory, need not have so much at all.

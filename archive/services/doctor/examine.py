@@ -13,7 +13,7 @@ from functools import cache
 import archive.services.doctor
 from archive.errors import MunimentError
 from archive.services.doctor.diagnosis import Diagnosis, State, unknown
-from archive.services.installation import Installation
+from archive.services.upkeep.installation import Installation
 
 Check = Callable[[Installation], Iterator[Diagnosis]]
 

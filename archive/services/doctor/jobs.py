@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from archive.errors import InputError, JobsError, JobsUnavailable, SettingsError
 from archive.jobs.survey import Lives, Survey, survey
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok, warn
-from archive.services.installation import Installation
 from archive.services.ownership import is_process_gone
+from archive.services.upkeep.installation import Installation
 
 _DUE = dt.timedelta(minutes=10)
 _DAY = dt.timedelta(days=1)

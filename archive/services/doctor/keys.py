@@ -9,9 +9,9 @@ from archive.errors import KeyLocked, MunimentError, SettingsError, SigningError
 from archive.proofs.keyset import ACTIVE, LOG, MANIFEST, Keyset
 from archive.proofs.keyset_chain import newest_trusted
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok, unknown, warn
-from archive.services.initialise import KeyFiles
-from archive.services.installation import Installation
+from archive.services.keysets.initialise import KeyFiles
 from archive.services.trust import stored_keysets
+from archive.services.upkeep.installation import Installation
 from archive.signing.base import Signer, checked
 
 WARN_DAYS = 30

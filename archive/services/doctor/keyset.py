@@ -8,8 +8,8 @@ from archive.digests import sha256_hex
 from archive.errors import CatalogError, MalformedEvidence, ObjectMissing, SettingsError
 from archive.proofs.keyset_chain import SignedKeyset, UnpinnedRoot, newest_trusted
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok, unknown, warn
-from archive.services.installation import Installation
 from archive.services.trust import stored_keysets, stray_keyset_files
+from archive.services.upkeep.installation import Installation
 
 _PUT_BACK = "put the file back as it was from a mirror of the store; nothing is signed until then"
 

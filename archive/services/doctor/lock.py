@@ -14,7 +14,7 @@ from archive.errors import (
 from archive.model.lock import LockPromise
 from archive.model.probe import ProbeResult
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok, unknown, warn
-from archive.services.installation import Installation
+from archive.services.upkeep.installation import Installation
 from archive.storage.base import Store
 from archive.storage.layout import blob_key
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from archive.catalog import sequence
 from archive.services.doctor.diagnosis import Diagnosis, ok, warn
-from archive.services.installation import Installation
 from archive.services.ownership import is_gone
+from archive.services.upkeep.installation import Installation
 
 
 def examine(installation: Installation) -> Iterator[Diagnosis]:

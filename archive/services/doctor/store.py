@@ -10,7 +10,7 @@ from archive.errors import (
     StorageUnavailable,
 )
 from archive.services.doctor.diagnosis import Diagnosis, fail, ok, unknown, warn
-from archive.services.installation import Installation
+from archive.services.upkeep.installation import Installation
 from archive.storage.base import Examinable, Store, Writing
 from archive.storage.layout import KEYSETS
 

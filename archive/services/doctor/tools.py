@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 from archive.services.doctor.diagnosis import Diagnosis, ok, warn
-from archive.services.installation import Installation
+from archive.services.upkeep.installation import Installation
 
 
 def examine(installation: Installation) -> Iterator[Diagnosis]:
